@@ -1,0 +1,52 @@
+#pragma once
+
+// The fault kinds: their names, what they do, whom they hit and what can be said about them. The loader checks scenarios against
+// this table, `highwater list faults` prints it, and the injector has one class for each row. A new fault is a new row here.
+//
+// In a scenario a fault is written exactly or drawn:
+//   timeline: [ { at: 5s, stall_disk: broker(0), kind: writes, for: 2s..4s } ]
+//   random:   [ { stall_disk: { every: 8s, target: any(broker), kind: writes, for: 1s } } ]
+
+#include <absl/types/span.h>
+
+#include <string_view>
+
+#include "scenarios/scenario.h"
+
+namespace highwater::scenarios {
+
+enum class ParameterType { kDuration, kCount, kSize, kPercent, kChoice, kTarget };
+
+struct FaultParameter {
+  std::string_view name;
+  std::string_view about;
+  ParameterType type;
+  // Written as in a scenario; empty: the parameter must be given.
+  std::string_view default_value;
+  // Written as in a scenario; empty where the type has no order.
+  std::string_view minimum;
+  std::string_view maximum;
+  absl::Span<const std::string_view> choices;  // kChoice
+  absl::Span<const TargetKind> targets;        // kTarget
+};
+
+struct FaultKind {
+  std::string_view name;
+  std::string_view about;
+  absl::Span<const TargetKind> targets;  // whom it can hit
+  absl::Span<const FaultParameter> parameters;
+};
+
+// Sorted by name.
+[[nodiscard]] absl::Span<const FaultKind> FaultTable();
+
+// Null for an unknown name.
+[[nodiscard]] const FaultKind* FindFaultKind(std::string_view name);
+
+// How a target is written: `broker(N)`.
+[[nodiscard]] std::string_view TargetForm(TargetKind kind);
+
+// `any`, `broker(0)`, …: InvalidArgument says which forms exist. Whether such a broker or client exists is the loader's question.
+[[nodiscard]] absl::StatusOr<Target> ParseTarget(std::string_view text);
+
+}  // namespace highwater::scenarios
