@@ -1,0 +1,82 @@
+#include "invariants/history.h"
+
+#include <cstring>
+
+#include "core/mix.h"
+
+namespace highwater::invariants {
+namespace {
+
+constexpr uint32_t kMagic = 0x48571a7e;
+constexpr size_t kFillerPeriod = 251;  // a prime, so that a shifted record shows
+
+struct Header {
+  uint32_t magic;
+  uint32_t size;
+  uint32_t client;
+  uint32_t operation;
+  uint64_t seal;  // of the four fields above
+};
+static_assert(sizeof(Header) == kSmallestValue);
+
+uint64_t SealOf(const Header& header) {
+  const uint64_t named = core::Mix(header.client, header.operation);
+  return core::Mix(named, uint64_t{header.size} << 32 | header.magic);
+}
+
+uint8_t FillerAt(size_t i, RecordId id) {
+  return static_cast<uint8_t>((i % kFillerPeriod) ^ (id.operation * 31 + id.client));
+}
+
+}  // namespace
+
+uint32_t ClientHistory::AddProducer(std::string name) {
+  producers_.push_back({.name = std::move(name), .sends = {}});
+  return static_cast<uint32_t>(producers_.size() - 1);
+}
+
+RecordId ClientHistory::AddSend(uint32_t client, Send send) {
+  std::vector<Send>& sends = producers_[client].sends;
+  sends.push_back(std::move(send));
+  return {.client = client, .operation = static_cast<uint32_t>(sends.size() - 1)};
+}
+
+const Send* ClientHistory::Find(RecordId id) const {
+  if (id.client >= producers_.size()) return nullptr;
+  const std::vector<Send>& sends = producers_[id.client].sends;
+  return id.operation < sends.size() ? &sends[id.operation] : nullptr;
+}
+
+Send& ClientHistory::Of(RecordId id) { return producers_[id.client].sends[id.operation]; }
+
+std::string ClientHistory::Describe(RecordId id) const {
+  if (id.client >= producers_.size()) return fmt::format("client {}/{}", id.client, id.operation);
+  return fmt::format("{}/{}", producers_[id.client].name, id.operation);
+}
+
+core::Bytes MakeValue(RecordId id, uint32_t size) {
+  size = std::max(size, kSmallestValue);
+  Header header{.magic = kMagic, .size = size, .client = id.client, .operation = id.operation, .seal = 0};
+  header.seal = SealOf(header);
+  core::BytesBuilder builder(size);
+  uint8_t* data = builder.Grow(size);
+  std::memcpy(data, &header, sizeof(header));
+  for (size_t i = sizeof(header); i < size; ++i) data[i] = FillerAt(i, id);
+  return std::move(builder).Freeze();
+}
+
+std::optional<RecordId> ParseValue(const core::Bytes& value) {
+  Header header;
+  if (value.size() < sizeof(header)) return std::nullopt;
+  std::memcpy(&header, value.data(), sizeof(header));
+  if (header.magic != kMagic || header.size != value.size() || header.seal != SealOf(header)) {
+    return std::nullopt;
+  }
+  const RecordId id{.client = header.client, .operation = header.operation};
+  for (size_t i = sizeof(header); i < value.size(); ++i) {
+    if (value[i] != FillerAt(i, id)) return std::nullopt;
+  }
+  return id;
+}
+
+}  // namespace highwater::invariants

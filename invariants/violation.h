@@ -1,0 +1,33 @@
+#pragma once
+
+// Violation: a broken guarantee as a value. Which rule, what a client would say of it, and the witnesses; the chain of events that
+// led to it is told by who watched the world.
+
+#include <absl/time/time.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/types.h"
+
+namespace highwater::invariants {
+
+struct Violation {
+  std::string invariant;               // `acked-durable`
+  std::string sentence;                // in the client's words
+  std::vector<std::string> witnesses;  // a line each, readable alone
+  absl::Duration at;                   // simulated time
+  // What to look at: the records lost or found.
+  std::optional<broker::TopicPartition> partition;
+  broker::Offset offset = broker::kNoOffset;
+};
+
+// Where checkers put what they find.
+class ViolationSink {
+ public:
+  virtual ~ViolationSink() = default;
+  virtual void Report(Violation violation) = 0;
+};
+
+}  // namespace highwater::invariants
