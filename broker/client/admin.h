@@ -1,0 +1,110 @@
+#pragma once
+
+// Admin: topics and offsets as an operator sees them.
+//
+//   Admin admin(env, config);
+//   HW_ASSIGN_OR_RETURN(auto results, admin.CreateTopics({{.name = "orders", .partitions = 6}}, deadline));
+//
+// A call retries on lost connections and retriable errors until its deadline; the status says that no broker answered in time
+// (DeadlineExceeded, Cancelled), a broker's refusal is an error code in the result. A create or delete whose answer was lost is
+// asked again, so it may report TOPIC_ALREADY_EXISTS or UNKNOWN_TOPIC_OR_PARTITION for what it did itself.
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/client/client_config.h"
+#include "broker/protocol/error_code.h"
+#include "broker/protocol/uuid.h"
+#include "broker/types.h"
+#include "core/environment.h"
+
+namespace highwater::broker::client {
+
+struct NewTopic {
+  std::string name;
+  int32_t partitions = -1;          // -1: the broker's default
+  int16_t replication_factor = -1;  // -1: the broker's default
+  std::map<std::string, std::string> settings;
+};
+
+struct TopicResult {
+  std::string name;
+  protocol::ErrorCode error = protocol::ErrorCode::NONE;
+  std::string message;
+};
+
+struct BrokerDescription {
+  BrokerId id;
+  core::Endpoint endpoint;
+  std::string rack;
+};
+
+struct PartitionDescription {
+  PartitionIndex partition;
+  protocol::ErrorCode error = protocol::ErrorCode::NONE;
+  BrokerId leader = kNoBroker;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  std::vector<BrokerId> replicas;
+  std::vector<BrokerId> isr;
+};
+
+struct TopicDescription {
+  std::string name;
+  protocol::ErrorCode error = protocol::ErrorCode::NONE;
+  protocol::Uuid topic_id;
+  std::vector<PartitionDescription> partitions;  // by partition
+};
+
+struct ClusterDescription {
+  std::string cluster_id;
+  BrokerId controller = kNoBroker;
+  std::vector<BrokerDescription> brokers;  // by id
+  std::vector<TopicDescription> topics;    // by name
+};
+
+struct ListedOffset {
+  TopicPartition partition;
+  protocol::ErrorCode error = protocol::ErrorCode::NONE;
+  Offset offset = kNoOffset;
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  absl::Time timestamp = absl::InfinitePast();  // of the record found; InfinitePast if none
+};
+
+// ListOffsets' special timestamps.
+inline constexpr int64_t kLatestTimestamp = -1;
+inline constexpr int64_t kEarliestTimestamp = -2;
+inline constexpr int64_t kMaxTimestamp = -3;
+
+class Admin {
+ public:
+  Admin(core::Environment& env, AdminConfig config);
+  // Does not wait.
+  ~Admin();
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  [[nodiscard]] absl::StatusOr<std::vector<TopicResult>> CreateTopics(
+      absl::Span<const NewTopic> topics, core::MonotonicTime deadline);
+  [[nodiscard]] absl::StatusOr<std::vector<TopicResult>> DeleteTopics(
+      absl::Span<const std::string> names, core::MonotonicTime deadline);
+  // These topics, or all if `names` is empty.
+  [[nodiscard]] absl::StatusOr<ClusterDescription> Describe(absl::Span<const std::string> names,
+                                                            core::MonotonicTime deadline);
+  // `timestamp_ms`: a record's time, or one of the special ones above. In the order asked.
+  [[nodiscard]] absl::StatusOr<std::vector<ListedOffset>> ListOffsets(
+      absl::Span<const TopicPartition> partitions, int64_t timestamp_ms,
+      core::MonotonicTime deadline);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace highwater::broker::client
