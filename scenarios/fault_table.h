@@ -28,6 +28,7 @@ struct FaultParameter {
   std::string_view maximum;
   absl::Span<const std::string_view> choices;  // kChoice
   absl::Span<const TargetKind> targets;        // kTarget
+  std::string_view alias;                      // another name that says the same
 };
 
 struct FaultKind {

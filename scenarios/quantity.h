@@ -4,7 +4,7 @@
 //
 //   ParseDuration("0.2ms")        → absl::Microseconds(200)
 //   ParseDurationRange("1s..5s")  → {1 s, 5 s};   ParseDurationRange("1s") → {1 s, 1 s}
-//   FormatDuration(absl::Milliseconds(1500)) → "1500ms"
+//   DurationText(absl::Milliseconds(1500)) → "1500ms"
 //
 // Arithmetic is exact: decimal fractions are read digit by digit, never as floating point, and what cannot be held exactly (less
 // than a nanosecond, half a byte) is an error. A number without its unit is an error, except zero.
@@ -69,7 +69,7 @@ struct SeedRange {
 [[nodiscard]] absl::StatusOr<SeedRange> ParseSeedRange(std::string_view text);
 
 // The shortest form with the greatest unit that holds the value as a whole number.
-[[nodiscard]] std::string FormatDuration(absl::Duration duration);
+[[nodiscard]] std::string DurationText(absl::Duration duration);
 [[nodiscard]] std::string FormatSize(int64_t bytes);
 [[nodiscard]] std::string FormatBandwidth(int64_t bytes_per_second);
 [[nodiscard]] std::string FormatRate(const Rate& rate);

@@ -1,0 +1,249 @@
+#include "scenarios/load_faults.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/check.h"
+#include "scenarios/fault_table.h"
+
+namespace highwater::scenarios {
+namespace {
+
+std::string_view MessageOf(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
+
+std::vector<std::string_view> FaultNames() {
+  std::vector<std::string_view> names;
+  for (const FaultKind& kind : FaultTable()) names.push_back(kind.name);
+  return names;
+}
+
+std::string Join(absl::Span<const std::string_view> words) {
+  std::string list;
+  for (const std::string_view word : words) list += fmt::format("{}{}", list.empty() ? "" : ", ", word);
+  return list;
+}
+
+std::string Forms(absl::Span<const TargetKind> kinds) {
+  std::vector<std::string_view> forms;
+  for (const TargetKind kind : kinds) forms.push_back(TargetForm(kind));
+  return Join(forms);
+}
+
+// Reads faults one by one into a scenario whose other parts are complete.
+class FaultReader {
+ public:
+  FaultReader(DiagnosticSink& sink, Scenario& scenario)
+      : sink_(sink), scenario_(scenario), clients_(ClientsOf(scenario)) {}
+
+  void ReadTimeline(const YamlNode& item, std::string place) {
+    MapReader map(item, place, sink_);
+    absl::Duration at;
+    if (const YamlNode* node = map.ReadRequired("at", "5s", ParseDuration, at)) {
+      if (at < absl::ZeroDuration() || at > scenario_.run.duration) {
+        sink_.Error(*node, fmt::format("at: expected a time from 0s to {} (run.duration), got {}",
+                                       DurationText(scenario_.run.duration), node->scalar));
+      }
+    }
+    const FaultKind* kind = FindKindKey(map);
+    if (kind == nullptr) return;
+    FaultSpec fault{.kind = std::string(kind->name), .place = std::move(place)};
+    fault.target = ReadTarget(*map.Find(kind->name), kind->name, kind->targets);
+    ReadParameters(map, *kind, fault);
+    map.Finish();
+    scenario_.timeline.push_back({at, std::move(fault)});
+  }
+
+  void ReadRandom(const YamlNode& item, std::string place) {
+    MapReader map(item, place, sink_);
+    const FaultKind* kind = FindKindKey(map);
+    if (kind == nullptr) return;
+    MapReader inner(*map.Find(kind->name), std::string(kind->name), sink_);
+    map.Finish();
+    absl::Duration every;
+    if (const YamlNode* node = inner.ReadRequired("every", "10s", ParseDuration, every)) {
+      if (every < absl::Milliseconds(1)) {
+        sink_.Error(*node, fmt::format("every: expected at least 1ms, got {}", node->scalar));
+      }
+    }
+    FaultSpec fault{.kind = std::string(kind->name), .place = std::move(place)};
+    if (const YamlNode* target = inner.Find("target")) {
+      fault.target = ReadTarget(*target, "target", kind->targets);
+    }
+    ReadParameters(inner, *kind, fault);
+    inner.Finish();
+    scenario_.random.push_back({every, std::move(fault)});
+  }
+
+ private:
+  // The fault's own key. Reports none, an unknown one, or a second one.
+  const FaultKind* FindKindKey(MapReader& map) {
+    if (map.node().kind != YamlNode::Kind::kMap) return nullptr;
+    for (const auto& [key, value] : map.node().entries) {
+      if (key.kind != YamlNode::Kind::kScalar) continue;
+      if (const FaultKind* kind = FindFaultKind(key.scalar)) return kind;
+    }
+    const std::vector<std::string_view> names = FaultNames();
+    // The most likely culprit is a key that is nearly a fault's name, else the first unknown one.
+    const YamlNode* culprit = nullptr;
+    while (const YamlNode* key = map.TakeUnknownKey()) {
+      const bool near = !Nearest(key->scalar, names).empty();
+      if (culprit == nullptr || near) culprit = key;
+      if (near) break;
+    }
+    const std::string suggestion = culprit == nullptr ? "" : DidYouMean(culprit->scalar, names);
+    sink_.Error(culprit == nullptr ? map.node() : *culprit,
+                fmt::format("{}: {}{}", map.what(),
+                            culprit == nullptr
+                                ? std::string("no fault is named")
+                                : fmt::format("unknown fault {}", DescribeYaml(*culprit)),
+                            suggestion.empty() ? fmt::format(": expected one of {}", Join(names))
+                                               : suggestion));
+    return nullptr;
+  }
+
+  Target ReadTarget(const YamlNode& node, std::string_view key,
+                    absl::Span<const TargetKind> allowed) {
+    if (node.kind != YamlNode::Kind::kScalar) {
+      sink_.Error(node, fmt::format("{}: expected a target ({}), got {}", key, Forms(allowed),
+                                    DescribeYaml(node)));
+      return {};
+    }
+    absl::StatusOr<Target> target = ParseTarget(node.scalar);
+    if (!target.ok()) {
+      sink_.Error(node, fmt::format("{}: {}", key, MessageOf(target.status())));
+      return {};
+    }
+    if (std::find(allowed.begin(), allowed.end(), target->kind) == allowed.end()) {
+      sink_.Error(node, fmt::format("{}: it cannot hit {}: expected {}", key, node.scalar,
+                                    Forms(allowed)));
+    } else {
+      CheckTargetExists(node, key, *target);
+    }
+    return *std::move(target);
+  }
+
+  void CheckTargetExists(const YamlNode& node, std::string_view key, const Target& target) {
+    if (target.kind == TargetKind::kBroker && target.broker >= scenario_.cluster.brokers) {
+      sink_.Error(node, fmt::format("{}: there is no broker({}): the cluster has broker(0) to broker({})",
+                                    key, target.broker, scenario_.cluster.brokers - 1));
+    }
+    std::vector<std::string_view> names;
+    if (target.kind == TargetKind::kClient) {
+      for (const NamedClient& client : clients_) names.push_back(client.name);
+    } else if (target.kind == TargetKind::kZone) {
+      for (const std::string& zone : scenario_.cluster.zones) names.push_back(zone);
+    } else {
+      return;
+    }
+    if (std::find(names.begin(), names.end(), target.name) != names.end()) return;
+    const std::string suggestion = DidYouMean(target.name, names);
+    sink_.Error(node, fmt::format("{}: there is no {}{}", key, FormatTarget(target), suggestion));
+  }
+
+  void ReadParameters(MapReader& map, const FaultKind& kind, FaultSpec& fault) {
+    for (const FaultParameter& parameter : kind.parameters) {
+      const YamlNode* node = map.Find(parameter.name);
+      if (!parameter.alias.empty()) {
+        const YamlNode* other = map.Find(parameter.alias);
+        if (node != nullptr && other != nullptr) {
+          sink_.Error(*other, fmt::format("{}: it says the same as \"{}\": give one of them",
+                                          parameter.alias, parameter.name));
+        }
+        if (node == nullptr) node = other;
+      }
+      if (node != nullptr) {
+        ReadParameter(*node, parameter, fault);
+      } else if (parameter.default_value.empty()) {
+        sink_.Error(map.node(), fmt::format("{}: \"{}\" is missing: {}", kind.name, parameter.name,
+                                            parameter.about));
+      } else {
+        YamlNode given;
+        given.kind = YamlNode::Kind::kScalar;
+        given.scalar = std::string(parameter.default_value);
+        ReadParameter(given, parameter, fault);
+      }
+    }
+  }
+
+  void ReadParameter(const YamlNode& node, const FaultParameter& parameter, FaultSpec& fault) {
+    const std::string name(parameter.name);
+    if (parameter.type == ParameterType::kTarget) {
+      fault.parameters.emplace(name, ReadTarget(node, name, parameter.targets));
+      return;
+    }
+    if (node.kind != YamlNode::Kind::kScalar) {
+      sink_.Error(node, fmt::format("{}: expected a single value, got {}", name, DescribeYaml(node)));
+      return;
+    }
+    switch (parameter.type) {
+      case ParameterType::kDuration:
+        return ReadRange<DurationRange>(node, parameter, ParseDurationRange, fault);
+      case ParameterType::kCount:
+        return ReadRange<IntegerRange>(node, parameter, ParseCountRange, fault);
+      case ParameterType::kSize:
+        return ReadRange<IntegerRange>(node, parameter, ParseSizeRange, fault);
+      case ParameterType::kPercent:
+        return ReadRange<IntegerRange>(node, parameter, ParsePercentRange, fault);
+      case ParameterType::kChoice:
+        return ReadChoice(node, parameter, fault);
+      case ParameterType::kTarget:
+        break;
+    }
+    HW_UNREACHABLE("parameter type {}", static_cast<int>(parameter.type));
+  }
+
+  template <typename Range, typename Parse>
+  void ReadRange(const YamlNode& node, const FaultParameter& parameter, Parse parse,
+                 FaultSpec& fault) {
+    absl::StatusOr<Range> value = parse(node.scalar);
+    if (!value.ok()) {
+      sink_.Error(node, fmt::format("{}: {}", parameter.name, MessageOf(value.status())));
+      return;
+    }
+    const absl::StatusOr<Range> low = parse(parameter.minimum);
+    const absl::StatusOr<Range> high = parse(parameter.maximum);
+    HW_CHECK(low.ok() && high.ok(), "the fault table's limits of {} do not parse", parameter.name);
+    if (value->low < low->low || value->high > high->low) {
+      sink_.Error(node, fmt::format("{}: expected a value from {} to {}, got {}", parameter.name,
+                                    parameter.minimum, parameter.maximum, node.scalar));
+    }
+    fault.parameters.emplace(std::string(parameter.name), *value);
+  }
+
+  void ReadChoice(const YamlNode& node, const FaultParameter& parameter, FaultSpec& fault) {
+    const auto& choices = parameter.choices;
+    if (std::find(choices.begin(), choices.end(), node.scalar) == choices.end()) {
+      sink_.Error(node, fmt::format("{}: expected one of {}, got {}{}", parameter.name, Join(choices),
+                                    DescribeYaml(node), DidYouMean(node.scalar, choices)));
+    }
+    fault.parameters.emplace(std::string(parameter.name), node.scalar);
+  }
+
+  DiagnosticSink& sink_;
+  Scenario& scenario_;
+  std::vector<NamedClient> clients_;
+};
+
+}  // namespace
+
+void LoadFaults(const YamlNode& faults, DiagnosticSink& sink, Scenario& scenario) {
+  MapReader map(faults, "faults", sink);
+  FaultReader reader(sink, scenario);
+  if (const YamlNode* timeline = map.Find("timeline")) {
+    size_t i = 0;
+    for (const YamlNode& item : ListItems(*timeline, "timeline", sink)) {
+      reader.ReadTimeline(item, fmt::format("faults.timeline[{}]", i++));
+    }
+  }
+  if (const YamlNode* random = map.Find("random")) {
+    size_t i = 0;
+    for (const YamlNode& item : ListItems(*random, "random", sink)) {
+      reader.ReadRandom(item, fmt::format("faults.random[{}]", i++));
+    }
+  }
+  map.Finish();
+}
+
+}  // namespace highwater::scenarios

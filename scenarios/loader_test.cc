@@ -1,0 +1,307 @@
+#include "scenarios/loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "scenarios/fault_table.h"
+#include "scenarios/resolved_yaml.h"
+
+namespace highwater::scenarios {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+// The design's example, with only faults that exist.
+constexpr std::string_view kWhole = R"(highwater: 1
+name: az-loss-acks-all
+about: Losing one of three zones must not lose an acknowledged record.
+cluster:
+  zones: [az-a, az-b, az-c]
+  brokers: { count: 3 }
+  zookeeper: { count: 3 }
+  settings: { replica.lag.time.max.ms: 2000, unclean.leader.election.enable: false }
+  network: { within_zone: 0.2ms..0.8ms, between_zones: 10ms..40ms }
+  disk: { sync: 2ms..20ms, bandwidth: 200MiB/s }
+topics:
+  - { name: orders, partitions: 6, replicas: 3, settings: { min.insync.replicas: 2 } }
+clients:
+  - { kind: producer, count: 3, topic: orders, rate: 30/s, record: 1KiB, settings: { acks: all } }
+  - { kind: consumer, count: 2, topics: [orders] }
+run: { warmup: 2s, duration: 20s, heal: 10s, strategy: pct }
+faults:
+  timeline:
+    - { at: 5s, power_loss: az-less, for: 8s }
+    - { at: 6s, partition_network: az(az-a), from: client(producer-1), cut: one-way, for: 1s..2s }
+  random: [ { crash_broker: { every: 8s, down: 1s..5s } } ]
+check: { guarantee: within, invariants: all }
+expect: [acked-durable]
+seeds: 1..2000
+)";
+
+std::string Whole() {
+  std::string text(kWhole);
+  text.replace(text.find("az-less"), 7, "any");
+  return text;
+}
+
+std::string Replaced(std::string_view from, std::string_view to) {
+  std::string text = Whole();
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+std::vector<std::string> Lines(const LoadedScenario& loaded) {
+  std::vector<std::string> lines;
+  for (const Diagnostic& d : loaded.diagnostics) lines.push_back(FormatDiagnostic(d));
+  return lines;
+}
+
+std::vector<std::string> ErrorsOf(const std::string& text, const LoadContext& context = {}) {
+  const LoadedScenario loaded = LoadScenario("x.yaml", text, context);
+  EXPECT_FALSE(loaded.scenario.has_value());
+  return Lines(loaded);
+}
+
+TEST(LoaderTest, ReadsEveryPartOfAScenario) {
+  const LoadedScenario loaded = LoadScenario("az.yaml", Whole(), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  const Scenario& s = *loaded.scenario;
+  EXPECT_EQ(s.name, "az-loss-acks-all");
+  EXPECT_EQ(s.file, "az.yaml");
+  EXPECT_EQ(s.cluster.brokers, 3);
+  EXPECT_EQ(s.cluster.zookeeper, 3);
+  EXPECT_EQ(*FindSetting(s.cluster.settings, "replica.lag.time.max.ms"), "2000");
+  EXPECT_EQ(s.cluster.network.within_zone->low, absl::Microseconds(200));
+  EXPECT_EQ(s.cluster.disk.bandwidth, 200 << 20);
+  EXPECT_EQ(s.topics[0].partitions, 6);
+  EXPECT_EQ(s.clients[0].rate, (Rate{30, absl::Seconds(1)}));
+  EXPECT_EQ(s.clients[0].record, (IntegerRange{1024, 1024}));
+  EXPECT_EQ(s.clients[1].topics, std::vector<std::string>{"orders"});
+  EXPECT_EQ(s.run.strategy, Strategy::kPct);
+  EXPECT_EQ(s.timeline[0].at, absl::Seconds(5));
+  EXPECT_EQ(s.timeline[0].fault.DurationOf("for").high, absl::Seconds(8));
+  EXPECT_EQ(s.timeline[1].fault.TargetOf("from").name, "producer-1");
+  EXPECT_EQ(s.timeline[1].fault.ChoiceOf("cut"), "one-way");
+  EXPECT_EQ(s.random[0].every, absl::Seconds(8));
+  EXPECT_EQ(s.random[0].fault.DurationOf("for").low, absl::Seconds(1));
+  EXPECT_EQ(s.random[0].fault.place, "faults.random[0]");
+  EXPECT_EQ(s.seeds, (SeedRange{1, 2000}));
+  EXPECT_THAT(EnabledFaults(s), ElementsAre("crash_broker", "partition_network", "power_loss"));
+  EXPECT_THAT(ClientsOf(s), SizeIs(5));
+}
+
+TEST(LoaderTest, FillsInAFaultsDefaults) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("power_loss: any, for: 8s", "stall_disk: broker(2)"), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  EXPECT_EQ(loaded.scenario->timeline[0].fault.ChoiceOf("kind"), "device");
+  EXPECT_EQ(loaded.scenario->timeline[0].fault.DurationOf("for").high, absl::Seconds(5));
+}
+
+TEST(LoaderTest, NamesAnUnknownKeyAndWhatWasMeant) {
+  EXPECT_THAT(ErrorsOf(Replaced("warmup: 2s", "warm_up: 2s")),
+              ElementsAre(R"(x.yaml:16:8: error: unknown key "warm_up" in run (did you mean "warmup"?))"));
+  EXPECT_THAT(ErrorsOf(Replaced("seeds: 1..2000", "zzzzzz: 1")),
+              ElementsAre(AllOf(HasSubstr(R"(unknown key "zzzzzz" in the scenario: expected highwater, name)"))));
+}
+
+TEST(LoaderTest, FindsDuplicateKeysThatTheYamlLibraryAccepts) {
+  EXPECT_THAT(ErrorsOf(Replaced("seeds: 1..2000", "seeds: 1..2000\nseeds: 7")),
+              ElementsAre(R"(x.yaml:25:1: error: duplicate key "seeds" in the scenario: it was given in line 24 already)"));
+  EXPECT_THAT(ErrorsOf(Replaced("rate: 30/s", "rate: 30/s, rate: 40/s")),
+              ElementsAre(HasSubstr(R"(x.yaml:14:60: error: duplicate key "rate" in clients[0])")));
+  EXPECT_THAT(ErrorsOf(Replaced("acks: all", "acks: all, acks: 1")),
+              ElementsAre(HasSubstr(R"(duplicate key "acks")")));
+}
+
+TEST(LoaderTest, NamesAWrongUnit) {
+  EXPECT_THAT(ErrorsOf(Replaced("duration: 20s", "duration: 20")),
+              ElementsAre(AllOf(StartsWith("x.yaml:16:30: error: duration: expected a duration"),
+                                HasSubstr("a unit is missing"))));
+  EXPECT_THAT(ErrorsOf(Replaced("record: 1KiB", "record: 1KB")),
+              ElementsAre(HasSubstr(R"(unknown unit "KB": use B, KiB, MiB, GiB or TiB)")));
+  EXPECT_THAT(ErrorsOf(Replaced("for: 1s..2s", "for: 1s..2")), ElementsAre(HasSubstr("unit is missing")));
+}
+
+TEST(LoaderTest, RefusesImpossiblePlacement) {
+  EXPECT_THAT(ErrorsOf(Replaced("replicas: 3", "replicas: 4")),
+              ElementsAre("x.yaml:12:46: error: replicas: 4 replicas cannot be placed on 3 brokers"));
+  EXPECT_THAT(ErrorsOf(Replaced("min.insync.replicas: 2", "min.insync.replicas: 4")),
+              ElementsAre(HasSubstr("4 of 3 replicas can never be in sync")));
+  EXPECT_THAT(ErrorsOf(Replaced("  zookeeper: { count: 3 }\n", "")),
+              ElementsAre(HasSubstr("3 brokers need ZooKeeper")));
+}
+
+TEST(LoaderTest, WarnsOfReplicasThatShareAZone) {
+  std::string text = Replaced("[az-a, az-b, az-c]", "[az-a, az-b]");
+  const LoadedScenario loaded = LoadScenario("x.yaml", text, {});
+  EXPECT_TRUE(loaded.scenario.has_value());
+  EXPECT_THAT(Lines(loaded), ElementsAre(HasSubstr("warning: replicas: 3 replicas share 2 zones")));
+}
+
+TEST(LoaderTest, NamesValuesOutOfRange) {
+  EXPECT_THAT(ErrorsOf(Replaced("partitions: 6", "partitions: 0")),
+              ElementsAre(HasSubstr("partitions: expected a number from 1 to 100000, got 0")));
+  EXPECT_THAT(ErrorsOf(Replaced("at: 5s", "at: 50s")),
+              ElementsAre(HasSubstr("at: expected a time from 0s to 20s (run.duration)")));
+  EXPECT_THAT(ErrorsOf(Replaced("for: 8s", "for: 3h")), ElementsAre(HasSubstr("from 1us to 1h")));
+}
+
+TEST(LoaderTest, NamesAWrongType) {
+  EXPECT_THAT(ErrorsOf(Replaced("brokers: { count: 3 }", "brokers: 3")),
+              ElementsAre(R"(x.yaml:6:12: error: brokers: expected a map, got "3")"));
+  EXPECT_THAT(ErrorsOf(Replaced("rate: 30/s", "rate: [30/s]")),
+              ElementsAre(HasSubstr("rate: expected a single value, got a list")));
+  EXPECT_THAT(ErrorsOf("- 1\n"), ElementsAre(HasSubstr("expected a map, got a list")));
+  EXPECT_THAT(ErrorsOf(""), ElementsAre(HasSubstr("expected a map, got nothing")));
+}
+
+TEST(LoaderTest, NamesAnUndefinedTopicOfAClient) {
+  EXPECT_THAT(ErrorsOf(Replaced("topic: orders", "topic: order")),
+              ElementsAre(R"(x.yaml:14:40: error: topic "order" is not described under `topics` (did you mean "orders"?))"));
+}
+
+TEST(LoaderTest, ChecksFaultsByTheTable) {
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_los: any")),
+              ElementsAre(HasSubstr(R"(unknown fault "power_los" (did you mean "power_loss"?))")));
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: broker(3)")),
+              ElementsAre(HasSubstr("there is no broker(3): the cluster has broker(0) to broker(2)")));
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: az(az-a)")),
+              ElementsAre(HasSubstr("cannot hit az(az-a): expected any, any(broker), broker(N)")));
+  EXPECT_THAT(ErrorsOf(Replaced("client(producer-1)", "client(producer-9)")),
+              ElementsAre(HasSubstr("there is no client(producer-9) (did you mean \"producer-0\"?)")));
+  EXPECT_THAT(ErrorsOf(Replaced("cut: one-way", "cut: oneway")),
+              ElementsAre(HasSubstr(R"(got "oneway" (did you mean "one-way"?))")));
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any, for: 8s", "disk_error: any")),
+              ElementsAre(HasSubstr(R"(disk_error: "operation" is missing)")));
+  EXPECT_THAT(ErrorsOf(Replaced("down: 1s..5s", "down: 1s..5s, for: 1s")),
+              ElementsAre(HasSubstr("says the same")));
+}
+
+TEST(LoaderTest, ReportsEveryErrorInTheOrderOfTheFile) {
+  std::string text = Replaced("seeds: 1..2000", "seeds: many");
+  text.replace(text.find("partitions: 6"), 13, "partition: 6");
+  text.replace(text.find("kind: consumer"), 14, "kind: cosumer");
+  text.replace(text.find("heal: 10s"), 9, "heal: 10");
+  EXPECT_THAT(ErrorsOf(text),
+              ElementsAre(StartsWith("x.yaml:12:21: error:"), StartsWith("x.yaml:15:13: error:"),
+                          StartsWith("x.yaml:16:41: error:"), StartsWith("x.yaml:24:8: error:")));
+}
+
+TEST(LoaderTest, RefusesWhatOnlyMakesYamlHarder) {
+  EXPECT_THAT(ErrorsOf(Replaced("topic: orders", "topic: &o orders")),
+              ElementsAre(HasSubstr("anchors")));
+  EXPECT_THAT(ErrorsOf("a: &x [1]\nb: *x\n"),
+              ElementsAre(HasSubstr(":1:4: error: anchors"), HasSubstr(":2:4: error: aliases")));
+  EXPECT_THAT(ErrorsOf(Replaced("count: 3", "count: !!int 3")), ElementsAre(HasSubstr("tags")));
+  EXPECT_THAT(ErrorsOf(Whole() + "---\nhighwater: 1\n"), ElementsAre(HasSubstr("second document")));
+}
+
+TEST(LoaderTest, PlacesErrorsOfSyntax) {
+  EXPECT_THAT(ErrorsOf("highwater: 1\nname: [a\ncluster: {}\n"),
+              ElementsAre(AllOf(StartsWith("x.yaml:"), HasSubstr("not YAML"))));
+  EXPECT_THAT(ErrorsOf(std::string(100, '[')), ElementsAre(HasSubstr("deeper than 32")));
+  EXPECT_THAT(ErrorsOf(std::string(2 << 20, 'x')), ElementsAre(HasSubstr("larger than")));
+}
+
+TEST(LoaderTest, AsksTheContextAboutSettingsAndInvariants) {
+  LoadContext context;
+  context.validate_setting = [](SettingScope scope, std::string_view name,
+                                std::string_view value) -> absl::Status {
+    if (scope != SettingScope::kProducer) return absl::OkStatus();
+    if (name != "acks") return absl::InvalidArgumentError("unknown producer setting");
+    if (value != "all") return absl::InvalidArgumentError("acks: expected 0, 1 or all");
+    return absl::OkStatus();
+  };
+  context.setting_names = [](SettingScope) { return std::vector<std::string>{"acks"}; };
+  context.invariants = {{"acked-durable", ""}, {"phantom", ""}};
+  EXPECT_THAT(Lines(LoadScenario("x.yaml", Whole(), context)), IsEmpty());
+  EXPECT_THAT(ErrorsOf(Replaced("acks: all", "ack: all"), context),
+              ElementsAre(AllOf(HasSubstr("x.yaml:14:86: error: unknown producer setting"),
+                                HasSubstr(R"((did you mean "acks"?))"))));
+  EXPECT_THAT(ErrorsOf(Replaced("acks: all", "acks: 7"), context),
+              ElementsAre(HasSubstr("x.yaml:14:92: error: acks: expected")));
+  EXPECT_THAT(ErrorsOf(Replaced("expect: [acked-durable]", "expect: [acked-durabel]"), context),
+              ElementsAre(HasSubstr(R"(did you mean "acked-durable"?)")));
+  EXPECT_THAT(ErrorsOf(Replaced("invariants: all", "invariants: [phantom, ghost]"), context),
+              ElementsAre(HasSubstr(R"(unknown invariant "ghost")")));
+}
+
+TEST(LoaderTest, AMessageCannotMoveTheTerminalsCursor) {
+  for (const std::string& line : ErrorsOf(Replaced("topic: orders", R"(topic: "\e[2J\n")"))) {
+    for (const char c : line) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
+  }
+}
+
+TEST(LoaderTest, TheResolvedFormLoadsAsTheSameScenario) {
+  const LoadedScenario first = LoadScenario("x.yaml", Whole(), {});
+  const std::string resolved = ResolvedYaml(*first.scenario);
+  const LoadedScenario second = LoadScenario("y.yaml", resolved, {});
+  ASSERT_THAT(Lines(second), IsEmpty()) << resolved;
+  EXPECT_TRUE(SameScenario(*first.scenario, *second.scenario)) << resolved;
+}
+
+TEST(LoaderTest, FindsTheFilesOfAFolderSorted) {
+  const std::filesystem::path root = std::filesystem::path(testing::TempDir()) / "loader_test";
+  std::filesystem::create_directories(root / "b");
+  for (const char* name : {"z.yaml", "b/a.yaml", "note.txt"}) std::ofstream(root / name) << "x";
+  EXPECT_THAT(*FindScenarioFiles(root.string()),
+              ElementsAre((root / "b/a.yaml").string(), (root / "z.yaml").string()));
+  EXPECT_FALSE(FindScenarioFiles((root / "none").string()).ok());
+  std::filesystem::remove_all(root);
+}
+
+TEST(FaultTableTest, DefaultsAndLimitsLoad) {
+  for (const FaultKind& kind : FaultTable()) {
+    std::string extra;
+    for (const FaultParameter& p : kind.parameters) {
+      if (!p.default_value.empty()) continue;
+      extra += fmt::format(", {}: {}", p.name,
+                           p.type == ParameterType::kChoice ? p.choices[0] : p.maximum);
+    }
+    const std::string fault = fmt::format("{}: any{}", kind.name, extra);
+    EXPECT_THAT(Lines(LoadScenario("x.yaml", Replaced("power_loss: any, for: 8s", fault), {})),
+                IsEmpty())
+        << fault;
+  }
+}
+
+// Whatever a slip of the hand makes of a valid file, there is a scenario, or an error that says where.
+RC_GTEST_PROP(LoaderTest, AMutatedFileGivesAScenarioOrAPlacedError, ()) {
+  std::string text = Whole();
+  const int edits = *rc::gen::inRange(1, 4);
+  for (int i = 0; i < edits; ++i) {
+    const auto at = *rc::gen::inRange<size_t>(0, text.size());
+    const auto length = *rc::gen::inRange<size_t>(0, 12);
+    const auto insert = *rc::gen::element<std::string>("", "x", ":", "[", "}", "\n", "- ", "9", "\"",
+                                                       "#", "{a: b}", "\t", "&a ", "..", "%", "\xff");
+    text.replace(at, length, insert);
+  }
+  const LoadedScenario loaded = LoadScenario("x.yaml", text, {});
+  bool errors = false;
+  for (const Diagnostic& d : loaded.diagnostics) {
+    if (d.severity != Severity::kError) continue;
+    errors = true;
+    RC_ASSERT(d.line > 0);
+    RC_ASSERT(d.column > 0);
+    RC_ASSERT(!d.message.empty());
+  }
+  RC_ASSERT(errors != loaded.scenario.has_value());
+  if (loaded.scenario) {
+    const LoadedScenario again = LoadScenario("x.yaml", ResolvedYaml(*loaded.scenario), {});
+    RC_ASSERT(again.scenario.has_value());
+    RC_ASSERT(SameScenario(*loaded.scenario, *again.scenario));
+  }
+}
+
+}  // namespace
+}  // namespace highwater::scenarios

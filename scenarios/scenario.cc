@@ -1,0 +1,113 @@
+#include "scenarios/scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "scenarios/harness.h"
+
+namespace highwater::scenarios {
+namespace {
+
+template <typename Value>
+const Value& ParameterOf(const FaultSpec& fault, std::string_view name) {
+  const auto found = fault.parameters.find(name);
+  HW_CHECK(found != fault.parameters.end(), "fault {} has no parameter {}", fault.kind, name);
+  const Value* value = std::get_if<Value>(&found->second);
+  HW_CHECK(value != nullptr, "fault {}: parameter {} is of another type", fault.kind, name);
+  return *value;
+}
+
+}  // namespace
+
+std::string_view ClientKindName(ClientKind kind) {
+  return kind == ClientKind::kProducer ? "producer" : "consumer";
+}
+
+std::string_view StrategyName(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::kMixed:
+      return "mixed";
+    case Strategy::kFifo:
+      return "fifo";
+    case Strategy::kRandom:
+      return "random";
+    case Strategy::kPct:
+      return "pct";
+  }
+  HW_UNREACHABLE("strategy {}", static_cast<int>(strategy));
+}
+
+std::string_view SettingScopeName(SettingScope scope) {
+  switch (scope) {
+    case SettingScope::kBroker:
+      return "broker";
+    case SettingScope::kTopic:
+      return "topic";
+    case SettingScope::kProducer:
+      return "producer";
+    case SettingScope::kConsumer:
+      return "consumer";
+  }
+  HW_UNREACHABLE("scope {}", static_cast<int>(scope));
+}
+
+std::string FormatTarget(const Target& target) {
+  switch (target.kind) {
+    case TargetKind::kAny:
+      return "any";
+    case TargetKind::kAnyBroker:
+      return "any(broker)";
+    case TargetKind::kBroker:
+      return fmt::format("broker({})", target.broker);
+    case TargetKind::kClient:
+      return fmt::format("client({})", target.name);
+    case TargetKind::kZone:
+      return fmt::format("az({})", target.name);
+  }
+  HW_UNREACHABLE("target {}", static_cast<int>(target.kind));
+}
+
+const DurationRange& FaultSpec::DurationOf(std::string_view name) const {
+  return ParameterOf<DurationRange>(*this, name);
+}
+const IntegerRange& FaultSpec::IntegerOf(std::string_view name) const {
+  return ParameterOf<IntegerRange>(*this, name);
+}
+const std::string& FaultSpec::ChoiceOf(std::string_view name) const {
+  return ParameterOf<std::string>(*this, name);
+}
+const Target& FaultSpec::TargetOf(std::string_view name) const {
+  return ParameterOf<Target>(*this, name);
+}
+
+bool SameScenario(const Scenario& a, const Scenario& b) {
+  return a.name == b.name && a.about == b.about && a.cluster == b.cluster && a.topics == b.topics &&
+         a.clients == b.clients && a.run == b.run && a.timeline == b.timeline &&
+         a.random == b.random && a.check == b.check && a.expect == b.expect && a.seeds == b.seeds;
+}
+
+std::vector<NamedClient> ClientsOf(const Scenario& scenario) {
+  std::vector<NamedClient> clients;
+  int producers = 0;
+  int consumers = 0;
+  for (const ClientSpec& spec : scenario.clients) {
+    int& number = spec.kind == ClientKind::kProducer ? producers : consumers;
+    for (int32_t i = 0; i < spec.count; ++i) {
+      clients.push_back({fmt::format("{}-{}", ClientKindName(spec.kind), number++), &spec});
+    }
+  }
+  return clients;
+}
+
+std::vector<std::string> EnabledFaults(const Scenario& scenario) {
+  std::vector<std::string> kinds;
+  for (const TimelineFault& fault : scenario.timeline) kinds.push_back(fault.fault.kind);
+  for (const RandomFault& fault : scenario.random) kinds.push_back(fault.fault.kind);
+  std::sort(kinds.begin(), kinds.end());
+  kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
+  return kinds;
+}
+
+}  // namespace highwater::scenarios
