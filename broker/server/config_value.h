@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/check.h"
+
 namespace highwater::broker {
 
 enum class ConfigType : uint8_t { kBool, kInt, kLong, kMillis, kString, kList, kDouble };
