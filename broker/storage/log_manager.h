@@ -1,0 +1,152 @@
+#pragma once
+
+// LogManager: the log directories of one broker and all logs in them.
+//
+//   LogManager logs(env, options, observer);
+//   HW_RETURN_IF_ERROR(logs.Start());                       // locks, loads, recovers; background tasks run
+//   HW_ASSIGN_OR_RETURN(auto log, logs.Create({"orders", PartitionIndex(0)}, config, topic_id, IsNew::kYes));
+//   HW_RETURN_IF_ERROR(logs.Stop());                        // flushes all, checkpoints, clean-shutdown markers
+//
+// Tasks, each one fiber: retention [T1], recovery-point and log-start checkpoints [K8], high watermark checkpoint [K8, R25], flush.ms
+// [D21], removal of deleted files.
+//
+// Invariants:
+//   1. A clean-shutdown marker is removed before any log of its directory is loaded, and written as the last act of a stop in which every
+//      log of the directory was flushed and closed without error [K10, M81].
+//   2. A directory that failed goes offline as a whole and is not written again; without any directory left the process halts [K16, P3].
+//   3. Checkpoint files are replaced atomically [K6, M91].
+//
+// Not responsible for: roles and high watermarks (the partitions; supplied through LogManagerListener).
+
+#include <absl/container/btree_map.h>
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/observer.h"
+#include "broker/protocol/uuid.h"
+#include "broker/storage/log.h"
+#include "broker/storage/log_config.h"
+#include "broker/types.h"
+#include "core/environment.h"
+#include "core/mutex.h"
+
+namespace highwater::broker::storage {
+
+// What the broker tells and hears.
+class LogManagerListener {
+ public:
+  virtual ~LogManagerListener() = default;
+  // A partition's high watermark, for its checkpoint; nullopt if the partition has none yet: its last checkpointed one is kept [R25].
+  virtual std::optional<Offset> HighWatermarkOf(const TopicPartition&) { return std::nullopt; }
+  // The settings of a topic, for logs that are found at start.
+  virtual LogConfig ConfigOf(std::string_view /*topic*/, const LogConfig& defaults) { return defaults; }
+  // The directory and these partitions are offline. Must not wait.
+  virtual void OnDirectoryOffline(std::string_view /*directory*/,
+                                  const std::vector<TopicPartition>& /*partitions*/) {}
+};
+
+struct LogManagerOptions {
+  std::vector<std::string> directories;  // log.dirs
+  BrokerId broker_id{0};
+  std::string cluster_id;                // "" takes what meta.properties says
+  LogConfig defaults;
+  absl::Duration retention_check_interval = absl::Seconds(300);    // log.retention.check.interval.ms
+  absl::Duration initial_task_delay = absl::Seconds(30);
+  absl::Duration recovery_point_checkpoint_interval = absl::Seconds(60);
+  absl::Duration log_start_checkpoint_interval = absl::Seconds(60);
+  absl::Duration high_watermark_checkpoint_interval = absl::Seconds(5);
+  absl::Duration flush_scheduler_interval = absl::InfiniteDuration();
+  RecoveryRules recovery_rules;
+};
+
+enum class IsNew : uint8_t { kNo, kYes };
+
+class LogManager {
+ public:
+  // `env`, `listener` and `observer` outlive the manager.
+  LogManager(core::Environment& env, LogManagerOptions options, LogManagerListener& listener,
+             Observer& observer);
+  ~LogManager();
+  LogManager(const LogManager&) = delete;
+  LogManager& operator=(const LogManager&) = delete;
+
+  // Locks the directories (made where missing), checks meta.properties, loads every log and starts the tasks. A directory that
+  // fails is offline; an error comes if none is left, if one is locked, or if their meta.properties disagree. REQUIRES: on a fiber.
+  [[nodiscard]] absl::Status Start();
+  // Ends the tasks; flushes and closes every log; writes checkpoints and clean-shutdown markers. OK if every directory that was
+  // online stopped cleanly. REQUIRES: on a fiber.
+  [[nodiscard]] absl::Status Stop();
+
+  // The log of a partition; nullptr if there is none here or its directory is offline.
+  [[nodiscard]] std::shared_ptr<Log> Find(const TopicPartition& partition) const;
+  // Makes a log in the online directory with the fewest logs [R26] and its partition.metadata; the present one if there is one.
+  // Unavailable: a directory is offline and the partition is not new, so that it may lie there [M95]. FailedPrecondition: there is one
+  // with another topic id [K15]. REQUIRES: on a fiber.
+  [[nodiscard]] absl::StatusOr<std::shared_ptr<Log>> Create(const TopicPartition& partition,
+                                                            const LogConfig& config,
+                                                            const protocol::Uuid& topic_id,
+                                                            IsNew is_new);
+  // [R9] Renames the log's directory at once and removes it after file.delete.delay.ms. NotFound if there is none. REQUIRES: on a fiber.
+  [[nodiscard]] absl::Status Delete(const TopicPartition& partition);
+
+  struct LogInfo {
+    TopicPartition partition;
+    protocol::Uuid topic_id;  // zero if unknown
+    std::string directory;    // the log directory, not the partition's
+    std::shared_ptr<Log> log;
+  };
+  // All online logs, by partition.
+  [[nodiscard]] std::vector<LogInfo> List() const;
+  [[nodiscard]] std::optional<protocol::Uuid> TopicIdOf(const TopicPartition& partition) const;
+  // What the high watermark checkpoint said at start; 0 if it said nothing [R16].
+  [[nodiscard]] Offset CheckpointedHighWatermark(const TopicPartition& partition) const;
+
+  [[nodiscard]] const std::string& cluster_id() const { return options_.cluster_id; }
+  [[nodiscard]] std::vector<std::string> OnlineDirectories() const;
+  [[nodiscard]] std::vector<std::string> OfflineDirectories() const;
+
+  // One round of a task, as its timer does. REQUIRES: on a fiber.
+  void CheckpointRecoveryPoints();
+  void CheckpointLogStartOffsets();
+  void CheckpointHighWatermarks();
+  void ApplyRetention();
+  void FlushDirtyLogs();
+
+ private:
+  class Directory;
+  struct HostedLog {
+    std::shared_ptr<Log> log;
+    Directory* directory = nullptr;
+    protocol::Uuid topic_id;
+  };
+
+  absl::Status LockAndLoad(Directory& directory);
+  absl::Status CheckMetaProperties(Directory& directory);
+  absl::Status LoadLogs(Directory& directory);
+  absl::Status LoadLog(Directory& directory, const TopicPartition& partition);
+  absl::Status StopDirectory(Directory& directory);
+  absl::Status WriteRecoveryPoints(Directory& directory);
+  absl::Status WriteLogStartOffsets(Directory& directory);
+  absl::Status WriteHighWatermarks(Directory& directory);
+  void TakeOffline(Directory& directory, const absl::Status& why);
+  void SpawnTask(std::string_view name, absl::Duration first, absl::Duration interval,
+                 void (LogManager::*round)());
+  Directory* EmptiestDirectory();
+
+  core::Environment& env_;
+  LogManagerOptions options_;
+  LogManagerListener& listener_;
+  Observer& observer_;
+  std::vector<std::unique_ptr<Directory>> directories_;
+  absl::btree_map<TopicPartition, HostedLog> logs_;
+  std::vector<core::FiberHandle> tasks_;
+  bool stopping_ = false;
+};
+
+}  // namespace highwater::broker::storage

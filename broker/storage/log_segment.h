@@ -1,0 +1,117 @@
+#pragma once
+
+// LogSegment: one segment of a log: its .log file, and its indexes in memory and on disk.
+//
+// Indexes are written when the segment is flushed, not when a batch is appended: what lies above the recovery point is rebuilt
+// from the batches after an unclean stop [K12], so an index file matters only below it. An index that was not loaded is read when it
+// is first needed, and rebuilt if it is missing or makes no sense [K11, K13].
+//
+// Not responsible for: order of writes and syncs (Log), what may stay after a crash (log_recovery.h).
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/storage/log_recovery.h"
+#include "broker/storage/offset_index.h"
+#include "broker/storage/stored_batch.h"
+#include "core/environment.h"
+
+namespace highwater::broker::storage {
+
+class LogSegment {
+ public:
+  // [L5] Makes a new segment; an empty file of its name is replaced, AlreadyExists if it is not empty.
+  [[nodiscard]] static absl::StatusOr<std::shared_ptr<LogSegment>> Create(
+      core::FileSystem& files, std::string_view directory, Offset base, absl::Time now);
+  // Opens an existing one; nothing of it is read.
+  [[nodiscard]] static absl::StatusOr<std::shared_ptr<LogSegment>> Open(core::FileSystem& files,
+                                                                        std::string_view directory,
+                                                                        Offset base);
+
+  [[nodiscard]] Offset base() const { return base_; }
+  [[nodiscard]] uint64_t size() const { return size_; }  // bytes written and counted
+  [[nodiscard]] const std::shared_ptr<core::File>& file() const { return log_; }
+  [[nodiscard]] std::string PathOf(std::string_view suffix) const;
+  // The largest timestamp of a batch so far and that batch's last offset; -1 if there is none.
+  [[nodiscard]] int64_t largest_timestamp() const { return largest_timestamp_; }
+  [[nodiscard]] Offset offset_of_largest_timestamp() const { return offset_of_largest_timestamp_; }
+  [[nodiscard]] int64_t first_batch_timestamp() const { return first_batch_timestamp_; }
+  [[nodiscard]] absl::Time created() const { return created_; }
+  [[nodiscard]] bool indexes_loaded() const { return indexes_loaded_; }
+
+  // Takes note of a batch that lies at the end of the file now.
+  void OnAppended(const BatchPosition& batch, int64_t first_timestamp, int64_t index_interval_bytes);
+  // [L4] The last entry of the time index, when the segment becomes inactive.
+  void OnBecomeInactive();
+  // Whether the next batch does not fit [L3].
+  [[nodiscard]] bool IndexIsFull(int64_t segment_index_bytes) const;
+
+  // Reads the indexes or rebuilds them. Afterwards indexes_loaded() and the timestamps are right. REQUIRES: on a fiber.
+  [[nodiscard]] absl::Status LoadIndexes(core::Environment& env, int64_t index_interval_bytes);
+  // The first batch whose last offset is at or above `offset`; nullopt if the segment ends before. Reads headers only.
+  // REQUIRES: indexes_loaded().
+  [[nodiscard]] absl::StatusOr<std::optional<BatchPosition>> FindBatch(Offset offset);
+  // Calls `visit` for each batch from `position` on until it returns false. Headers only; yields now and then. DataLoss at a batch
+  // that makes no sense.
+  [[nodiscard]] absl::Status ForEachBatch(core::Environment& env, uint64_t position,
+                                          const std::function<bool(const BatchPosition&)>& visit);
+  // Reads every batch with its body, feeds `scan`, rebuilds the indexes of what stays, calls `visit` for it, and cuts the file at the
+  // first batch that cannot stay. `truncated` gets the bytes that were cut.
+  [[nodiscard]] absl::Status Recover(core::Environment& env, SegmentScan& scan,
+                                     int64_t index_interval_bytes,
+                                     const std::function<void(const BatchPosition&)>& visit,
+                                     uint64_t* truncated);
+  // Cuts the file and the indexes, so that the batch at `position`, which holds or follows `offset`, is the next to come; synced.
+  [[nodiscard]] absl::Status TruncateTo(Offset offset, uint64_t position);
+
+  // Brings the index files up to what is in memory. A segment whose indexes were never loaded has nothing to write.
+  [[nodiscard]] absl::Status WriteIndexes();
+  [[nodiscard]] absl::Status SyncLog() { return log_->Sync(); }
+  [[nodiscard]] absl::Status SyncOffsetIndex();
+  [[nodiscard]] absl::Status SyncTimeIndex();
+  [[nodiscard]] absl::Status SyncTransactionIndex();
+
+  // [T3] Gives all its files the suffix ".deleted". Open handles go on reading.
+  [[nodiscard]] absl::Status MarkDeleted();
+  [[nodiscard]] bool deleted() const { return deleted_; }
+  // Removes the files that MarkDeleted renamed.
+  [[nodiscard]] absl::Status RemoveFiles();
+
+ private:
+  struct IndexFile {
+    std::shared_ptr<core::File> file;
+    size_t persisted = 0;  // entries in the file that are right
+    bool exact = false;    // the file ends behind them
+  };
+
+  LogSegment(core::FileSystem& files, std::string_view directory, Offset base)
+      : files_(files), directory_(directory), base_(base) {}
+  absl::Status RebuildIndexes(core::Environment& env, int64_t index_interval_bytes);
+  absl::Status WriteIndex(IndexFile& index, std::string_view suffix, const core::Bytes& tail,
+                          size_t entries, size_t entry_size);
+  void ResetIndexes();
+
+  core::FileSystem& files_;
+  std::string directory_;
+  Offset base_;
+  std::shared_ptr<core::File> log_;
+  uint64_t size_ = 0;
+  OffsetIndex offset_index_;
+  TimeIndex time_index_;
+  IndexFile offset_file_;
+  IndexFile time_file_;
+  bool indexes_loaded_ = false;
+  bool deleted_ = false;
+  uint64_t bytes_since_index_entry_ = 0;
+  int64_t largest_timestamp_ = -1;
+  Offset offset_of_largest_timestamp_{-1};
+  int64_t first_batch_timestamp_ = -1;
+  absl::Time created_;
+};
+
+}  // namespace highwater::broker::storage
