@@ -1,0 +1,85 @@
+#pragma once
+
+// Recorder: where everything that is observed in one world comes together: client histories, the brokers' own events, checks,
+// metrics, and the narrator who puts them into words. It is outside of the world: nothing in it has an effect on what happens.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/observer.h"
+#include "invariants/history.h"
+#include "invariants/invariant.h"
+#include "scenarios/scenario.h"
+#include "scenarios/seed_result.h"
+#include "scenarios/world/narrator.h"
+
+namespace highwater::scenarios {
+
+class Recorder final : public broker::Observer, public invariants::ViolationSink {
+ public:
+  // `now`: time since the world began. `on_violation` is called at the event, after it was recorded.
+  Recorder(const Scenario& scenario, Narrator& narrator, std::function<absl::Duration()> now,
+           std::function<void(const invariants::Violation&)> on_violation);
+
+  // What clients did and were told.
+  uint32_t AddProducer(std::string name) { return history_.AddProducer(std::move(name)); }
+  invariants::RecordId Sent(uint32_t producer, const broker::TopicPartition& partition, uint32_t size,
+                            int16_t acks);
+  void Completed(invariants::RecordId id, invariants::SendOutcome outcome, broker::PartitionIndex partition,
+                 broker::Offset offset);
+  void Consumed(std::string_view consumer, const broker::TopicPartition& partition, broker::Offset offset,
+                const core::Bytes& value);
+  // What the readers of the heal phase found; judges what is judged at rest.
+  void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
+
+  // What happened to a broker from outside: `text` for people. Unavailability is counted from down to up.
+  void ProcessEnded(int32_t broker, std::string text);
+  void Fault(std::string text, std::string place);
+  void Tell(std::string actor, std::string text);
+
+  // broker::Observer
+  void OnBrokerStarted(broker::BrokerId id) override;
+  void OnBrokerStopped(broker::BrokerId id) override;
+  void OnLogLoaded(broker::BrokerId id, const broker::LogLoadedEvent& event) override;
+  void OnBecameLeader(broker::BrokerId id, const broker::TopicPartition& partition, broker::LeaderEpoch epoch,
+                      broker::Offset log_end) override;
+  void OnAppended(broker::BrokerId id, const broker::AppendedEvent& event) override;
+  void OnFlushed(broker::BrokerId id, const broker::TopicPartition& partition,
+                 broker::Offset recovery_point) override;
+  void OnTruncated(broker::BrokerId id, const broker::TopicPartition& partition,
+                   broker::Offset log_end) override;
+  void OnLogStartMoved(broker::BrokerId id, const broker::TopicPartition& partition,
+                       broker::Offset log_start) override;
+  void OnAcknowledged(broker::BrokerId id, const broker::TopicPartition& partition, broker::LeaderEpoch epoch,
+                      broker::Offset base, broker::Offset last, int16_t acks) override;
+  void OnTopicCreated(broker::BrokerId id, std::string_view topic, int32_t partitions) override;
+  void OnTopicDeleted(broker::BrokerId id, std::string_view topic) override;
+  void OnLogDirectoryFailed(broker::BrokerId id, std::string_view path, std::string_view error) override;
+
+  // invariants::ViolationSink
+  void Report(invariants::Violation violation) override;
+
+  // Violations with their chains, and the figures; `partitions`: of all topics, for partition-seconds.
+  [[nodiscard]] std::vector<Violation> Violations() const;
+  [[nodiscard]] SeedMetrics Metrics(int32_t partitions) const;
+  // The clients' operations as text, a line each.
+  [[nodiscard]] std::string HistoryText() const;
+  [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
+
+ private:
+  Narrator& narrator_;
+  std::function<absl::Duration()> now_;
+  std::function<void(const invariants::Violation&)> on_violation_;
+  invariants::ClientHistory history_;
+  std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
+  std::vector<invariants::Violation> violations_;
+  uint64_t acked_ = 0;
+  uint64_t sent_ = 0;
+  uint64_t consumed_ = 0;
+  std::vector<std::optional<absl::Duration>> down_since_;  // by broker
+  absl::Duration unavailable_;
+};
+
+}  // namespace highwater::scenarios

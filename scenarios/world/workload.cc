@@ -1,0 +1,214 @@
+#include "scenarios/world/workload.h"
+
+#include "broker/client/admin.h"
+#include "broker/client/consumer.h"
+#include "broker/client/producer.h"
+
+namespace highwater::scenarios {
+namespace {
+
+using broker::Offset;
+using broker::PartitionIndex;
+using broker::TopicPartition;
+namespace client = broker::client;
+
+client::Properties PropertiesOf(const ClientSpec& spec) {
+  client::Properties properties;
+  for (const Setting& setting : spec.settings) properties[setting.name] = setting.value;
+  return properties;
+}
+
+// The loader has validated every setting.
+template <typename Config>
+Config ConfigOf(const client::Properties& properties, const WorkloadContext& context,
+                std::string_view name) {
+  absl::StatusOr<Config> config = Config::FromMap(properties);
+  HW_CHECK(config.ok(), "client settings of {}: {}", name, std::string(config.status().message()));
+  config->bootstrap_servers = context.bootstrap;
+  config->client_id = std::string(name);
+  return *std::move(config);
+}
+
+invariants::SendOutcome OutcomeOf(client::SendOutcome outcome) {
+  switch (outcome) {
+    case client::SendOutcome::kAcknowledged:
+      return invariants::SendOutcome::kAcked;
+    case client::SendOutcome::kFailed:
+      return invariants::SendOutcome::kFailed;
+    case client::SendOutcome::kUnknown:
+      return invariants::SendOutcome::kUnknown;
+  }
+  HW_UNREACHABLE();
+}
+
+std::vector<TopicPartition> PartitionsOf(const Scenario& scenario, const std::vector<std::string>& topics) {
+  std::vector<TopicPartition> result;
+  for (const TopicSpec& topic : scenario.topics) {
+    if (std::find(topics.begin(), topics.end(), topic.name) == topics.end()) continue;
+    for (int32_t i = 0; i < topic.partitions; ++i) result.push_back({topic.name, PartitionIndex(i)});
+  }
+  return result;
+}
+
+std::vector<std::string> AllTopics(const Scenario& scenario) {
+  std::vector<std::string> result;
+  for (const TopicSpec& topic : scenario.topics) result.push_back(topic.name);
+  return result;
+}
+
+}  // namespace
+
+void RunProducer(core::Environment& env, const WorkloadContext& context, const NamedClient& named,
+                 uint32_t producer_id) {
+  const ClientSpec& spec = *named.spec;
+  const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
+  client::Producer producer(env, config);
+  const std::vector<TopicPartition> partitions = PartitionsOf(context.scenario, spec.topics);
+  const absl::Duration interval = spec.rate.per / spec.rate.count;
+  core::MonotonicTime next = env.clock.Now();
+  uint64_t count = 0;
+  while (context.now() < context.load_end) {
+    // Arrivals are spread: each interval is drawn between none and twice the mean.
+    const int64_t mean = absl::ToInt64Nanoseconds(interval);
+    next = next + absl::Nanoseconds(env.random.Between(0, 2 * mean));
+    if (env.fibers.SleepUntil(next) == core::Wake::kCancelled) break;
+    if (context.now() >= context.load_end) break;
+    const TopicPartition& to = partitions[count++ % partitions.size()];
+    const auto size = static_cast<uint32_t>(env.random.Between(spec.record.low, spec.record.high));
+    const auto id = context.recorder.Sent(producer_id, to, std::max(size, invariants::kSmallestValue),
+                                          static_cast<int16_t>(config.acks));
+    const core::Bytes value = invariants::MakeValue(id, size);
+    std::string key;
+    if (spec.keys > 0) key = fmt::format("key-{}", env.random.Below(static_cast<uint64_t>(spec.keys)));
+    producer.Send({.topic = to.topic,
+                   .partition = to.partition,
+                   .key = spec.keys > 0 ? std::optional<std::string_view>(key) : std::nullopt,
+                   .value = value.view()},
+                  [&recorder = context.recorder, id](const client::SendResult& result) {
+                    recorder.Completed(id, OutcomeOf(result.outcome), result.partition, result.offset);
+                  });
+  }
+  producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
+}
+
+void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {
+  client::Properties properties = PropertiesOf(*named.spec);
+  properties.emplace("auto.offset.reset", "earliest");
+  client::Consumer consumer(env, ConfigOf<client::ConsumerConfig>(properties, context, named.name));
+  consumer.Assign(PartitionsOf(context.scenario, named.spec->topics));
+  while (!env.process.StopRequested()) {
+    const client::PollResult polled = consumer.Poll(env.clock.Now() + absl::Seconds(1));
+    for (const client::PolledPartition& partition : polled.partitions) {
+      for (const client::ConsumerRecord& record : partition.records) {
+        context.recorder.Consumed(named.name, partition.partition, record.offset,
+                                  record.value.value_or(core::Bytes()));
+      }
+    }
+    for (const client::ConsumerError& error : polled.errors) {
+      context.recorder.Tell(named.name, fmt::format("cannot read {} at offset {}: {}", error.partition,
+                                                    error.position, error.message));
+      consumer.SeekToBeginning(error.partition);
+    }
+  }
+}
+
+void CreateTopics(core::Environment& env, const WorkloadContext& context,
+                  const std::function<void()>& done) {
+  client::Admin admin(env, ConfigOf<client::AdminConfig>({}, context, "admin"));
+  std::vector<client::NewTopic> topics;
+  for (const TopicSpec& topic : context.scenario.topics) {
+    client::NewTopic wanted{.name = topic.name,
+                            .partitions = topic.partitions,
+                            .replication_factor = static_cast<int16_t>(topic.replicas)};
+    for (const Setting& setting : topic.settings) wanted.settings[setting.name] = setting.value;
+    topics.push_back(std::move(wanted));
+  }
+  while (!topics.empty() && context.now() < context.load_end) {
+    const auto results = admin.CreateTopics(topics, env.clock.Now() + absl::Seconds(10));
+    if (results.ok()) {
+      for (const client::TopicResult& result : *results) {
+        using broker::protocol::ErrorCode;
+        const bool exists = result.error == ErrorCode::NONE || result.error == ErrorCode::TOPIC_ALREADY_EXISTS;
+        if (exists) {
+          std::erase_if(topics, [&](const client::NewTopic& topic) { return topic.name == result.name; });
+        } else {
+          context.recorder.Tell("admin", fmt::format("cannot create {}: error {} {}", result.name,
+                                                     static_cast<int>(result.error), result.message));
+        }
+      }
+    }
+    if (!topics.empty()) static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(200)));
+  }
+  done();
+}
+
+void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
+                const std::function<void(std::vector<invariants::PartitionAtRest>)>& done) {
+  const std::vector<TopicPartition> partitions =
+      PartitionsOf(context.scenario, AllTopics(context.scenario));
+  std::vector<invariants::PartitionAtRest> found;
+  for (const TopicPartition& partition : partitions) {
+    found.push_back({.partition = partition, .obstacle = "no broker answered"});
+  }
+  const core::MonotonicTime until = env.clock.Now() + (deadline - context.now());
+  client::Admin admin(env, ConfigOf<client::AdminConfig>({}, context, "reader"));
+  auto list = [&](int64_t timestamp, Offset invariants::PartitionAtRest::*field) {
+    std::vector<bool> known(found.size());
+    while (env.clock.Now() < until) {
+      const auto offsets = admin.ListOffsets(partitions, timestamp, until);
+      if (offsets.ok()) {
+        bool all = true;
+        for (size_t i = 0; i < found.size(); ++i) {
+          const client::ListedOffset& listed = (*offsets)[i];
+          known[i] = listed.error == broker::protocol::ErrorCode::NONE;
+          if (known[i]) found[i].*field = listed.offset;
+          if (!known[i]) {
+            found[i].obstacle = fmt::format("error {} to ListOffsets", static_cast<int>(listed.error));
+            all = false;
+          }
+        }
+        if (all) return true;
+      } else {
+        for (auto& rest : found) rest.obstacle = std::string(offsets.status().message());
+      }
+      static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(200)));
+    }
+    return false;
+  };
+  if (!list(client::kEarliestTimestamp, &invariants::PartitionAtRest::log_start) ||
+      !list(client::kLatestTimestamp, &invariants::PartitionAtRest::log_end)) {
+    return done(std::move(found));
+  }
+  client::Consumer consumer(
+      env, ConfigOf<client::ConsumerConfig>({{"auto.offset.reset", "earliest"}}, context, "reader"));
+  consumer.Assign(partitions);
+  for (const TopicPartition& partition : partitions) consumer.SeekToBeginning(partition);
+  auto at_end = [&](const invariants::PartitionAtRest& rest) {
+    const std::optional<Offset> position = consumer.Position(rest.partition);
+    return rest.log_start == rest.log_end || (position.has_value() && *position >= rest.log_end);
+  };
+  while (env.clock.Now() < until) {
+    bool all = true;
+    for (const auto& rest : found) all = all && at_end(rest);
+    if (all) break;
+    const client::PollResult polled = consumer.Poll(until);
+    for (const client::PolledPartition& batch : polled.partitions) {
+      const auto place = std::find(partitions.begin(), partitions.end(), batch.partition);
+      invariants::PartitionAtRest& rest = found[static_cast<size_t>(place - partitions.begin())];
+      for (const client::ConsumerRecord& record : batch.records) {
+        const core::Bytes value = record.value.value_or(core::Bytes());
+        context.recorder.Consumed("reader", batch.partition, record.offset, value);
+        if (const auto id = invariants::ParseValue(value)) rest.records.emplace_back(record.offset, *id);
+      }
+    }
+    for (const client::ConsumerError& error : polled.errors) {
+      const auto place = std::find(partitions.begin(), partitions.end(), error.partition);
+      found[static_cast<size_t>(place - partitions.begin())].obstacle =
+          fmt::format("offset {}: {}", error.position, error.message);
+    }
+  }
+  for (auto& rest : found) rest.readable = at_end(rest);
+  done(std::move(found));
+}
+
+}  // namespace highwater::scenarios

@@ -1,0 +1,41 @@
+#pragma once
+
+// The simulated clients: a producer and a consumer that behave as a scenario says and tell the Recorder what they did and were
+// told. Each is a process of its own on a host of its own and speaks to the brokers through the product's client library.
+
+#include <memory>
+#include <string>
+
+#include "broker/client/client_config.h"
+#include "core/environment.h"
+#include "scenarios/scenario.h"
+#include "scenarios/world/recorder.h"
+
+namespace highwater::scenarios {
+
+// What the clients of one world share. Outlives them.
+struct WorkloadContext {
+  const Scenario& scenario;
+  Recorder& recorder;
+  std::vector<core::Endpoint> bootstrap;
+  // The phases, in time since the world began: load from `load_begin` to `load_end`.
+  std::function<absl::Duration()> now;
+  absl::Duration load_end;
+};
+
+// Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the main fiber of its process.
+void RunProducer(core::Environment& env, const WorkloadContext& context, const NamedClient& client,
+                 uint32_t producer);
+
+// Reads its topics from the beginning, through every fault, until its process is ended.
+void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& client);
+
+// Creates the scenario's topics, trying again until it succeeds or the load ends. Calls `done` once all exist.
+void CreateTopics(core::Environment& env, const WorkloadContext& context, const std::function<void()>& done);
+
+// Reads every partition of the scenario's topics from its beginning to its present end, until `deadline` (since the world
+// began). Calls `done` with what it found.
+void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
+                const std::function<void(std::vector<invariants::PartitionAtRest>)>& done);
+
+}  // namespace highwater::scenarios
