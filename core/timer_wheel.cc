@@ -52,4 +52,14 @@ int64_t TimerWheel::NextTimeBound() const {
   return SlotStart(level, FirstOccupied(level));
 }
 
+std::vector<TimerNode*> TimerWheel::PendingOf(uint32_t owner) const {
+  std::vector<TimerNode*> result;
+  for (const Slot& slot : slots_) {
+    for (TimerNode* node = slot.first; node != nullptr; node = node->next_) {
+      if (node->owner_ == owner) result.push_back(node);
+    }
+  }
+  return result;
+}
+
 }  // namespace highwater::core

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "core/check.h"
 
@@ -35,6 +36,8 @@ class TimerNode {
 
   [[nodiscard]] bool pending() const { return wheel_ != nullptr; }
   [[nodiscard]] int64_t when() const { return when_; }
+  // The number that was given to Set.
+  [[nodiscard]] uint32_t owner() const { return owner_; }
 
  private:
   friend class TimerWheel;
@@ -43,6 +46,7 @@ class TimerNode {
   TimerWheel* wheel_ = nullptr;
   int64_t when_ = 0;
   uint32_t slot_ = 0;  // level * 256 + slot in level
+  uint32_t owner_ = 0;
 };
 
 class TimerWheel {
@@ -58,9 +62,10 @@ class TimerWheel {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] size_t size() const { return size_; }
 
-  // Makes `node` pending at `when`, moving it if it already was.
-  void Set(TimerNode& node, int64_t when) {
+  // Makes `node` pending at `when`, moving it if it already was. `owner` means something to the caller only (whose timer it is).
+  void Set(TimerNode& node, int64_t when, uint32_t owner = 0) {
     if (node.wheel_ != nullptr) node.wheel_->Unlink(node);
+    node.owner_ = owner;
     node.when_ = when < now_ ? now_ : when;
     node.wheel_ = this;
     ++size_;
@@ -75,6 +80,8 @@ class TimerWheel {
   [[nodiscard]] TimerNode* PopDue(int64_t until);
   // A lower bound of the next pending time, exact when it lies within 256 ns; kNever if nothing is pending.
   [[nodiscard]] int64_t NextTimeBound() const;
+  // All pending nodes of `owner`, in an order that depends only on what was set when; for rare use.
+  [[nodiscard]] std::vector<TimerNode*> PendingOf(uint32_t owner) const;
 
  private:
   friend class TimerNode;

@@ -1,0 +1,97 @@
+#pragma once
+
+// SimulatedNetwork: the region's network: zones, links between hosts, bandwidth, faults, and the TCP connections over them.
+//
+// A link exists once two hosts have talked; its base latency is drawn by its two hosts' names, so it does not depend on who talked
+// first. Not responsible for: what a program sees of a connection (network_port.h), what a kernel does for it (tcp.h).
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/network.h"
+#include "sim/network/link.h"
+#include "sim/network/link_fault.h"
+#include "sim/network/network_options.h"
+
+namespace highwater::sim {
+
+class Host;
+class TcpConnection;
+class World;
+
+class SimulatedNetwork {
+ public:
+  explicit SimulatedNetwork(World& world);
+  ~SimulatedNetwork();
+  SimulatedNetwork(const SimulatedNetwork&) = delete;
+  SimulatedNetwork& operator=(const SimulatedNetwork&) = delete;
+
+  // The zone of that name, made if there is none.
+  ZoneId AddZone(std::string_view name);
+  [[nodiscard]] const std::string& zone_name(ZoneId zone) const { return zones_[zone.value()]; }
+  [[nodiscard]] size_t zone_count() const { return zones_.size(); }
+  [[nodiscard]] std::vector<HostId> HostsIn(ZoneId zone) const;
+  [[nodiscard]] std::vector<HostId> HostsOutside(ZoneId zone) const;
+
+  // Counts as applied in the ledger if any pair of hosts is concerned. REQUIRES: its id is not applied already.
+  void Apply(LinkFault fault);
+  // No effect if it is not applied.
+  void Withdraw(FaultId id);
+  // Resets every open connection between the two groups, at both ends, now. Returns how many.
+  size_t ResetConnections(FaultId id, const std::vector<HostId>& a, const std::vector<HostId>& b);
+
+  [[nodiscard]] uint64_t bytes_delivered() const { return bytes_delivered_; }
+  // From zone to zone, in the order of zones.
+  [[nodiscard]] uint64_t bytes_between(ZoneId from, ZoneId to) const;
+  [[nodiscard]] size_t link_count() const;
+  [[nodiscard]] size_t connection_count() const { return open_connections_; }
+
+  // For the parts of sim/.
+  [[nodiscard]] World& world() { return world_; }
+  [[nodiscard]] const TcpParameters& tcp() const { return tcp_; }
+  void OnHostAdded(Host& host);
+  // nullptr: unknown name.
+  [[nodiscard]] Host* Resolve(std::string_view name, Host& asker);
+  [[nodiscard]] Link& LinkBetween(HostId from, HostId to);
+  TcpConnection& NewConnection(Host& from, Host& to, uint16_t port);
+  void Free(TcpConnection& connection);
+  void CountDelivered(const Link& link, uint64_t bytes) {
+    bytes_delivered_ += bytes;
+    zone_bytes_[link.zone_pair] += bytes;
+  }
+
+ private:
+  [[nodiscard]] size_t PairIndex(ZoneId from, ZoneId to) const {
+    return from.value() * kMaxZones + to.value();
+  }
+  void MakeLink(Link& link);
+  void Reconsider(Link& link);
+  static bool Concerns(const LinkFault& fault, const Link& link);
+
+  static constexpr size_t kMaxZones = 16;
+
+  World& world_;
+  TcpParameters tcp_;
+  uint64_t key_;
+  std::vector<std::string> zones_;
+  absl::flat_hash_map<std::string, HostId> names_;
+  // By the sender: links_[from][to].
+  std::vector<absl::btree_map<HostId, std::unique_ptr<Link>>> links_;
+  std::vector<Queue> egress_;
+  std::vector<Queue> ingress_;
+  std::vector<Queue> zone_queues_;
+  std::vector<uint64_t> zone_bytes_;
+  std::vector<LinkFault> faults_;  // in the order in which they were applied
+  std::vector<std::unique_ptr<TcpConnection>> connections_;
+  std::vector<uint32_t> free_slots_;
+  size_t open_connections_ = 0;
+  uint64_t bytes_delivered_ = 0;
+};
+
+}  // namespace highwater::sim
