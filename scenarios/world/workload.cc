@@ -64,7 +64,7 @@ void RunProducer(core::Environment& env, const WorkloadContext& context, const N
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config);
   const std::vector<TopicPartition> partitions = PartitionsOf(context.scenario, spec.topics);
-  const absl::Duration interval = spec.rate.per / spec.rate.count;
+  const absl::Duration interval = spec.rate.period / spec.rate.count;
   core::MonotonicTime next = env.clock.Now();
   uint64_t count = 0;
   while (context.now() < context.load_end) {

@@ -1,0 +1,85 @@
+#pragma once
+
+// Injector: tries each ordered fault at its time, withdraws it at its end, and keeps the ledger honest: requested when it is
+// ordered, applied when the world's state changed; observed is for the victim's ports to say.
+//
+//   Injector injector(world, cast, told);
+//   injector.Order(orders);            // before the world runs
+//   ... world.Run(...);
+//   injector.Heal();                   // at the start of the heal phase: withdraws what is left, starts who is down
+//
+// After Heal nothing is started, killed or reconfigured: faults cannot heal a stuck cluster.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "faults/fault_order.h"
+#include "sim/host.h"
+#include "sim/world.h"
+
+namespace highwater::faults {
+
+// Who can be hit.
+struct Cast {
+  struct Member {
+    sim::Host* host;
+    std::string zone;
+    bool broker;
+  };
+  std::vector<Member> members;
+
+  // The hosts that `aim` names now; for a role of one among several, the one that `key` draws.
+  [[nodiscard]] std::vector<sim::Host*> Resolve(const Aim& aim, uint64_t key) const;
+};
+
+// One fault that can be in force. Made by MakeFault for its kind.
+class Fault {
+ public:
+  virtual ~Fault() = default;
+  // Changes the world under `id`: whoever changes tells the ledger so, and nobody does if there is nothing to change (the victim
+  // is down already, say).
+  virtual void Apply(sim::World& world, const std::vector<sim::Host*>& victims,
+                     const std::vector<sim::Host*>& others, sim::FaultId id) = 0;
+  // Ends it: called once after an Apply that was applied, at the order's end or at Heal.
+  virtual void Withdraw(sim::World& world) = 0;
+  // For people: `broker-0 loses power`.
+  [[nodiscard]] virtual std::string Describe(const std::vector<sim::Host*>& victims) const = 0;
+};
+
+// `broker-0`, `broker-0 and broker-1`.
+[[nodiscard]] std::string Names(const std::vector<sim::Host*>& hosts);
+
+// Null for an unknown kind.
+[[nodiscard]] std::unique_ptr<Fault> MakeFault(const FaultOrder& order);
+
+class Injector {
+ public:
+  // Told of each fault that was applied and of each end, in words, with the order's place.
+  using Told = std::function<void(std::string text, const std::string& place)>;
+
+  // `cast` may still grow until the first fault fires.
+  Injector(sim::World& world, const Cast& cast, Told told)
+      : world_(world), cast_(cast), told_(std::move(told)) {}
+
+  void Order(std::vector<FaultOrder> orders);
+  void Heal();
+
+ private:
+  struct Active {
+    FaultOrder order;
+    sim::FaultId id;
+    std::unique_ptr<Fault> fault;  // null while it is not in force
+  };
+  void Fire(Active& active);
+  void End(Active& active);
+
+  sim::World& world_;
+  const Cast& cast_;
+  Told told_;
+  std::vector<std::unique_ptr<Active>> active_;
+  bool healed_ = false;
+};
+
+}  // namespace highwater::faults

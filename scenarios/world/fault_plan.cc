@@ -1,0 +1,115 @@
+#include "scenarios/world/fault_plan.h"
+
+#include <algorithm>
+
+#include "core/random.h"
+#include "scenarios/fault_table.h"
+
+namespace highwater::scenarios {
+namespace {
+
+using core::KeyedRandom;
+using core::Mix;
+using core::MixName;
+
+constexpr int64_t kWindows = 8;
+
+faults::Aim AimOf(const Target& target) {
+  using Role = faults::Aim::Role;
+  switch (target.kind) {
+    case TargetKind::kAny:
+      return {.role = Role::kAny};
+    case TargetKind::kAnyBroker:
+      return {.role = Role::kAnyBroker};
+    case TargetKind::kBroker:
+      return {.role = Role::kBroker, .broker = target.broker};
+    case TargetKind::kClient:
+      return {.role = Role::kClient, .name = target.name};
+    case TargetKind::kZone:
+      return {.role = Role::kZone, .name = target.name};
+  }
+  HW_UNREACHABLE();
+}
+
+int64_t DrawDuration(const DurationRange& range, uint64_t key) {
+  return KeyedRandom(key).Between(absl::ToInt64Nanoseconds(range.low), absl::ToInt64Nanoseconds(range.high));
+}
+
+faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t key) {
+  faults::FaultOrder order{.kind = spec.kind, .aim = AimOf(spec.target), .at = at, .place = spec.place, .key = key};
+  const FaultKind* kind = FindFaultKind(spec.kind);
+  HW_CHECK(kind != nullptr, "unknown fault {}", spec.kind);
+  for (const FaultParameter& parameter : kind->parameters) {
+    const std::string name(parameter.name);
+    const uint64_t parameter_key = MixName(name, key);
+    switch (parameter.type) {
+      case ParameterType::kDuration: {
+        const int64_t drawn = DrawDuration(spec.DurationOf(name), parameter_key);
+        if (name == "for") {
+          order.length = absl::Nanoseconds(drawn);
+        } else {
+          order.numbers[name] = drawn;
+        }
+        break;
+      }
+      case ParameterType::kCount:
+      case ParameterType::kSize:
+      case ParameterType::kPercent: {
+        const IntegerRange& range = spec.IntegerOf(name);
+        order.numbers[name] = KeyedRandom(parameter_key).Between(range.low, range.high);
+        break;
+      }
+      case ParameterType::kChoice:
+        order.choices[name] = spec.ChoiceOf(name);
+        break;
+      case ParameterType::kTarget:
+        order.other = AimOf(spec.TargetOf(name));
+        break;
+    }
+  }
+  return order;
+}
+
+// Whether the seed's swarm uses the random fault `index` of `count`.
+bool IsOn(uint64_t seed, size_t index, size_t count) {
+  if (count <= 1) return true;
+  const uint64_t key = Mix(MixName("swarm"), seed);
+  if (index == KeyedRandom(key).Below(count)) return true;  // so that one is always on
+  return KeyedRandom(Mix(key, index + 1)).Chance(1, 2);
+}
+
+}  // namespace
+
+std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint64_t seed) {
+  std::vector<faults::FaultOrder> orders;
+  const uint64_t root = Mix(MixName("faults"), seed);
+  const absl::Duration begin = scenario.run.warmup;
+  for (const TimelineFault& fault : scenario.timeline) {
+    orders.push_back(OrderOf(fault.fault, begin + fault.at, MixName(fault.fault.place, root)));
+  }
+  const int64_t duration = absl::ToInt64Nanoseconds(scenario.run.duration);
+  const bool whole_timeline = scenario.random.size() == 1;
+  for (size_t i = 0; i < scenario.random.size(); ++i) {
+    const RandomFault& fault = scenario.random[i];
+    if (!IsOn(seed, i, scenario.random.size())) continue;
+    const uint64_t key = MixName(fault.fault.place, root);
+    // Half, the written, or twice the written distance.
+    const int64_t mean =
+        absl::ToInt64Nanoseconds(fault.every) * (int64_t{1} << KeyedRandom(key).Below(3)) / 2;
+    int64_t at = 0;
+    for (uint64_t turn = 1;; ++turn) {
+      const uint64_t turn_key = Mix(key, turn);
+      at += KeyedRandom(turn_key).Between(0, 2 * mean) + 1;
+      if (at >= duration) break;
+      const auto window = static_cast<uint64_t>(at / (duration / kWindows + 1));
+      const bool quiet = KeyedRandom(Mix(MixName("quiet", root), window)).Chance(1, 4);
+      if (quiet && !whole_timeline) continue;
+      orders.push_back(OrderOf(fault.fault, begin + absl::Nanoseconds(at), turn_key));
+    }
+  }
+  std::stable_sort(orders.begin(), orders.end(),
+                   [](const faults::FaultOrder& a, const faults::FaultOrder& b) { return a.at < b.at; });
+  return orders;
+}
+
+}  // namespace highwater::scenarios

@@ -1,0 +1,272 @@
+#include "scenarios/world/simulated_run.h"
+
+#include "broker/server/broker.h"
+#include "core/mark.h"
+#include "scenarios/world/fault_plan.h"
+#include "sim/disk/disk.h"
+#include "sim/host.h"
+#include "sim/network/simulated_network.h"
+
+namespace highwater::scenarios {
+namespace {
+
+constexpr uint16_t kBrokerPort = 9092;
+// A halted or exited broker is started again by its supervisor after this long.
+constexpr absl::Duration kSupervisorDelay = absl::Seconds(1);
+
+sim::StrategyKind StrategyOf(const Scenario& scenario, uint64_t seed) {
+  switch (scenario.run.strategy) {
+    case Strategy::kFifo:
+      return sim::StrategyKind::kFifo;
+    case Strategy::kRandom:
+      return sim::StrategyKind::kRandom;
+    case Strategy::kPct:
+      return sim::StrategyKind::kPct;
+    case Strategy::kMixed:
+      return sim::DrawStrategy(seed);
+  }
+  HW_UNREACHABLE();
+}
+
+sim::WorldOptions WorldOptionsOf(const Scenario& scenario, uint64_t seed, sim::StrategyKind strategy) {
+  sim::WorldOptions options{.seed = seed, .strategy = strategy, .buggify = true};
+  const NetworkSpec& network = scenario.cluster.network;
+  if (network.within_zone) options.network.within_zone = {network.within_zone->low, network.within_zone->high};
+  if (network.between_zones) {
+    options.network.between_zones = {network.between_zones->low, network.between_zones->high};
+  }
+  if (network.bandwidth) options.network.host_bandwidth = *network.bandwidth;
+  return options;
+}
+
+sim::disk::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
+  sim::disk::DiskOptions options;
+  if (spec.sync) options.sync_latency = {spec.sync->low, spec.sync->high};
+  if (spec.read) options.read_latency = {spec.read->low, spec.read->high};
+  if (spec.bandwidth) options.bandwidth = *spec.bandwidth;
+  if (spec.capacity) options.capacity = *spec.capacity;
+  if (spec.dirty_limit) options.dirty_limit = *spec.dirty_limit;
+  return options;
+}
+
+// A broker's process: the product's own Broker, started and run until it is asked to stop.
+class BrokerApplication final : public sim::Application {
+ public:
+  BrokerApplication(core::Environment& env, broker::BrokerConfig config, broker::Observer& observer)
+      : broker_(env, std::move(config), observer) {}
+
+  void Run(core::Environment& env) override {
+    if (const absl::Status status = broker_.Start(); !status.ok()) {
+      env.process.Halt(fmt::format("cannot start: {}", std::string(status.message())));
+    }
+    if (const absl::Status status = broker_.Run(); !status.ok()) {
+      env.process.Halt(fmt::format("cannot go on: {}", std::string(status.message())));
+    }
+  }
+
+ private:
+  broker::Broker broker_;
+};
+
+broker::BrokerConfig ConfigOf(const Scenario& scenario, int32_t id, const std::string& host,
+                              const std::string& zone) {
+  std::map<std::string, std::string> properties;
+  for (const Setting& setting : scenario.cluster.settings) properties[setting.name] = setting.value;
+  properties["broker.id"] = fmt::format("{}", id);
+  properties["broker.rack"] = zone;
+  properties.emplace("log.dirs", "/data");
+  properties["listeners"] = fmt::format("PLAINTEXT://{}:{}", host, kBrokerPort);
+  absl::StatusOr<broker::BrokerConfig> config = broker::BrokerConfig::FromMap(properties);
+  HW_CHECK(config.ok(), "broker settings: {}", std::string(config.status().message()));
+  return *std::move(config);
+}
+
+}  // namespace
+
+// Hands the points of the hash chain that a HashLog wants to it.
+class SimulatedRun::HashRecorder final : public sim::HashSink {
+ public:
+  HashRecorder(sim::World& world, HashLog& log) : world_(world), log_(log) {}
+  void OnPoint(const sim::HashPoint& point) override {
+    if (!log_.Wants(point.index)) return;
+    log_.points.push_back({.index = point.index,
+                           .time_ns = point.time,
+                           .host = point.host == sim::kNoHost ? "world" : world_.host(point.host).name(),
+                           .kind = std::string(sim::EventKindName(point.kind)),
+                           .hash = point.hash});
+  }
+
+ private:
+  sim::World& world_;
+  HashLog& log_;
+};
+
+SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options)
+    : scenario_(scenario),
+      seed_(seed),
+      options_(options),
+      strategy_(StrategyOf(scenario, seed)),
+      world_(WorldOptionsOf(scenario, seed, strategy_)),
+      narrator_(options.trace, options.on_event),
+      recorder_(scenario, narrator_, [this] { return world_.Elapsed(); },
+                [this](const invariants::Violation& violation) { OnViolation(violation); }),
+      workload_{.scenario = scenario,
+                .recorder = recorder_,
+                .bootstrap = {},
+                .now = [this] { return world_.Elapsed(); },
+                .load_end = scenario.run.warmup + scenario.run.duration},
+      injector_(world_, cast_,
+                [this](std::string text, const std::string& place) { recorder_.Fault(std::move(text), place); }),
+      end_(workload_.load_end + scenario.run.heal) {
+  core::Mark::ResetCounts();
+  if (options.hash_log != nullptr) {
+    hash_recorder_ = std::make_unique<HashRecorder>(world_, *options.hash_log);
+    world_.hash().SetSink(hash_recorder_.get());
+  }
+  AddBrokers();
+  AddClients();
+  injector_.Order(MaterialiseFaults(scenario, seed));
+}
+
+SimulatedRun::~SimulatedRun() = default;
+
+sim::Host& SimulatedRun::AddHost(std::string name, size_t zone, bool with_disk) {
+  const auto& zones = scenario_.cluster.zones;
+  const std::string& zone_name = zones[zone % zones.size()];
+  sim::HostOptions options{.name = std::move(name), .zone = world_.network().AddZone(zone_name)};
+  if (with_disk) options.disk = sim::disk::MakeDiskFactory(DiskOptionsOf(scenario_.cluster.disk));
+  return world_.AddHost(std::move(options));
+}
+
+void SimulatedRun::AddBrokers() {
+  const auto& zones = scenario_.cluster.zones;
+  for (int32_t i = 0; i < scenario_.cluster.brokers; ++i) {
+    const std::string name = fmt::format("broker-{}", i);
+    const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
+    sim::Host& host = AddHost(name, static_cast<size_t>(i), true);
+    const broker::BrokerConfig config = ConfigOf(scenario_, i, name, zone);
+    host.SetProgram([this, config](core::Environment& env) -> std::unique_ptr<sim::Application> {
+      return std::make_unique<BrokerApplication>(env, config, recorder_);
+    });
+    host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
+      recorder_.ProcessEnded(i, fmt::format("is down: {}", sim::ProcessEndName(end)));
+      const bool by_itself = end == sim::ProcessEnd::kHalted || end == sim::ProcessEnd::kExited;
+      if (!by_itself || healing_) return;
+      world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
+        if (!host.running() && !healing_) host.Start();
+      });
+    });
+    cast_.members.push_back({.host = &host, .zone = zone, .broker = true});
+    workload_.bootstrap.push_back({.host = name, .port = kBrokerPort});
+    host.Start();
+  }
+}
+
+void SimulatedRun::AddClients() {
+  const auto& zones = scenario_.cluster.zones;
+  sim::Host& admin = AddHost("admin", 0, false);
+  admin.SetProgram([this](core::Environment& env) {
+    CreateTopics(env, workload_, [this] { topics_created_ = true; });
+  });
+  admin.Start();
+  size_t zone = 0;
+  for (const NamedClient& client : ClientsOf(scenario_)) {
+    sim::Host& host = AddHost(client.name, zone, false);
+    if (client.spec->kind == ClientKind::kProducer) {
+      const uint32_t id = recorder_.AddProducer(client.name);
+      host.SetProgram([this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); });
+    } else {
+      host.SetProgram([this, client](core::Environment& env) { RunConsumer(env, workload_, client); });
+    }
+    cast_.members.push_back({.host = &host, .zone = zones[zone % zones.size()], .broker = false});
+    host.Start();
+    ++zone;
+  }
+}
+
+void SimulatedRun::OnViolation(const invariants::Violation& violation) {
+  if (options_.break_on.empty() || violation.invariant != options_.break_on) return;
+  left_early_ = true;
+  if (options_.on_break) options_.on_break();
+  world_.Stop();
+}
+
+bool SimulatedRun::RunTo(absl::Duration until) {
+  const bool cut = options_.until.has_value() && *options_.until < until;
+  run_end_ = world_.Run(cut ? *options_.until : until);
+  if (left_early_) return false;
+  if (cut) {
+    left_early_ = true;
+    if (options_.on_break) options_.on_break();
+    return false;
+  }
+  return run_end_ == sim::RunEnd::kTime || run_end_ == sim::RunEnd::kIdle;
+}
+
+void SimulatedRun::BeginHeal() {
+  injector_.Heal();
+  for (const faults::Cast::Member& member : cast_.members) {
+    if (member.broker && !member.host->running()) member.host->Start();
+  }
+  healing_ = true;
+  recorder_.Tell("", "all faults are withdrawn: the cluster heals");
+  StartReader();
+}
+
+void SimulatedRun::StartReader() {
+  sim::Host& reader = AddHost("reader", 0, false);
+  // It begins when producers had half of the heal phase to learn their last outcomes.
+  reader.SetProgram([this](core::Environment& env) {
+    static_cast<void>(env.fibers.SleepFor(scenario_.run.heal / 2));
+    ReadAtRest(env, workload_, end_, [this](std::vector<invariants::PartitionAtRest> found) {
+      at_rest_ = std::move(found);
+    });
+  });
+  reader.Start();
+}
+
+SeedResult SimulatedRun::Run() {
+  const core::ScopedCheckFailureHandler on_failed_check(world_);
+  if (RunTo(workload_.load_end)) {
+    BeginHeal();
+    // A little past the end, so that a reader which meets its deadline can say so.
+    if (RunTo(end_ + absl::Seconds(1)) && at_rest_.has_value()) recorder_.AtRest(*at_rest_);
+  }
+  SeedResult result{.scenario = scenario_.name,
+                    .seed = seed_,
+                    .verdict = Judge(),
+                    .trace_hash = world_.hash().value(),
+                    .strategy = std::string(sim::StrategyName(strategy_)),
+                    .violations = recorder_.Violations(),
+                    .simulated = world_.Elapsed()};
+  int32_t partitions = 0;
+  for (const TopicSpec& topic : scenario_.topics) partitions += topic.partitions;
+  result.metrics = recorder_.Metrics(partitions);
+  result.metrics.bytes_sent = world_.network().bytes_delivered();
+  result.metrics.events = world_.events();
+  for (const sim::FaultLedger::Entry& entry : world_.ledger().ByKind()) {
+    result.ledger.push_back({.kind = entry.kind,
+                             .requested = entry.requested,
+                             .applied = entry.applied,
+                             .observed = entry.observed});
+  }
+  for (const core::Mark::Count& mark : core::Mark::Counts()) {
+    if (mark.count > 0) result.marks.push_back({.name = std::string(mark.name), .count = mark.count});
+  }
+  if (result.verdict == Verdict::kLivelock || result.verdict == Verdict::kStuck || left_early_) {
+    result.dump = world_.DescribeFibers();
+  }
+  if (options_.trace) result.history = recorder_.HistoryText();
+  return result;
+}
+
+Verdict SimulatedRun::Judge() const {
+  if (!recorder_.Violations().empty()) return Verdict::kViolated;
+  if (run_end_ == sim::RunEnd::kLivelock || run_end_ == sim::RunEnd::kEventLimit) return Verdict::kLivelock;
+  if (left_early_) return Verdict::kHeld;
+  if (!at_rest_.has_value()) return Verdict::kStuck;
+  if (recorder_.Metrics(0).acked == 0) return Verdict::kVacuous;
+  return Verdict::kHeld;
+}
+
+}  // namespace highwater::scenarios
