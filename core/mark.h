@@ -29,19 +29,21 @@ class Mark {
 };
 
 namespace internal {
+// A literal as a template argument.
+template <size_t kSize>
+struct MarkName {
+  char text[kSize] = {};
+  consteval explicit(false) MarkName(const char (&literal)[kSize]) {
+    for (size_t i = 0; i < kSize; ++i) text[i] = literal[i];
+  }
+};
 // Gives each HW_MARK a registered object without a guard variable in the branch.
-template <typename Name>
+template <MarkName kName>
 struct MarkSite {
-  static inline Mark mark{Name::value};
+  static inline Mark mark{std::string_view(kName.text, sizeof(kName.text) - 1)};
 };
 }  // namespace internal
 
 }  // namespace highwater::core
 
-#define HW_MARK(literal)                                             \
-  do {                                                               \
-    struct HwMarkName {                                              \
-      static constexpr std::string_view value{literal};              \
-    };                                                               \
-    ::highwater::core::internal::MarkSite<HwMarkName>::mark.Reach(); \
-  } while (false)
+#define HW_MARK(literal) ::highwater::core::internal::MarkSite<literal>::mark.Reach()
