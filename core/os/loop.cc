@@ -40,7 +40,10 @@ Loop::Loop(Fd epoll)
       mailbox_source_(*mailbox_),
       events_(new epoll_event[kEventsPerPoll]) {}
 
-Loop::~Loop() { mailbox_->Close(); }
+Loop::~Loop() {
+  mailbox_->Close();
+  mailbox_->Deliver();  // look-ups whose fibers have gone
+}
 
 MonotonicTime Loop::Now() const { return MonotonicTime::FromNanos(MonotonicNanos()); }
 

@@ -67,6 +67,7 @@ class AwaitedJob final : public Job {
     done_ = true;
     waiter_.WakeOne();
   }
+  void OnDropped() override {}  // its fiber is about to be unwound
   [[nodiscard]] bool done() const { return done_; }
   WaitQueue& waiter() { return waiter_; }
 
@@ -81,6 +82,10 @@ class DetachedJob final : public Job {
   explicit DetachedJob(absl::AnyInvocable<void()> work) : work_(std::move(work)) {}
   void Work() override { work_(); }
   void OnComplete() override { delete this; }
+  void OnDropped() override {
+    work_();
+    delete this;
+  }
 
  private:
   absl::AnyInvocable<void()> work_;
@@ -180,6 +185,14 @@ void Lane::Stop() {
   work_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  for (std::deque<Job*>* queue : {&ordinary_, &syncs_}) {
+    while (!queue->empty()) {
+      Job* job = queue->front();
+      queue->pop_front();
+      job->OnDropped();
+    }
+  }
+  for (Job* job : std::exchange(staged_, {})) job->OnDropped();
 }
 
 Job* Lane::TakeLocked() {
@@ -269,6 +282,7 @@ void Workers::Stop() {
   for (Mount& mount : mounts_) {
     if (mount.lane != nullptr) mount.lane->Stop();
   }
+  mailbox_.Deliver();
 }
 
 }  // namespace highwater::core::os

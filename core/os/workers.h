@@ -76,6 +76,8 @@ enum class WorkKind : uint8_t { kOrdinary, kSync };
 class Job : public Completion {
  public:
   virtual void Work() = 0;  // on a worker thread
+  // On the loop's thread: the lane stops before a thread began the job.
+  virtual void OnDropped() = 0;
 
  private:
   friend class Lane;
