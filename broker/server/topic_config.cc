@@ -1,5 +1,6 @@
 #include "broker/server/topic_config.h"
 
+#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -96,30 +97,15 @@ std::vector<std::string_view> Names() {
 }
 
 // Sets the field that `name` stands for; names without effect have none. REQUIRES: a valid value.
-void Set(TopicConfig& config, std::string_view name, std::string_view value) {
-  const auto is = [&](std::string_view other) { return name == other; };
-  if (is("segment.bytes")) config.segment_bytes = ReadInteger(value);
-  if (is("segment.ms")) config.segment_ms = ReadMillis(value);
-  if (is("segment.jitter.ms")) config.segment_jitter_ms = ReadMillis(value);
-  if (is("segment.index.bytes")) config.segment_index_bytes = ReadInteger(value);
-  if (is("index.interval.bytes")) config.index_interval_bytes = ReadInteger(value);
-  if (is("flush.messages")) config.flush_messages = ReadInteger(value);
-  if (is("flush.ms")) config.flush_ms = ReadMillis(value);
-  if (is("retention.bytes")) config.retention_bytes = ReadInteger(value);
-  if (is("retention.ms")) config.retention_ms = ReadMillis(value);
-  if (is("file.delete.delay.ms")) config.file_delete_delay_ms = ReadMillis(value);
-  if (is("max.message.bytes")) config.max_message_bytes = ReadInteger(value);
-  if (is("min.insync.replicas")) config.min_insync_replicas = ReadInteger(value);
-  if (is("message.timestamp.type")) {
-    config.message_timestamp_type =
-        value == "LogAppendTime" ? TimestampType::kLogAppendTime : TimestampType::kCreateTime;
+absl::Status Set(TopicConfig& config, std::string_view name, std::string_view value) {
+  if (name == "min.insync.replicas") {
+    config.min_insync_replicas = ReadInteger(value);
+  } else if (name == "unclean.leader.election.enable") {
+    config.unclean_leader_election_enable = ReadBool(value);
+  } else if (absl::Status status = config.log.Set(name, value); !absl::IsNotFound(status)) {
+    return status;
   }
-  if (is("message.timestamp.difference.max.ms")) {
-    config.message_timestamp_difference_max_ms = ReadMillis(value);
-  }
-  if (is("compression.type")) config.compression_type = value;
-  if (is("unclean.leader.election.enable")) config.unclean_leader_election_enable = ReadBool(value);
-  if (is("preallocate")) config.preallocate = ReadBool(value);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -129,8 +115,9 @@ absl::StatusOr<TopicConfig> TopicConfig::Resolve(const TopicConfig& defaults,
   TopicConfig config = defaults;
   for (const auto& [name, value] : overrides) {
     HW_RETURN_IF_ERROR(ValidateTopicConfig(name, value));
-    Set(config, name, value);
+    HW_RETURN_IF_ERROR(Set(config, name, value));
   }
+  HW_RETURN_IF_ERROR(config.log.Validate());
   return config;
 }
 
@@ -150,6 +137,12 @@ absl::Status ValidateTopicConfig(std::string_view name, std::string_view value) 
     return absl::InvalidArgumentError(
         fmt::format("unknown topic setting \"{}\"{}", name,
                     close.empty() ? "" : fmt::format("; did you mean \"{}\"?", close)));
+  }
+  for (const char c : value) {
+    // Settings are kept in a text file, a line each.
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      return absl::InvalidArgumentError(fmt::format("{}: a control character", name));
+    }
   }
   if (absl::Status status = ValidateValue(key->key, value); !status.ok()) {
     return absl::InvalidArgumentError(
