@@ -52,8 +52,17 @@ sim::disk::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
 // A broker's process: the product's own Broker, started and run until it is asked to stop.
 class BrokerApplication final : public sim::Application {
  public:
-  BrokerApplication(core::Environment& env, broker::BrokerConfig config, broker::Observer& observer)
-      : broker_(env, std::move(config), observer) {}
+  BrokerApplication(core::Environment& env, const RunHooks& hooks, broker::BrokerConfig config,
+                    broker::Observer& observer)
+      : mutant_files_(hooks.decorate_files ? hooks.decorate_files(env.files, env.process.RunId()) : nullptr),
+        env_{.process = env.process,
+             .clock = env.clock,
+             .fibers = env.fibers,
+             .network = env.network,
+             .files = mutant_files_ != nullptr ? *mutant_files_ : env.files,
+             .random = env.random,
+             .buggify = env.buggify},
+        broker_(env_, std::move(config), observer) {}
 
   void Run(core::Environment& env) override {
     if (const absl::Status status = broker_.Start(); !status.ok()) {
@@ -65,6 +74,8 @@ class BrokerApplication final : public sim::Application {
   }
 
  private:
+  std::unique_ptr<core::FileSystem> mutant_files_;
+  core::Environment env_;
   broker::Broker broker_;
 };
 
@@ -101,10 +112,11 @@ class SimulatedRun::HashRecorder final : public sim::HashSink {
   HashLog& log_;
 };
 
-SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options)
+SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options, RunHooks hooks)
     : scenario_(scenario),
       seed_(seed),
       options_(options),
+      hooks_(std::move(hooks)),
       strategy_(StrategyOf(scenario, seed)),
       world_(WorldOptionsOf(scenario, seed, strategy_)),
       narrator_(options.trace, options.on_event),
@@ -146,7 +158,7 @@ void SimulatedRun::AddBrokers() {
     sim::Host& host = AddHost(name, static_cast<size_t>(i), true);
     const broker::BrokerConfig config = ConfigOf(scenario_, i, name, zone);
     host.SetProgram([this, config](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      return std::make_unique<BrokerApplication>(env, config, recorder_);
+      return std::make_unique<BrokerApplication>(env, hooks_, config, recorder_);
     });
     host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
       recorder_.ProcessEnded(i, fmt::format("is down: {}", sim::ProcessEndName(end)));

@@ -20,9 +20,14 @@
 
 namespace highwater::scenarios {
 
+// Where a mutant may be planted: a decorator of the brokers' file system.
+struct RunHooks {
+  std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)> decorate_files;
+};
+
 class SimulatedRun {
  public:
-  SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options);
+  SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options, RunHooks hooks = {});
   ~SimulatedRun();
   SimulatedRun(const SimulatedRun&) = delete;
   SimulatedRun& operator=(const SimulatedRun&) = delete;
@@ -46,6 +51,7 @@ class SimulatedRun {
   const Scenario& scenario_;
   uint64_t seed_;
   const RunOptions& options_;
+  RunHooks hooks_;
   sim::StrategyKind strategy_;
   sim::World world_;
   Narrator narrator_;

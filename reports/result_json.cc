@@ -1,0 +1,376 @@
+#include "reports/result_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace highwater::reports {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using scenarios::CampaignResult;
+using scenarios::CaseResult;
+using scenarios::ChainEvent;
+using scenarios::LedgerRow;
+using scenarios::MarkCount;
+using scenarios::SeedMetrics;
+using scenarios::SeedResult;
+using scenarios::Violation;
+
+constexpr int kSchemaVersion = 1;
+
+// Text of a world may hold any bytes: what is not UTF-8 is replaced, never thrown about.
+std::string Dump(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+// ---- between processes: arrays without keys, times as nanoseconds ----
+
+int64_t Nanos(absl::Duration d) { return absl::ToInt64Nanoseconds(d); }
+
+Json Pack(const ChainEvent& e) {
+  return Json::array({Nanos(e.at), static_cast<int>(e.kind), e.actor, e.text, e.note, e.decisive});
+}
+Json Pack(const LedgerRow& r) { return Json::array({r.kind, r.requested, r.applied, r.observed}); }
+Json Pack(const MarkCount& m) { return Json::array({m.name, m.count}); }
+
+Json Pack(const Violation& v);
+
+template <typename Items>
+Json PackList(const Items& items) {
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back(Pack(item));
+  return list;
+}
+
+Json Pack(const Violation& v) {
+  return Json::array({v.invariant, v.sentence, v.witnesses, PackList(v.chain), Nanos(v.at)});
+}
+
+Json Pack(const SeedMetrics& m) {
+  return Json::array({m.produced, m.acked, m.consumed, m.bytes_sent, m.events,
+                      Nanos(m.produce_latency_p50), Nanos(m.produce_latency_p99),
+                      Nanos(m.produce_latency_p999), Nanos(m.unavailable)});
+}
+
+Json Pack(const SeedResult& r) {
+  return Json::array({r.scenario, r.seed, static_cast<int>(r.verdict), r.signature, r.trace_hash,
+                      r.strategy, PackList(r.violations), Nanos(r.simulated), Nanos(r.host),
+                      Pack(r.metrics), PackList(r.ledger), PackList(r.marks), r.dump, r.history});
+}
+
+// Reads the elements of an array one after the other; a wrong type or a missing element makes it not ok.
+class Unpacker {
+ public:
+  explicit Unpacker(const Json& array) : array_(array), ok_(array.is_array()) {}
+
+  void Text(std::string& out) {
+    if (const Json* j = Next(); j != nullptr && j->is_string()) {
+      out = j->get_ref<const std::string&>();
+    } else {
+      ok_ = false;
+    }
+  }
+  template <typename Integer>
+  void Number(Integer& out) {
+    if (const Json* j = Next(); j != nullptr && j->is_number_integer()) {
+      out = j->get<Integer>();
+    } else {
+      ok_ = false;
+    }
+  }
+  void Flag(bool& out) {
+    int value = 0;
+    Number(value);
+    out = value != 0;
+  }
+  void Time(absl::Duration& out) {
+    int64_t nanos = 0;
+    Number(nanos);
+    out = absl::Nanoseconds(nanos);
+  }
+  template <typename Enum>
+  void Choice(Enum& out, int limit) {
+    int value = 0;
+    Number(value);
+    ok_ = ok_ && value >= 0 && value < limit;
+    if (ok_) out = static_cast<Enum>(value);
+  }
+  void Texts(std::vector<std::string>& out) {
+    ForEach([&](const Json& j) {
+      if (j.is_string()) out.push_back(j.get<std::string>());
+      return j.is_string();
+    });
+  }
+  template <typename Item>
+  void List(std::vector<Item>& out);
+  template <typename Item>
+  void One(Item& out);
+
+  [[nodiscard]] bool ok() const { return ok_; }
+
+ private:
+  const Json* Next() {
+    if (!ok_ || index_ >= array_.size()) return nullptr;
+    return &array_[index_++];
+  }
+  template <typename Visit>
+  void ForEach(Visit visit) {
+    const Json* list = Next();
+    ok_ = list != nullptr && list->is_array();
+    if (!ok_) return;
+    for (const Json& j : *list) ok_ = ok_ && visit(j);
+  }
+
+  const Json& array_;
+  size_t index_ = 0;
+  bool ok_;
+};
+
+bool Unpack(const Json& json, ChainEvent& e) {
+  Unpacker in(json);
+  in.Time(e.at);
+  in.Choice(e.kind, 3);
+  in.Text(e.actor);
+  in.Text(e.text);
+  in.Text(e.note);
+  in.Text(e.decisive);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, LedgerRow& r) {
+  Unpacker in(json);
+  in.Text(r.kind);
+  in.Number(r.requested);
+  in.Number(r.applied);
+  in.Number(r.observed);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, MarkCount& m) {
+  Unpacker in(json);
+  in.Text(m.name);
+  in.Number(m.count);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, Violation& v) {
+  Unpacker in(json);
+  in.Text(v.invariant);
+  in.Text(v.sentence);
+  in.Texts(v.witnesses);
+  in.List(v.chain);
+  in.Time(v.at);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, SeedMetrics& m) {
+  Unpacker in(json);
+  in.Number(m.produced);
+  in.Number(m.acked);
+  in.Number(m.consumed);
+  in.Number(m.bytes_sent);
+  in.Number(m.events);
+  in.Time(m.produce_latency_p50);
+  in.Time(m.produce_latency_p99);
+  in.Time(m.produce_latency_p999);
+  in.Time(m.unavailable);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, SeedResult& r) {
+  Unpacker in(json);
+  in.Text(r.scenario);
+  in.Number(r.seed);
+  in.Choice(r.verdict, scenarios::kVerdicts);
+  in.Text(r.signature);
+  in.Number(r.trace_hash);
+  in.Text(r.strategy);
+  in.List(r.violations);
+  in.Time(r.simulated);
+  in.Time(r.host);
+  in.One(r.metrics);
+  in.List(r.ledger);
+  in.List(r.marks);
+  in.Text(r.dump);
+  in.Text(r.history);
+  return in.ok();
+}
+
+template <typename Item>
+void Unpacker::List(std::vector<Item>& out) {
+  ForEach([&](const Json& j) { return Unpack(j, out.emplace_back()); });
+}
+
+template <typename Item>
+void Unpacker::One(Item& out) {
+  const Json* json = Next();
+  ok_ = json != nullptr && Unpack(*json, out);
+}
+
+// ---- for machines ----
+
+double Seconds(absl::Duration d) { return static_cast<double>(Nanos(d)) / 1e9; }
+double Millis(absl::Duration d) { return static_cast<double>(Nanos(d)) / 1e6; }
+
+Json Metrics(const SeedMetrics& m) {
+  return {{"produced_records", m.produced},
+          {"acked_records", m.acked},
+          {"consumed_records", m.consumed},
+          {"sent_bytes", m.bytes_sent},
+          {"events", m.events},
+          {"produce_latency_p50_ms", Millis(m.produce_latency_p50)},
+          {"produce_latency_p99_ms", Millis(m.produce_latency_p99)},
+          {"produce_latency_p999_ms", Millis(m.produce_latency_p999)},
+          {"unavailable_partition_s", Seconds(m.unavailable)}};
+}
+
+Json Ledger(const std::vector<LedgerRow>& ledger) {
+  Json rows = Json::array();
+  for (const LedgerRow& r : ledger) {
+    rows.push_back({{"fault", r.kind},
+                    {"requested", r.requested},
+                    {"applied", r.applied},
+                    {"observed", r.observed}});
+  }
+  return rows;
+}
+
+Json Build(const BuildInfo& build) {
+  return {{"id", build.id},
+          {"clean", build.clean},
+          {"compiler", build.compiler},
+          {"type", build.type}};
+}
+
+Json Scenario(const scenarios::ScenarioSummary& s) {
+  Json verdicts = Json::object();
+  for (int i = 0; i < scenarios::kVerdicts; ++i) {
+    const auto verdict = static_cast<scenarios::Verdict>(i);
+    if (s.Count(verdict) > 0) verdicts[std::string(scenarios::VerdictName(verdict))] = s.Count(verdict);
+  }
+  return {{"scenario", s.name},
+          {"file", s.file},
+          {"expect", s.expect},
+          {"seeds", s.cases},
+          {"verdicts", verdicts},
+          {"violated", s.shown},
+          {"faults", Ledger(s.ledger)},
+          {"metrics", Metrics(s.totals)},
+          {"simulated_s", Seconds(s.simulated)},
+          {"host_s", Seconds(s.host)}};
+}
+
+Json Group(const CampaignResult& campaign, const scenarios::SignatureGroup& g) {
+  return {{"scenario", campaign.scenarios[g.scenario].name},
+          {"signature", g.signature},
+          {"verdict", scenarios::VerdictName(g.first.result.verdict)},
+          {"seeds", g.count},
+          {"first_seeds", g.seeds},
+          {"differs", g.first.differs}};
+}
+
+}  // namespace
+
+std::string EncodeCase(const CaseResult& c) {
+  const std::vector<uint8_t> bytes = Json::to_cbor(
+      Json::array({c.scenario, Pack(c.result), c.run_twice ? 1 : 0, c.differs, c.died ? 1 : 0}));
+  return std::string(bytes.begin(), bytes.end());
+}
+
+absl::StatusOr<CaseResult> DecodeCase(std::string_view bytes) {
+  const Json json = Json::from_cbor(bytes.begin(), bytes.end(), true, false);
+  CaseResult c;
+  Unpacker in(json);
+  in.Number(c.scenario);
+  in.One(c.result);
+  in.Flag(c.run_twice);
+  in.Text(c.differs);
+  in.Flag(c.died);
+  if (!in.ok()) return absl::InvalidArgumentError("not a case's result");
+  return c;
+}
+
+std::string ResultLine(const CaseResult& c) {
+  const SeedResult& r = c.result;
+  Json violated = Json::array();
+  for (const Violation& v : r.violations) violated.push_back(v.invariant);
+  Json line = {{"schema_version", kSchemaVersion},
+               {"scenario", r.scenario},
+               {"seed", r.seed},
+               {"verdict", scenarios::VerdictName(r.verdict)},
+               {"signature", r.signature},
+               {"violated", violated},
+               {"trace_hash", scenarios::FormatHash(r.trace_hash)},
+               {"strategy", r.strategy},
+               {"simulated_s", Seconds(r.simulated)},
+               {"host_ms", Millis(r.host)},
+               {"metrics", Metrics(r.metrics)},
+               {"faults", Ledger(r.ledger)}};
+  if (!c.differs.empty()) line["differs"] = c.differs;
+  return Dump(line);
+}
+
+std::string SummaryJson(const CampaignResult& campaign, const BuildInfo& build) {
+  Json scenario_list = Json::array();
+  for (const auto& s : campaign.scenarios) scenario_list.push_back(Scenario(s));
+  Json groups = Json::array();
+  for (const auto& g : campaign.groups) groups.push_back(Group(campaign, g));
+  Json findings = Json::array();
+  for (const auto& f : campaign.findings) {
+    findings.push_back(
+        {{"exit", static_cast<int>(f.code)}, {"scenario", f.scenario}, {"text", f.text}});
+  }
+  Json marks = Json::object();
+  for (const MarkCount& m : campaign.marks) marks[m.name] = m.count;
+  return Dump({{"schema_version", kSchemaVersion},
+               {"build", Build(build)},
+               {"exit", static_cast<int>(campaign.exit_code)},
+               {"interrupted", campaign.interrupted},
+               {"stopped_at_failures", campaign.stopped_at_failures},
+               {"seeds", campaign.cases},
+               {"run_twice", campaign.run_twice},
+               {"differing", campaign.differing},
+               {"elapsed_s", Seconds(campaign.elapsed)},
+               {"scenarios", scenario_list},
+               {"signatures", groups},
+               {"findings", findings},
+               {"marks", marks}},
+              2);
+}
+
+std::string RunJson(const RunInfo& run, const CampaignResult& campaign, const BuildInfo& build) {
+  Json files = Json::array();
+  for (const auto& s : campaign.scenarios) files.push_back({{"scenario", s.name}, {"file", s.file}});
+  return Dump({{"schema_version", kSchemaVersion},
+               {"command", run.command},
+               {"started", run.started},
+               {"host", run.host},
+               {"build", Build(build)},
+               {"seeds", run.seeds},
+               {"shard", run.shard},
+               {"workers", campaign.workers},
+               {"scenarios", files},
+               {"exit", static_cast<int>(campaign.exit_code)}},
+              2);
+}
+
+namespace {
+Json Entry(const ListEntry& entry) {
+  Json json = {{"name", entry.name}};
+  for (const auto& [key, value] : entry.fields) json[key] = value;
+  if (!entry.parts.empty()) {
+    json["parameters"] = Json::array();
+    for (const ListEntry& part : entry.parts) json["parameters"].push_back(Entry(part));
+  }
+  return json;
+}
+}  // namespace
+
+std::string ListJson(std::string_view what, const std::vector<ListEntry>& entries) {
+  Json list = Json::array();
+  for (const ListEntry& entry : entries) list.push_back(Entry(entry));
+  return Dump({{"schema_version", kSchemaVersion}, {std::string(what), list}}, 2);
+}
+
+}  // namespace highwater::reports
