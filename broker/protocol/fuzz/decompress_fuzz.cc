@@ -1,0 +1,6 @@
+#include "broker/protocol/fuzz/fuzz_targets.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  highwater::broker::protocol::fuzz::FuzzDecompress({data, size});
+  return 0;
+}
