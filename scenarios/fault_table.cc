@@ -55,14 +55,6 @@ constexpr FaultParameter kDiskError[] = {
      .choices = kOperations},
     Lasting("how long they fail", "1s..5s"),
 };
-constexpr FaultParameter kFailSync[] = {
-    {.name = "count",
-     .about = "how many syncs fail, one after the other",
-     .type = ParameterType::kCount,
-     .default_value = "1",
-     .minimum = "1",
-     .maximum = "1000000"},
-};
 constexpr FaultParameter kFillDisk[] = {
     Lasting("how long no space is free", "1s..5s"),
 };
@@ -94,12 +86,12 @@ constexpr FaultParameter kPowerLoss[] = {
     Down("how long the host stays off"),
 };
 constexpr FaultParameter kSlowDisk[] = {
-    {.name = "delay",
-     .about = "added to each read, write-back and sync",
-     .type = ParameterType::kDuration,
-     .default_value = "5ms..50ms",
-     .minimum = "1us",
-     .maximum = "10m"},
+    {.name = "factor",
+     .about = "how many times as long each read, write-back and sync takes",
+     .type = ParameterType::kCount,
+     .default_value = "10",
+     .minimum = "2",
+     .maximum = "10000"},
     Lasting("how long the disk is slow", "1s..5s"),
 };
 constexpr FaultParameter kSlowNetwork[] = {
@@ -129,9 +121,8 @@ constexpr FaultParameter kStallDisk[] = {
 constexpr FaultKind kTable[] = {
     {"clock_jump", "The wall clock of a host jumps.", kBrokers, kClockJump},
     {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers, kCrash},
-    {"disk_error", "Calls of one kind to a broker's disk fail with EIO.", kBrokers, kDiskError},
-    {"fail_sync", "The next syncs of a broker's disk fail, and their pages are lost later.", kBrokers,
-     kFailSync},
+    {"disk_error", "Calls of one kind to a broker's disk fail with EIO; what a failed sync covered is lost later.", kBrokers,
+     kDiskError},
     {"fill_disk", "A broker's disk has no space left.", kBrokers, kFillDisk},
     {"flip_bits", "Stored bits of a broker's files flip and are not noticed until read.", kBrokers,
      kFlipBits},

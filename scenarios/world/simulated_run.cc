@@ -39,13 +39,17 @@ sim::WorldOptions WorldOptionsOf(const Scenario& scenario, uint64_t seed, sim::S
   return options;
 }
 
-sim::disk::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
-  sim::disk::DiskOptions options;
-  if (spec.sync) options.sync_latency = {spec.sync->low, spec.sync->high};
-  if (spec.read) options.read_latency = {spec.read->low, spec.read->high};
+sim::NanosRange NanosOf(const DurationRange& range) {
+  return {absl::ToInt64Nanoseconds(range.low), absl::ToInt64Nanoseconds(range.high)};
+}
+
+sim::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
+  sim::DiskOptions options;
+  if (spec.sync) options.sync = NanosOf(*spec.sync);
+  if (spec.read) options.read = NanosOf(*spec.read);
   if (spec.bandwidth) options.bandwidth = *spec.bandwidth;
-  if (spec.capacity) options.capacity = *spec.capacity;
-  if (spec.dirty_limit) options.dirty_limit = *spec.dirty_limit;
+  if (spec.capacity) options.capacity = static_cast<uint64_t>(*spec.capacity);
+  if (spec.dirty_limit) options.dirty_limit = static_cast<uint64_t>(*spec.dirty_limit);
   return options;
 }
 
@@ -146,7 +150,7 @@ sim::Host& SimulatedRun::AddHost(std::string name, size_t zone, bool with_disk) 
   const auto& zones = scenario_.cluster.zones;
   const std::string& zone_name = zones[zone % zones.size()];
   sim::HostOptions options{.name = std::move(name), .zone = world_.network().AddZone(zone_name)};
-  if (with_disk) options.disk = sim::disk::MakeDiskFactory(DiskOptionsOf(scenario_.cluster.disk));
+  if (with_disk) options.disk = sim::MakeDiskFactory(DiskOptionsOf(scenario_.cluster.disk));
   return world_.AddHost(std::move(options));
 }
 

@@ -32,7 +32,7 @@ class OneBroker {
  public:
   OneBroker() : world_({.seed = 1}) {
     const sim::ZoneId zone = world_.network().AddZone("az-a");
-    sim::Host& host = world_.AddHost({.name = "broker-0", .zone = zone, .disk = sim::disk::MakeDiskFactory({})});
+    sim::Host& host = world_.AddHost({.name = "broker-0", .zone = zone, .disk = sim::MakeDiskFactory({})});
     auto config = broker::BrokerConfig::FromMap(
         {{"broker.id", "0"}, {"log.dirs", "/data"}, {"listeners", "PLAINTEXT://broker-0:9092"}});
     HW_CHECK(config.ok());

@@ -1,0 +1,100 @@
+#include "faults/disk_faults.h"
+
+#include "core/random.h"
+#include "sim/disk/disk.h"
+
+namespace highwater::faults {
+namespace {
+
+using Hosts = std::vector<sim::Host*>;
+using Kind = sim::DiskFault::Kind;
+
+sim::Disk& DiskOf(sim::Host& host) {
+  HW_CHECK(host.disk() != nullptr, "{} has no disk", host.name());
+  return static_cast<sim::Disk&>(*host.disk());
+}
+
+// Something that is wrong with a disk from Apply to Withdraw.
+class DiskCondition final : public Fault {
+ public:
+  DiskCondition(sim::DiskFault fault, std::string what) : fault_(std::move(fault)), what_(std::move(what)) {}
+
+  void Apply(sim::World&, const Hosts& victims, const Hosts&, sim::FaultId id) override {
+    fault_.id = id;
+    victims_ = victims;
+    for (sim::Host* host : victims_) DiskOf(*host).Begin(fault_);
+  }
+  void Withdraw(sim::World&) override {
+    for (sim::Host* host : victims_) DiskOf(*host).End(fault_.id);
+  }
+  std::string Describe(const Hosts& victims) const override {
+    return fmt::format("the disk of {} {}", Names(victims), what_);
+  }
+
+ private:
+  sim::DiskFault fault_;
+  std::string what_;
+  Hosts victims_;
+};
+
+// Stored bits flip and stay so.
+class FlipBits final : public Fault {
+ public:
+  FlipBits(int64_t count, uint64_t key) : count_(count), key_(key) {}
+
+  void Apply(sim::World&, const Hosts& victims, const Hosts&, sim::FaultId id) override {
+    for (sim::Host* host : victims) {
+      sim::Disk& disk = DiskOf(*host);
+      core::KeyedRandom random(core::Mix(key_, host->id().value()));
+      const std::vector<sim::Disk::FileView> files = disk.Files();
+      if (files.empty()) continue;
+      for (int64_t i = 0; i < count_; ++i) {
+        const size_t chosen = random.Below(files.size());
+        if (disk.FlipBit(files[chosen].path, id)) ++flipped_;
+      }
+    }
+  }
+  void Withdraw(sim::World&) override {}
+  std::string Describe(const Hosts& victims) const override {
+    return fmt::format("{} stored bits of {} flip", flipped_, Names(victims));
+  }
+
+ private:
+  int64_t count_;
+  uint64_t key_;
+  int64_t flipped_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Fault> MakeDiskError(const FaultOrder& order) {
+  const std::string& operation = order.Choice("operation");
+  const Kind kind = operation == "read"    ? Kind::kReadErrors
+                    : operation == "write" ? Kind::kWriteErrors
+                                           : Kind::kSyncErrors;
+  return std::make_unique<DiskCondition>(sim::DiskFault{.kind = kind},
+                                         fmt::format("answers each {} with EIO", operation));
+}
+
+std::unique_ptr<Fault> MakeFillDisk(const FaultOrder&) {
+  return std::make_unique<DiskCondition>(sim::DiskFault{.kind = Kind::kFull}, "is full");
+}
+
+std::unique_ptr<Fault> MakeFlipBits(const FaultOrder& order) {
+  return std::make_unique<FlipBits>(order.Number("count"), order.key);
+}
+
+std::unique_ptr<Fault> MakeSlowDisk(const FaultOrder& order) {
+  const int64_t factor = order.Number("factor");
+  return std::make_unique<DiskCondition>(sim::DiskFault{.kind = Kind::kSlow, .factor = factor},
+                                         fmt::format("is {} times as slow", factor));
+}
+
+std::unique_ptr<Fault> MakeStallDisk(const FaultOrder& order) {
+  const bool writes = order.Choice("kind") == "writes";
+  return std::make_unique<DiskCondition>(
+      sim::DiskFault{.kind = writes ? Kind::kStallWrites : Kind::kStallDevice},
+      writes ? "stands still, writes too" : "stands still");
+}
+
+}  // namespace highwater::faults
