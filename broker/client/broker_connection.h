@@ -59,6 +59,8 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   // Waits until requests can be sent, through the back-off and one attempt to connect. Returns that attempt's error.
   [[nodiscard]] absl::Status Connect(core::MonotonicTime deadline);
   [[nodiscard]] State state() const { return state_; }
+  // As Connect, then waits for room in flight: CanSend() holds if OK.
+  [[nodiscard]] absl::Status AwaitRoom(core::MonotonicTime deadline);
   // The instant before which no attempt to connect is made.
   [[nodiscard]] core::MonotonicTime next_attempt() const { return next_attempt_; }
 
@@ -129,7 +131,6 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   CorrelationId NextCorrelationId();
   void SendFrame(CorrelationId id, absl::StatusOr<core::Payload> frame, ReplyHandler handler);
   absl::Status WriteOnly(absl::StatusOr<core::Payload> frame, bool& written);
-  absl::Status AwaitRoom(core::MonotonicTime deadline);
   absl::StatusOr<core::ByteChain> Exchange(CorrelationId id, absl::StatusOr<core::Payload> frame,
                                            core::MonotonicTime deadline);
 

@@ -18,9 +18,7 @@ NetworkClient::NetworkClient(core::Environment& env, const ClientConfig& config,
   }
 }
 
-NetworkClient::~NetworkClient() {
-  if (age_timer_.pending()) env_.fibers.CancelTimer(age_timer_);
-}
+NetworkClient::~NetworkClient() { Close(); }
 
 std::shared_ptr<BrokerConnection> NetworkClient::NewConnection(const core::Endpoint& endpoint) {
   auto connection = std::make_shared<BrokerConnection>(env_, config_, endpoint, max_in_flight_);
@@ -140,6 +138,10 @@ int32_t NetworkClient::AwaitTopic(std::string_view name, MonotonicTime deadline)
     if (topic != nullptr && topic->partition_count() > 0 &&
         topic->error == protocol::ErrorCode::NONE) {
       return topic->partition_count();
+    }
+    if (topic != nullptr && topic->error != protocol::ErrorCode::NONE &&
+        !protocol::IsRetriable(topic->error)) {
+      return 0;
     }
     RequestUpdate();
     if (AwaitUpdate(deadline) != Wake::kSignaled) return 0;

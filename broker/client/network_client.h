@@ -53,7 +53,8 @@ class NetworkClient : public std::enable_shared_from_this<NetworkClient> {
   void RequestUpdate();
   // Waits until a refresh that has not been taken in yet is, whatever it says.
   core::Wake AwaitUpdate(core::MonotonicTime deadline);
-  // Waits until the topic has partitions; their number, or 0 at the deadline or when closed.
+  // Waits until the topic has partitions; their number, or 0 at the deadline, when closed, or once metadata gives the topic an
+  // error that no retry mends. Asks for the topic from now on.
   int32_t AwaitTopic(std::string_view name, core::MonotonicTime deadline);
 
   // Runs after each update of the metadata and after each change of a connection; must not wait.
