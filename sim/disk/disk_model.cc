@@ -9,21 +9,20 @@ namespace highwater::sim {
 
 using core::ByteChain;
 
-DiskModel::DiskModel(uint64_t capacity, uint64_t cache_limit)
+DiskModel::DiskModel(uint64_t capacity, uint64_t cache_limit, std::vector<std::string> mounts)
     : capacity_(capacity),
-      names_([this](Inode& inode) { Released(inode); }),
+      accounts_(mounts.size() + 1),
+      names_(std::move(mounts), [this](Inode& inode) { Released(inode); }),
       cache_(names_, cache_limit) {}
 
 absl::Status DiskModel::Write(Inode& inode, uint64_t offset, const ByteChain& data,
                               absl::Time now) {
-  const uint64_t allocated = inode.content.allocated();
-  const uint64_t dirty = inode.content.dirty_bytes();
-  const uint64_t room = free();
+  const uint64_t room = free(inode.device);
   inode.modified = now;
   if (data.size() <= room || inode.content.GrowthOf(offset, data.size()) <= room) {
     inode.content.Write(offset, data);
     cache_.Add(inode, offset, data.size());
-    Account(inode, allocated, dirty);
+    Settle(inode);
     return absl::OkStatus();
   }
   // As much as fits: what needs no room, then what the room allows.
@@ -35,51 +34,62 @@ absl::Status DiskModel::Write(Inode& inode, uint64_t offset, const ByteChain& da
   }
   inode.content.Write(offset, data.Slice(0, fits));
   cache_.Add(inode, offset, fits);
-  Account(inode, allocated, dirty);
+  Settle(inode);
   return absl::ResourceExhaustedError(
       fmt::format("disk full: {} of {} bytes written", fits, data.size()));
 }
 
 void DiskModel::Truncate(Inode& inode, uint64_t size, absl::Time now) {
-  const uint64_t allocated = inode.content.allocated();
-  const uint64_t dirty = inode.content.dirty_bytes();
   inode.modified = now;
   inode.content.Truncate(size);
   cache_.Truncate(inode);
-  Account(inode, allocated, dirty);
+  Settle(inode);
 }
 
 void DiskModel::MakeDurable(Inode& inode, uint64_t upto) {
-  const uint64_t allocated = inode.content.allocated();
-  const uint64_t dirty = inode.content.dirty_bytes();
   inode.content.MakeDurable(upto);
-  Account(inode, allocated, dirty);
+  Settle(inode);
 }
 
 void DiskModel::FailToWrite(Inode& inode, uint64_t upto, core::Random& random, FaultId fault) {
-  const uint64_t allocated = inode.content.allocated();
-  const uint64_t dirty = inode.content.dirty_bytes();
   inode.content.FailToWrite(upto, random, fault, zeros_);
-  Account(inode, allocated, dirty);
+  Settle(inode);
 }
 
 void DiskModel::LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray,
-                           uint64_t shift) {
-  const uint64_t allocated = inode.content.allocated();
-  const uint64_t dirty = inode.content.dirty_bytes();
+                           uint64_t at) {
   const std::vector<Extent> lost = inode.content.LoseWrites(upto, fault, zeros_);
   if (astray != nullptr) {
     for (const Extent& extent : lost) {
-      const uint64_t at = astray == &inode ? extent.offset + shift : extent.offset;
-      astray->content.OverwriteDevice(at, extent.bytes, fault);
+      const uint64_t to = at + (extent.offset - lost.front().offset);
+      if (extent.offset >= lost.front().offset) {
+        astray->content.OverwriteDevice(to, extent.bytes, fault);
+      }
     }
+    if (astray != &inode) DropCache(*astray);
   }
-  Account(inode, allocated, dirty);
+  Settle(inode);
+  DropCache(inode);
 }
 
-void DiskModel::Account(Inode& inode, uint64_t allocated_before, uint64_t dirty_before) {
-  used_ = used_ - allocated_before + inode.content.allocated();
-  dirty_bytes_ = dirty_bytes_ - dirty_before + inode.content.dirty_bytes();
+bool DiskModel::FlipBit(Inode& inode, uint64_t offset, int bit, FaultId fault) {
+  if (!inode.content.FlipBit(offset, bit, fault, zeros_)) return false;
+  cache_.Drop(inode, offset, 1);
+  return true;
+}
+
+void DiskModel::DropCache(Inode& inode) {
+  cache_.Drop(inode, 0, inode.content.size());
+  Settle(inode);
+}
+
+// Brings the accounts up to date with a file that has changed.
+void DiskModel::Settle(Inode& inode) {
+  Account& account = accounts_[inode.device];
+  const uint64_t allocated = inode.content.allocated();
+  const uint64_t dirty_bytes = inode.content.dirty_bytes();
+  account.used += allocated - std::exchange(inode.accounted_allocated, allocated);
+  account.dirty_bytes += dirty_bytes - std::exchange(inode.accounted_dirty, dirty_bytes);
   if (inode.content.dirty() != inode.in_dirty_list) {
     SetInDirtyList(inode, inode.content.dirty());
   }
@@ -97,11 +107,12 @@ void DiskModel::SetInDirtyList(Inode& inode, bool dirty) {
     (next != nullptr ? next->previous_dirty : last_dirty_) = previous;
   }
   inode.in_dirty_list = dirty;
+  accounts_[inode.device].dirty_inodes += dirty ? 1 : -1;
 }
 
 void DiskModel::Released(Inode& inode) {
-  used_ -= inode.content.allocated();
-  dirty_bytes_ -= inode.content.dirty_bytes();
+  accounts_[inode.device].used -= inode.accounted_allocated;
+  accounts_[inode.device].dirty_bytes -= inode.accounted_dirty;
   if (inode.in_dirty_list) SetInDirtyList(inode, false);
   cache_.Forget(inode);
 }
@@ -117,11 +128,9 @@ DiskModel::LossSummary DiskModel::LosePower(uint64_t key) {
     inode->write_error = kNoFault;
     inode->locked = false;
     if (!inode->content.dirty() && !inode->content.damaged()) continue;
-    const uint64_t allocated = inode->content.allocated();
-    const uint64_t dirty = inode->content.dirty_bytes();
     core::KeyedRandom random(core::Mix(key, id));
     const auto loss = inode->content.LosePower(random, zeros_);
-    Account(*inode, allocated, dirty);
+    Settle(*inode);
     summary.pending += loss.pending;
     summary.survived += loss.survived;
     summary.torn += loss.torn;
@@ -130,6 +139,10 @@ DiskModel::LossSummary DiskModel::LosePower(uint64_t key) {
     summary.digest = core::Mix(summary.digest, loss.size);
   }
   return summary;
+}
+
+void DiskModel::Replace(size_t device) {
+  names_.Empty(device);
 }
 
 absl::StatusOr<DiskModel::View> DiskModel::InspectCurrent(std::string_view path) {

@@ -24,11 +24,13 @@ namespace highwater::sim {
 
 class DiskModel {
  public:
-  DiskModel(uint64_t capacity, uint64_t cache_limit);
+  // `mounts`: see NameTree. Each device has `capacity` bytes; the page cache is the host's.
+  DiskModel(uint64_t capacity, uint64_t cache_limit, std::vector<std::string> mounts);
   DiskModel(const DiskModel&) = delete;
   DiskModel& operator=(const DiskModel&) = delete;
 
   [[nodiscard]] NameTree& names() { return names_; }
+  [[nodiscard]] const NameTree& names() const { return names_; }
   [[nodiscard]] PageCache& cache() { return cache_; }
   [[nodiscard]] ZeroBlock& zeros() { return zeros_; }
 
@@ -41,23 +43,34 @@ class DiskModel {
                                    absl::Time now);
   void Truncate(Inode& inode, uint64_t size, absl::Time now);
 
-  [[nodiscard]] uint64_t used() const { return used_; }
-  [[nodiscard]] uint64_t free() const { return full_ || used_ >= capacity_ ? 0 : capacity_ - used_; }
+  [[nodiscard]] size_t device_count() const { return accounts_.size(); }
+  [[nodiscard]] uint64_t used(size_t device) const { return accounts_[device].used; }
+  [[nodiscard]] uint64_t free(size_t device) const {
+    const Account& account = accounts_[device];
+    return account.full || account.used >= capacity_ ? 0 : capacity_ - account.used;
+  }
   // While set nothing that needs room succeeds.
-  void SetFull(bool full) { full_ = full; }
+  void SetFull(size_t device, bool full) { accounts_[device].full = full; }
 
   // What is not on the device yet.
-  [[nodiscard]] uint64_t dirty_bytes() const { return dirty_bytes_; }
-  [[nodiscard]] bool dirty() const { return first_dirty_ != nullptr || names_.pending() > 0; }
+  [[nodiscard]] uint64_t dirty_bytes(size_t device) const { return accounts_[device].dirty_bytes; }
+  [[nodiscard]] bool dirty(size_t device) const {
+    return accounts_[device].dirty_inodes > 0 || names_.HasPending(device);
+  }
   // The inodes with dirty content, from the one that became dirty first, linked by next_dirty.
   [[nodiscard]] Inode* first_dirty() { return first_dirty_; }
 
   // As the functions of FileContent, with the disk's accounts kept.
   void MakeDurable(Inode& inode, uint64_t upto);
   void FailToWrite(Inode& inode, uint64_t upto, core::Random& random, FaultId fault);
-  // The device confirms the writes below `upto` but does not make them. With `astray`, they land in that file instead, at the
-  // same offsets if it is another one, else shifted by `shift`.
-  void LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray, uint64_t shift);
+  // The device confirms the writes below `upto` but does not make them. With `astray` they land in that file instead, from `at`
+  // on. Clean pages of both are not in the cache afterwards.
+  void LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray, uint64_t at);
+  // False if `offset` is not below the durable size.
+  bool FlipBit(Inode& inode, uint64_t offset, int bit, FaultId fault);
+
+  // The clean pages of a file leave the cache.
+  void DropCache(Inode& inode);
 
   struct LossSummary {
     NameTree::LossSummary names;
@@ -68,6 +81,9 @@ class DiskModel {
   };
   // Power loss: the page cache is gone, and what was not durable is as drawn from `key`. REQUIRES: no open handle.
   LossSummary LosePower(uint64_t key);
+
+  // An empty device stands in the place of one. REQUIRES: no open handle.
+  void Replace(size_t device);
 
   // For oracles: without effect on the disk.
   struct View {
@@ -81,14 +97,19 @@ class DiskModel {
   [[nodiscard]] absl::StatusOr<View> InspectDurable(std::string_view path);
 
  private:
-  void Account(Inode& inode, uint64_t allocated_before, uint64_t dirty_before);
+  struct Account {
+    uint64_t used = 0;
+    uint64_t dirty_bytes = 0;
+    uint64_t dirty_inodes = 0;
+    bool full = false;
+  };
+
+  void Settle(Inode& inode);
   void SetInDirtyList(Inode& inode, bool dirty);
   void Released(Inode& inode);
 
   uint64_t capacity_;
-  uint64_t used_ = 0;
-  uint64_t dirty_bytes_ = 0;
-  bool full_ = false;
+  std::vector<Account> accounts_;
   Inode* first_dirty_ = nullptr;
   Inode* last_dirty_ = nullptr;
   ZeroBlock zeros_;

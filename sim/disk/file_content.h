@@ -41,6 +41,11 @@ struct LossSummary {
 class FileContent {
  public:
   [[nodiscard]] uint64_t size() const { return size_; }
+  [[nodiscard]] uint64_t durable_size() const { return durable_size_; }
+  // Whether a range holds no data, and so needs no device to be read.
+  [[nodiscard]] bool IsHole(uint64_t offset, uint64_t length) const {
+    return map_.CoveredIn(offset, length) == 0;
+  }
   // Bytes that occupy the device.
   [[nodiscard]] uint64_t allocated() const { return map_.covered(); }
   // Bytes of the pending writes.

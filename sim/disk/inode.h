@@ -25,6 +25,7 @@ struct Inode {
 
   const uint64_t id;  // from 1, in the order of creation; never used again
   const Kind kind;
+  uint8_t device = 0;  // of the disk's devices, the one that holds it
   uint32_t references = 0;
   bool locked = false;
   absl::Time modified;
@@ -34,6 +35,9 @@ struct Inode {
   std::unique_ptr<Entries> names;  // of a directory
   FaultId write_error = kNoFault;  // a write-back failed since the last sync: that sync reports it
   bool write_failed = false;
+
+  uint64_t accounted_allocated = 0;  // of the content, as the disk's accounts know it
+  uint64_t accounted_dirty = 0;
 
   // Which 4 KiB pages are in the page cache, a bit each.
   absl::InlinedVector<uint64_t, 1> resident;

@@ -45,15 +45,48 @@ Inode* Lookup(const Inode& directory, const std::string& name) {
 
 }  // namespace
 
-NameTree::NameTree(std::function<void(Inode&)> released) : released_(std::move(released)) {
+NameTree::NameTree(std::vector<std::string> mounts, std::function<void(Inode&)> released)
+    : mounts_(std::move(mounts)), released_(std::move(released)) {
   auto root = std::make_unique<Inode>(next_id_++, Inode::Kind::kDirectory);
   root->names = std::make_unique<Inode::Entries>();
   root->references = 1;
   root_ = root.get();
   inodes_.emplace(root->id, std::move(root));
+  MakeMounts();
 }
 
 NameTree::~NameTree() = default;
+
+// A mount point is there whatever the device holds.
+void NameTree::MakeMounts() {
+  for (const std::string& mount : mounts_) {
+    if (Lookup(*root_, mount) != nullptr) continue;
+    Create({.directory = root_, .name = mount}, Inode::Kind::kDirectory, absl::UnixEpoch());
+    MakeDurable(*root_, sequence_);
+  }
+}
+
+void NameTree::Empty(size_t device) {
+  const std::vector<Operation> operations = std::move(pending_);
+  pending_.clear();
+  for (const Operation& o : operations) {
+    const Inode& directory = o.to != nullptr ? *o.to : *o.from;
+    if (directory.device != device) {
+      pending_.push_back(o);
+    } else {
+      Retire(o);
+    }
+  }
+  std::vector<std::pair<Inode*, std::string>> gone;
+  if (device == 0) {
+    for (const auto& [name, inode] : *root_->names) {
+      if (inode->device == 0) gone.emplace_back(root_, name);
+    }
+  } else if (Inode* mount = Lookup(*root_, mounts_[device - 1])) {
+    for (const auto& [name, inode] : *mount->names) gone.emplace_back(mount, name);
+  }
+  for (const auto& [directory, name] : gone) SetEntry(*directory, name, nullptr);
+}
 
 absl::StatusOr<NameTree::Place> NameTree::Resolve(std::string_view path) const {
   HW_ASSIGN_OR_RETURN(const std::vector<std::string_view> components, Components(path));
@@ -91,10 +124,19 @@ Inode& NameTree::Create(const Place& place, Inode::Kind kind, absl::Time now) {
   auto owned = std::make_unique<Inode>(next_id_++, kind);
   Inode& inode = *owned;
   inode.modified = now;
+  inode.device = place.directory->device;
+  const auto mount = std::find(mounts_.begin(), mounts_.end(), place.name);
+  if (place.directory == root_ && mount != mounts_.end()) {
+    inode.device = static_cast<uint8_t>(mount - mounts_.begin() + 1);
+  }
   if (inode.is_directory()) inode.names = std::make_unique<Inode::Entries>();
   inodes_.emplace(inode.id, std::move(owned));
   Push({.to = place.directory, .to_name = place.name, .inode = &inode});
   return inode;
+}
+
+bool NameTree::IsMount(const Place& place) const {
+  return place.inode != nullptr && place.directory == root_ && place.inode->device != 0;
 }
 
 absl::Status NameTree::Rename(const Place& from, const Place& to) {
@@ -103,6 +145,10 @@ absl::Status NameTree::Rename(const Place& from, const Place& to) {
     return absl::FailedPreconditionError("the root cannot be renamed");
   }
   if (from.inode == to.inode) return absl::OkStatus();
+  if (IsMount(from) || IsMount(to) || from.directory->device != to.directory->device) {
+    return absl::FailedPreconditionError(
+        fmt::format("\"{}\" and \"{}\" are not on one device", from.name, to.name));
+  }
   if (std::find(to.above.begin(), to.above.end(), from.inode) != to.above.end()) {
     return absl::InvalidArgumentError(fmt::format("\"{}\" would move into itself", from.name));
   }
@@ -124,6 +170,9 @@ absl::Status NameTree::Remove(const Place& place) {
     return absl::FailedPreconditionError("the root cannot be removed");
   }
   if (place.inode == nullptr) return absl::NotFoundError(fmt::format("no \"{}\"", place.name));
+  if (IsMount(place)) {
+    return absl::FailedPreconditionError(fmt::format("\"{}\" is mounted", place.name));
+  }
   if (place.inode->is_directory() && !place.inode->names->empty()) {
     return absl::FailedPreconditionError(fmt::format("\"{}\" is not empty", place.name));
   }
@@ -246,17 +295,35 @@ bool NameTree::HasPending(const Inode& directory, uint64_t upto) const {
   });
 }
 
+bool NameTree::HasPending(size_t device) const {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&](const Operation& o) { return DeviceOf(o) == device; });
+}
+
+size_t NameTree::DeviceOf(const Operation& operation) {
+  return operation.to != nullptr ? operation.to->device : operation.from->device;
+}
+
 void NameTree::MakeDurable(const Inode& directory, uint64_t upto) {
-  Dependencies wanted;
+  MakeDurableIf(upto, [&](const Operation& o) {
+    return o.from == &directory || o.to == &directory;
+  });
+}
+
+void NameTree::MakeDurable(size_t device, uint64_t upto) {
+  MakeDurableIf(upto, [&](const Operation& o) { return DeviceOf(o) == device; });
+}
+
+template <typename Predicate>
+void NameTree::MakeDurableIf(uint64_t upto, Predicate wanted) {
+  Dependencies needed;
   std::vector<Operation> durable;
   std::vector<Operation> left;
   for (size_t i = pending_.size(); i > 0; --i) {
     Operation& o = pending_[i - 1];
-    const bool here = o.from == &directory || o.to == &directory;
-    const bool needed = o.sequence < upto && wanted.DependOn(o);
-    if (o.sequence < upto && (here || needed)) {
+    if (o.sequence < upto && (wanted(o) || needed.DependOn(o))) {
       // A directory that has to be on the device because something moved into it needs its own way to the root.
-      wanted.Add(o, wanted.destinations.contains(o.inode->id));
+      needed.Add(o, needed.destinations.contains(o.inode->id));
       durable.push_back(std::move(o));
     } else {
       left.push_back(std::move(o));
@@ -264,16 +331,6 @@ void NameTree::MakeDurable(const Inode& directory, uint64_t upto) {
   }
   std::reverse(left.begin(), left.end());
   pending_ = std::move(left);
-  for (const Operation& o : durable) Retire(o);
-}
-
-void NameTree::MakeDurable(uint64_t upto) {
-  size_t count = 0;
-  while (count < pending_.size() && pending_[count].sequence < upto) ++count;
-  const auto stop = pending_.begin() + static_cast<ptrdiff_t>(count);
-  const std::vector<Operation> durable(std::make_move_iterator(pending_.begin()),
-                                       std::make_move_iterator(stop));
-  pending_.erase(pending_.begin(), stop);
   for (const Operation& o : durable) Retire(o);
 }
 
@@ -306,6 +363,25 @@ void NameTree::WithDurableNames(const std::function<void()>& use) {
   for (size_t i = pending_.size(); i > 0; --i) TakeBack(pending_[i - 1]);
   use();
   for (const Operation& o : pending_) Apply(o);
+}
+
+void NameTree::ForEachFile(
+    const std::function<void(const std::string&, Inode&)>& use) const {
+  std::vector<std::pair<std::string, const Inode*>> directories = {{"", root_}};
+  while (!directories.empty()) {
+    const auto [path, directory] = std::move(directories.back());
+    directories.pop_back();
+    std::vector<std::pair<std::string, const Inode*>> below;
+    for (const auto& [name, inode] : *directory->names) {
+      std::string full = path.empty() ? name : path + "/" + name;
+      if (inode->is_directory()) {
+        below.emplace_back(std::move(full), inode);
+      } else {
+        use(full, *inode);
+      }
+    }
+    directories.insert(directories.end(), below.rbegin(), below.rend());
+  }
 }
 
 }  // namespace highwater::sim

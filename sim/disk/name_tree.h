@@ -27,7 +27,8 @@ namespace highwater::sim {
 class NameTree {
  public:
   // `released` is told of an inode that nothing refers to any more, just before it goes.
-  explicit NameTree(std::function<void(Inode&)> released);
+  // `mounts` are directories of the root that have a device of their own: mounts[i] has device i + 1, the rest device 0.
+  NameTree(std::vector<std::string> mounts, std::function<void(Inode&)> released);
   ~NameTree();
   NameTree(const NameTree&) = delete;
   NameTree& operator=(const NameTree&) = delete;
@@ -49,6 +50,9 @@ class NameTree {
 
   // A new inode with a name. REQUIRES: place.inode is null and place.directory is not.
   Inode& Create(const Place& place, Inode::Kind kind, absl::Time now);
+  // All names below the root or below a mount are gone, durably. REQUIRES: no open handle.
+  void Empty(size_t device);
+
   // Both check what POSIX checks and change nothing on an error.
   [[nodiscard]] absl::Status Rename(const Place& from, const Place& to);
   [[nodiscard]] absl::Status Remove(const Place& place);
@@ -68,8 +72,9 @@ class NameTree {
   [[nodiscard]] bool HasPending(const Inode& directory, uint64_t upto) const;
   // The operations below `upto` on names in `directory` are on the device, with what they depend on.
   void MakeDurable(const Inode& directory, uint64_t upto);
-  // The oldest operations, those below `upto`, are on the device.
-  void MakeDurable(uint64_t upto);
+  // The same for all names on a device.
+  void MakeDurable(size_t device, uint64_t upto);
+  [[nodiscard]] bool HasPending(size_t device) const;
 
   struct LossSummary {
     uint64_t pending = 0;
@@ -80,6 +85,8 @@ class NameTree {
 
   // Calls `use` with the tree as a power loss would surely leave it: pending operations are taken back meanwhile.
   void WithDurableNames(const std::function<void()>& use);
+  // Calls `use` with the path and inode of each file, sorted by directory and name.
+  void ForEachFile(const std::function<void(const std::string&, Inode&)>& use) const;
 
  private:
   struct Operation {
@@ -93,6 +100,11 @@ class NameTree {
   };
   struct Dependencies;
 
+  template <typename Predicate>
+  void MakeDurableIf(uint64_t upto, Predicate wanted);
+  void MakeMounts();
+  [[nodiscard]] bool IsMount(const Place& place) const;
+  [[nodiscard]] static size_t DeviceOf(const Operation& operation);
   void Push(Operation operation);
   void Apply(const Operation& operation);
   void TakeBack(const Operation& operation);
@@ -100,6 +112,7 @@ class NameTree {
   void Retire(const Operation& operation);
   void SetEntry(Inode& directory, const std::string& name, Inode* inode);
 
+  std::vector<std::string> mounts_;
   std::function<void(Inode&)> released_;
   absl::btree_map<uint64_t, std::unique_ptr<Inode>> inodes_;
   std::vector<Operation> pending_;

@@ -32,10 +32,11 @@ void PageCache::AddPages(Inode& inode, uint64_t first, uint64_t last) {
 }
 
 bool PageCache::DropPage(Inode& inode, uint64_t page) {
-  if (!IsResident(inode, page)) return true;
   if (inode.content.MayBeDirty(page * kPageSize, kPageSize)) return false;
-  inode.resident[page / 64] &= ~(uint64_t{1} << page % 64);
-  --pages_;
+  if (IsResident(inode, page)) {
+    inode.resident[page / 64] &= ~(uint64_t{1} << page % 64);
+    --pages_;
+  }
   inode.content.DropPages(page * kPageSize, kPageSize);
   return true;
 }
@@ -57,10 +58,8 @@ void PageCache::Evict() {
 }
 
 void PageCache::Drop(Inode& inode, uint64_t offset, uint64_t length) {
-  if (length == 0) return;
-  const uint64_t last = std::min<uint64_t>((offset + length - 1) / kPageSize,
-                                           inode.resident.size() * 64);
-  for (uint64_t page = offset / kPageSize; page <= last; ++page) DropPage(inode, page);
+  const uint64_t stop = std::min(offset + length, inode.content.size());
+  for (uint64_t page = offset / kPageSize; page * kPageSize < stop; ++page) DropPage(inode, page);
 }
 
 void PageCache::Truncate(Inode& inode) {

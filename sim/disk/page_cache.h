@@ -30,7 +30,7 @@ class PageCache {
     if (first == last && IsResident(inode, first)) return;
     AddPages(inode, first, last);
   }
-  // Takes the clean pages of the range out of the cache.
+  // Takes the clean pages of the range out of the cache; pages that are not in it show the device's content of now.
   void Drop(Inode& inode, uint64_t offset, uint64_t length);
   // Pages past the end of a file go.
   void Truncate(Inode& inode);
