@@ -2,7 +2,7 @@
 
 // Log: one partition's segmented log on disk, and the ordered queue in front of it.
 //
-//   auto admitted = log->AppendAsLeader(std::move(validated.batch), epoch, [this](const absl::Status& s) { ... });
+//   auto admitted = log->AppendAsLeader(*std::move(validated.batch), epoch, [this](const absl::Status& s) { ... });
 //   // admitted->first is the batch's base offset; the callback comes once the batch is written (and flushed, if flush.messages
 //   // says so), when log_end_offset() is past it.
 //
@@ -35,12 +35,14 @@
 #include <vector>
 
 #include "broker/observer.h"
+#include "broker/protocol/record_batch.h"
 #include "broker/storage/leader_epoch_cache.h"
 #include "broker/storage/log_config.h"
+#include "broker/storage/log_operation.h"
 #include "broker/storage/log_recovery.h"
 #include "broker/storage/log_segment.h"
 #include "broker/storage/recent_batches.h"
-#include "broker/storage/stored_batch.h"
+#include "broker/storage/batch_position.h"
 #include "broker/types.h"
 #include "core/environment.h"
 #include "core/mutex.h"
@@ -57,10 +59,9 @@ class LogOwner {
   // The recovery point was lowered by a truncation: has to be in the checkpoint file before anything is appended again, or a
   // power loss would leave what follows unchecked [F21, M82]. May wait.
   virtual absl::Status OnRecoveryPointLowered() { return absl::OkStatus(); }
+  // Files of this log that nobody needs any more, renamed to "...deleted": to be removed after file.delete.delay.ms.
+  virtual void RemoveLater(std::vector<std::string> /*paths*/, absl::Duration /*delay*/) {}
 };
-
-// Called when the operation has happened (OK) or never will. Must not wait.
-using Completion = absl::AnyInvocable<void(const absl::Status&)>;
 
 struct AdmittedOffsets {
   Offset first{0};
@@ -105,7 +106,7 @@ class Log : public std::enable_shared_from_this<Log> {
   // Unavailable if the log is offline, FailedPrecondition if it is closed or deleted.
 
   // Gives `batch` (of ValidateForAppend) the next offsets and `epoch`.
-  [[nodiscard]] absl::StatusOr<AdmittedOffsets> AppendAsLeader(StoredBatch batch, LeaderEpoch epoch,
+  [[nodiscard]] absl::StatusOr<AdmittedOffsets> AppendAsLeader(protocol::RecordBatch batch, LeaderEpoch epoch,
                                                                Completion done);
   // Appends batches of a leader's log as they are [F6]. A partial batch at the end is ignored. DataLoss: a batch is damaged (length,
   // magic, CRC); OutOfRange: it starts below what was admitted. Nothing of `records` is then appended. Empty records: `first` is
@@ -127,11 +128,13 @@ class Log : public std::enable_shared_from_this<Log> {
   // [R9] Gives the directory the name `renamed` and refuses everything afterwards. Its files stay until the LogManager removes them.
   [[nodiscard]] absl::Status RenameAway(std::string renamed, Completion done);
 
+  // The directory is offline: everything in the queue fails with `why`. The owner is not told.
+  void TakeOffline(const absl::Status& why);
   // Settings for what is admitted from now on.
   void UpdateConfig(LogConfig config) { config_ = std::move(config); }
 
   // ---- Waiting forms, for fibers.
-  [[nodiscard]] absl::Status AppendAsLeaderAndWait(StoredBatch batch, LeaderEpoch epoch,
+  [[nodiscard]] absl::Status AppendAsLeaderAndWait(protocol::RecordBatch batch, LeaderEpoch epoch,
                                                    AdmittedOffsets* admitted);
   [[nodiscard]] absl::Status TruncateToAndWait(Offset offset);
   [[nodiscard]] absl::Status ApplyRetentionAndWait(Offset high_watermark);
@@ -196,45 +199,45 @@ class Log : public std::enable_shared_from_this<Log> {
  private:
   friend class LogLoader;
   enum class IncludeEmptyActive : uint8_t { kNo, kYes };
-  struct Operation;
-  struct PendingAppend;
-
   Log(core::Environment& env, TopicPartition partition, std::string directory, LogConfig config,
       LogOwner& owner, BrokerId broker, Observer& observer);
 
   // The queue (log_queue.cc).
   [[nodiscard]] absl::Status CheckOpen() const;
-  absl::Status Enqueue(Operation operation);
-  void WakeWorker();
+  absl::Status Enqueue(LogOperation operation);
   void RunWorker();
   void Fail(const absl::Status& status);
-  absl::Status Execute(Operation& operation);
-  void WriteGroup();
-  absl::Status WriteBatches(absl::Span<Operation* const> group);
+  void FailQueue();
+  absl::Status Execute(LogOperation& operation);
+  void RunAppends();
+  absl::Status WriteAppends(absl::Span<LogOperation> appends);
   absl::Status WaitFor(absl::AnyInvocable<absl::Status(Completion)> start);
 
   // What the queue does (log_changes.cc).
-  absl::Status WriteRun(absl::Span<const StoredBatch* const> run);
-  absl::Status EnterEpochs(absl::Span<const StoredBatch* const> run);
-  absl::Status RollIfNeeded(const StoredBatch& next);
+  absl::Status WriteRun(absl::Span<const protocol::RecordBatch* const> run);
+  [[nodiscard]] bool MustRollBefore(const protocol::RecordBatch& batch, uint64_t bytes_ahead) const;
   absl::Status RollAt(Offset base);
   absl::Status DoTruncateTo(Offset offset);
   absl::Status DoTruncateFully(Offset offset);
   absl::Status DoIncrementLogStart(Offset offset);
   absl::Status DoApplyRetention(Offset high_watermark);
   absl::Status DoRenameAway(const std::string& renamed);
-  absl::Status RemoveSegments(size_t first, size_t count);
+  absl::Status MoveLogStart(Offset offset);
+  absl::Status RemoveFilesOf(absl::Span<const std::shared_ptr<LogSegment>> segments);
   absl::Status WriteEpochs();
-  absl::Status LowerRecoveryPoint(Offset offset);
+  bool LowerRecoveryPoint(Offset offset);
+
+  // Flushing (log_flush.cc).
   void SpawnFlush(Offset offset);
   absl::Status FlushUpTo(Offset offset, IncludeEmptyActive include);
-  absl::Status SyncSegments(Offset offset, IncludeEmptyActive include);
+  absl::Status RunFlush(Offset target, IncludeEmptyActive include);
 
   // Reads (log_read.cc).
   [[nodiscard]] absl::Status CheckReadable(const ReadRequest& request) const;
   [[nodiscard]] size_t SegmentIndexOf(Offset offset) const;
   [[nodiscard]] LogSegment& active() { return *segments_.back(); }
   [[nodiscard]] const LogSegment& active() const { return *segments_.back(); }
+  [[nodiscard]] std::shared_ptr<LogSegment> SegmentAt(Offset base) const;
   absl::StatusOr<uint64_t> BoundPosition(LogSegment& segment, Offset bound);
   absl::StatusOr<std::optional<TimestampAndOffset>> FirstRecordAtOrAfter(LogSegment& segment,
                                                                          int64_t timestamp);
@@ -256,14 +259,16 @@ class Log : public std::enable_shared_from_this<Log> {
   Offset recovery_point_{0};
   core::MonotonicTime last_flush_time_;
 
-  std::deque<Operation> queue_;
+  std::deque<LogOperation> queue_;
   bool worker_running_ = false;
   bool closed_ = false;
+  bool renamed_away_ = false;
   absl::Status failure_;  // why it is offline
 
-  core::Mutex flush_mutex_;      // one flush at a time
+  core::Mutex flush_mutex_;         // one flush at a time
+  int64_t roll_jitter_ms_ = 0;      // of the active segment
   bool directory_changed_ = false;  // a segment's name was made since the directory was synced
-  Offset flushing_to_{0};        // target of the flush at work; lowered by a truncation meanwhile
+  Offset flushing_to_{0};           // target of the flush at work; a truncation meanwhile lowers it
 };
 
 }  // namespace highwater::broker::storage

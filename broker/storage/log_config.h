@@ -17,9 +17,9 @@
 #include <limits>
 #include <string_view>
 
-namespace highwater::broker::storage {
+#include "broker/protocol/record_batch.h"
 
-enum class TimestampKind : uint8_t { kCreateTime = 0, kLogAppendTime = 1 };
+namespace highwater::broker::storage {
 
 struct LogConfig {
   static constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
@@ -35,7 +35,7 @@ struct LogConfig {
   int64_t flush_ms = kUnlimited;
   int64_t file_delete_delay_ms = 60'000;
   int64_t max_message_bytes = 1'048'588;
-  TimestampKind message_timestamp_type = TimestampKind::kCreateTime;
+  protocol::TimestampType message_timestamp_type = protocol::TimestampType::kCreateTime;
   int64_t message_timestamp_difference_max_ms = kUnlimited;
   bool cleanup_delete = true;    // "delete" in cleanup.policy
   bool cleanup_compact = false;  // "compact" in cleanup.policy

@@ -55,7 +55,6 @@ enum class BatchFault : uint8_t {
 // The batches of one segment, in order, up to the first that cannot stay.
 class SegmentScan {
  public:
-  // `first_expected`: where the log ended before this segment.
   SegmentScan(const RecoveryRules& rules, bool compacted, Offset recovery_point, Offset segment_base,
               uint64_t segment_size);
   // Whether the batch stays. After a false nothing more may be fed.
@@ -99,7 +98,7 @@ class LogRecovery {
   size_t first_to_scan_;
 };
 
-// [K14] What a loaded log starts and ends with. `epoch_end` and `epoch_start` are where its epoch cache is cut.
+// [K14] What a loaded log starts and ends with.
 struct LoadedBounds {
   Offset log_start_offset{0};
   Offset log_end_offset{0};

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "broker/storage/stored_batch.h"
+#include "broker/storage/batch_position.h"
 #include "broker/types.h"
 
 namespace highwater::broker::storage {
