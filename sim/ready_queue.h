@@ -45,6 +45,7 @@ class ReadyQueue {
     ReadyQueue& queue;
   };
   void AddToStrategy(core::Fiber& fiber, SimulatedProcess& process, Strategy& strategy);
+  [[nodiscard]] Entry* Find(const core::Fiber& fiber);
   void Pick();
   void PickLaterIfDue();
 

@@ -74,6 +74,13 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   [[nodiscard]] bool BuggifyFires(std::string_view site) override;
   [[nodiscard]] uint64_t run_id() const override { return run_id_; }
 
+  // For calls without an effect: whether the process is dead. Then does not return on a fiber that is not being unwound yet.
+  [[nodiscard]] bool EndsHere() {
+    if (!dead_) [[likely]] return false;
+    if (fibers_.current() != nullptr && !fibers_.unwinding()) AbandonFiber();
+    return true;
+  }
+
   // The next draw of whoever runs.
   [[nodiscard]] uint64_t Draw(uint64_t purpose);
   // Leaves the current fiber for good: the process is dead. REQUIRES: on a fiber of it.
@@ -82,7 +89,6 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   void OnStopRequested(absl::AnyInvocable<void()> callback);
 
  private:
-  friend class FreezeTest;
   struct CpuNode final : core::TimerNode {
     explicit CpuNode(SimulatedProcess& p) : process(p) {}
     void OnTimer() override { process.OnCpuFree(); }

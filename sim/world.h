@@ -138,6 +138,7 @@ class World final : public core::CheckFailureHandler {
   std::unique_ptr<Strategy> strategy_;
   ReadyQueue ready_;
   std::vector<std::unique_ptr<Action>> actions_;
+  std::vector<Action*> free_actions_;
   std::unique_ptr<SimulatedNetwork> network_;
   std::vector<std::unique_ptr<Host>> hosts_;
   Host* running_ = nullptr;

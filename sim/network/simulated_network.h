@@ -9,6 +9,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ class SimulatedNetwork {
   [[nodiscard]] const TcpParameters& tcp() const { return tcp_; }
   void OnHostAdded(Host& host);
   // nullptr: unknown name.
+  [[nodiscard]] Host* Find(std::string_view name);
   [[nodiscard]] Host* Resolve(std::string_view name, Host& asker);
   [[nodiscard]] Link& LinkBetween(HostId from, HostId to);
   TcpConnection& NewConnection(Host& from, Host& to, uint16_t port);
@@ -72,6 +74,7 @@ class SimulatedNetwork {
   }
   void MakeLink(Link& link);
   void Reconsider(Link& link);
+  void ReconsiderAll();
   static bool Concerns(const LinkFault& fault, const Link& link);
 
   static constexpr size_t kMaxZones = 16;
@@ -83,8 +86,8 @@ class SimulatedNetwork {
   absl::flat_hash_map<std::string, HostId> names_;
   // By the sender: links_[from][to].
   std::vector<absl::btree_map<HostId, std::unique_ptr<Link>>> links_;
-  std::vector<Queue> egress_;
-  std::vector<Queue> ingress_;
+  std::deque<Queue> egress_;  // a deque: links point into it
+  std::deque<Queue> ingress_;
   std::vector<Queue> zone_queues_;
   std::vector<uint64_t> zone_bytes_;
   std::vector<LinkFault> faults_;  // in the order in which they were applied
