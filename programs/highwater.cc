@@ -1,0 +1,11 @@
+// The `highwater` program: the command line over the simulated world.
+
+#include <cstdio>
+
+#include "scenarios/command_line.h"
+#include "scenarios/world/simulated_seed_runner.h"
+
+int main(int argc, char** argv) {
+  const highwater::scenarios::Harness harness = highwater::scenarios::SimulatedHarness();
+  return highwater::scenarios::RunCommandLine(argc, argv, harness, stdout, stderr);
+}

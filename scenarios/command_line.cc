@@ -1,0 +1,242 @@
+#include "scenarios/command_line.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <sstream>
+
+#include "reports/build_info.h"
+#include "scenarios/commands.h"
+
+namespace highwater::scenarios {
+namespace {
+
+// Parses an option by one of our own parsers; its message becomes the usage error.
+template <typename Parse, typename Out>
+CLI::Option* AddParsed(CLI::App* app, const std::string& flags, Parse parse, Out& out,
+                       const std::string& help) {
+  return app
+      ->add_option_function<std::string>(
+          flags,
+          [parse, &out, flags](const std::string& text) {
+            auto value = parse(text);
+            if (!value.ok()) {
+              const absl::string_view message = value.status().message();
+              throw CLI::ValidationError(flags, std::string(message.data(), message.size()));
+            }
+            out = *std::move(value);
+          },
+          help)
+      ->type_name("");
+}
+
+int ProcessorCount() {
+  return static_cast<int>(std::clamp<long>(sysconf(_SC_NPROCESSORS_ONLN), 1, 1024));
+}
+
+absl::StatusOr<int> ParseWorkers(std::string_view text) {
+  const absl::StatusOr<int64_t> count = ParseCount(text);
+  if (count.ok() && *count >= 1 && *count <= 1024) return static_cast<int>(*count);
+  return absl::InvalidArgumentError(fmt::format("expected 1 to 1024 workers, got \"{}\"", text));
+}
+
+absl::StatusOr<absl::Duration> ParsePositiveDuration(std::string_view text) {
+  absl::StatusOr<absl::Duration> duration = ParseDuration(text);
+  if (duration.ok() && *duration <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(fmt::format("expected more than nothing, got \"{}\"", text));
+  }
+  return duration;
+}
+
+absl::StatusOr<uint64_t> ParseSeed(std::string_view text) {
+  const absl::StatusOr<SeedRange> range = ParseSeedRange(text);
+  if (range.ok() && range->first == range->last) return range->first;
+  return absl::InvalidArgumentError(fmt::format("expected one seed such as 417, got \"{}\"", text));
+}
+
+// All that the command line can say.
+struct Arguments {
+  Output output;
+  std::string format = "human";
+  RunCommand run;
+  ReplayCommand replay;
+  HashCheckCommand hash_check;
+  std::string list_what;
+  std::vector<std::string> list_paths;
+  std::vector<std::string> validate_paths;
+};
+
+void AddOutputOptions(CLI::App* app, Arguments& args, std::vector<std::string> formats) {
+  app->add_option("--format", args.format, fmt::format("{}: what to print on standard output", fmt::join(formats, " or ")))
+      ->check(CLI::IsMember(formats))
+      ->type_name("");
+  app->add_option("--color", args.output.color, "auto, always or never; NO_COLOR is heeded")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("");
+}
+
+CLI::App* AddRun(CLI::App& app, Arguments& args) {
+  CLI::App* run = app.add_subcommand("run", "Run scenarios over many seeds and find violations");
+  CampaignOptions& options = args.run.options;
+  options.workers = ProcessorCount();
+  run->add_option("SCENARIO", args.run.scenarios, "Scenario files, or folders of *.yaml")
+      ->required()
+      ->type_name("");
+  AddParsed(
+      run, "--seeds",
+      [&args](std::string_view text) {
+        args.run.seeds_text = std::string(text);
+        return ParseSeedChoice(text);
+      },
+      options.seeds, "7, 1..1000 or random:500; default: each scenario's own");
+  AddParsed(run, "--for", ParsePositiveDuration, options.budget,
+            "Run for so long (30m), seed after seed from each scenario's first on");
+  AddParsed(
+      run, "--shard",
+      [&args](std::string_view text) {
+        args.run.shard_text = std::string(text);
+        return ParseShard(text);
+      },
+      options.shard, "This part of all seeds: 1/8 to 8/8");
+  AddParsed(run, "-j,--workers", ParseWorkers, options.workers,
+            "Worker processes; default: one for each processor");
+  run->add_option("--max-failures", options.max_failures, "Stop after so many failing seeds; 0: never")
+      ->capture_default_str()
+      ->type_name("");
+  AddParsed(run, "--case-timeout", ParsePositiveDuration, options.case_timeout,
+            "Give a seed up after so much of the machine's time; default: 60s");
+  AddParsed(
+      run, "--check-determinism",
+      [](std::string_view text) -> absl::StatusOr<int64_t> {
+        absl::StatusOr<int64_t> share = ParsePercent(text);
+        if (share.ok() && *share > 1'000'000) {
+          return absl::InvalidArgumentError(fmt::format("expected 0% to 100%, got \"{}\"", text));
+        }
+        return share;
+      },
+      options.determinism_ppm, "Share of passing seeds that is run twice (failures are anyhow); default: 2%");
+  AddParsed(
+      run, "--memory-limit",
+      [](std::string_view text) -> absl::StatusOr<std::optional<uint64_t>> {
+        const absl::StatusOr<int64_t> size = ParseSize(text);
+        if (!size.ok()) return size.status();
+        return static_cast<uint64_t>(*size);
+      },
+      options.memory_limit, "Address space of a worker (4GiB); default: no limit");
+  run->add_option("-o,--output", args.run.folder, "Where to put the folder of results")
+      ->capture_default_str()
+      ->type_name("");
+  run->add_flag("-q,--quiet", args.output.quiet, "Only failures and the summary");
+  AddOutputOptions(run, args, {"human", "json", "ndjson"});
+  run->footer(
+      "Results go to OUTPUT/<time>-<build>/, with OUTPUT/latest beside.\n"
+      "Exit: 0 all held, 1 a guarantee was violated, 2 usage or invalid scenario, 3 not deterministic,\n"
+      "4 nothing selected, 5 inconclusive, or an expected violation or an enabled fault never showed,\n"
+      "70 internal error, 130 interrupted. Several at once: the first of 70, 3, 1, 5.\n"
+      "Example: highwater run scenarios/single-broker --seeds 1..200 -j 2");
+  return run;
+}
+
+CLI::App* AddReplay(CLI::App& app, Arguments& args) {
+  CLI::App* replay = app.add_subcommand("replay", "Run one seed and print what happens in it");
+  replay->add_option("SCENARIO", args.replay.scenario, "A scenario file")->required()->type_name("");
+  AddParsed(replay, "--seed", ParseSeed, args.replay.seed, "The seed")->required();
+  AddParsed(replay, "--until", ParsePositiveDuration, args.replay.until,
+            "Stop at this simulated time (3.2s)");
+  replay->add_option("--break-on", args.replay.break_on, "Stop at the first violation of this invariant")
+      ->type_name("");
+  AddOutputOptions(replay, args, {"human", "json"});
+  replay->footer(
+      "The run is in this process: under a debugger, --until and --break-on stop there.\n"
+      "Exit: as for run. Example: highwater replay scenarios/single-broker/power-loss-default-flush.yaml --seed 3");
+  return replay;
+}
+
+CLI::App* AddHashCheck(CLI::App& app, Arguments& args) {
+  CLI::App* check = app.add_subcommand(
+      "hash-check", "Run seeds twice with different memory and name the first event that differs");
+  check->add_option("SCENARIO", args.hash_check.scenarios, "Scenario files, or folders of *.yaml")
+      ->required()
+      ->type_name("");
+  AddParsed(check, "--seeds", ParseSeedChoice, args.hash_check.seeds,
+            "7 or 1..20; default: each scenario's own");
+  AddOutputOptions(check, args, {"human"});
+  check->footer("Exit: 0 all agree, 3 a seed is not deterministic.");
+  return check;
+}
+
+CLI::App* AddList(CLI::App& app, Arguments& args) {
+  CLI::App* list = app.add_subcommand("list", "Print what there is");
+  list->add_option("WHAT", args.list_what, "scenarios, invariants, faults or marks")
+      ->required()
+      ->check(CLI::IsMember({"scenarios", "invariants", "faults", "marks"}))
+      ->type_name("");
+  list->add_option("PATH", args.list_paths, "Where to look for scenarios; default: scenarios")->type_name("");
+  list->add_flag("--json", args.output.json, "As JSON");
+  return list;
+}
+
+CLI::App* AddValidate(CLI::App& app, Arguments& args) {
+  CLI::App* validate = app.add_subcommand("validate", "Check scenario files without running them");
+  validate->add_option("SCENARIO", args.validate_paths, "Scenario files, or folders of *.yaml")
+      ->required()
+      ->type_name("");
+  return validate;
+}
+
+// CLI11 prints to streams.
+int PrintExit(const CLI::App& app, const CLI::ParseError& error, const Output& output) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const bool helped = app.exit(error, out, err) == 0;
+  fmt::print(output.out, "{}", out.str());
+  fmt::print(output.err, "{}", err.str());
+  return static_cast<int>(helped ? ExitCode::kHeld : ExitCode::kUsage);
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, const char* const* argv, const Harness& harness, std::FILE* out,
+                   std::FILE* err) {
+  CLI::App app("Highwater: runs a Kafka cluster in a simulated world, breaks it, and says whether it kept its word.",
+               "highwater");
+  Arguments args{.output = {.out = out, .err = err}};
+  args.run.command.assign(argv, argv + argc);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "highwater " + reports::DescribeBuild(reports::ThisBuild()));
+  const CLI::App* run = AddRun(app, args);
+  const CLI::App* replay = AddReplay(app, args);
+  const CLI::App* hash_check = AddHashCheck(app, args);
+  const CLI::App* list = AddList(app, args);
+  const CLI::App* validate = AddValidate(app, args);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return PrintExit(app, error, args.output);
+  }
+  if (args.format == "json") args.output.json = true;
+  if (args.format == "ndjson") args.output.ndjson = true;
+
+  ExitCode code = ExitCode::kUsage;
+  if (run->parsed()) {
+    code = Run(std::move(args.run), harness, args.output);
+  } else if (replay->parsed()) {
+    code = Replay(args.replay, harness, args.output);
+  } else if (hash_check->parsed()) {
+    code = HashCheck(args.hash_check, harness, args.output);
+  } else if (list->parsed()) {
+    code = List(args.list_what, args.list_paths, harness, args.output);
+  } else if (validate->parsed()) {
+    code = Validate(args.validate_paths, harness, args.output);
+  }
+  std::fflush(out);
+  std::fflush(err);
+  return static_cast<int>(code);
+}
+
+}  // namespace highwater::scenarios

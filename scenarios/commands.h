@@ -1,0 +1,68 @@
+#pragma once
+
+// What the commands of `highwater` do, once the command line is read.
+
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reports/text.h"
+#include "scenarios/campaign.h"
+#include "scenarios/campaign_result.h"
+#include "scenarios/harness.h"
+
+namespace highwater::scenarios {
+
+// Where and how to print.
+struct Output {
+  std::FILE* out;  // what was asked for
+  std::FILE* err;  // for people: progress, summaries, errors
+  bool json = false;
+  bool ndjson = false;
+  std::string color = "auto";
+  bool quiet = false;
+
+  [[nodiscard]] reports::Style StyleOf(std::FILE* file) const;
+  void Error(std::string_view message) const;
+};
+
+// Loads files and folders, printing diagnostics. Nothing if any of them has an error.
+[[nodiscard]] std::optional<std::vector<Scenario>> LoadAll(const std::vector<std::string>& paths,
+                                                           const LoadContext& context,
+                                                           const Output& output);
+
+struct RunCommand {
+  std::vector<std::string> command;  // as typed, for run.json
+  std::vector<std::string> scenarios;
+  std::string seeds_text;
+  std::string shard_text;
+  std::string folder = "hw-out";
+  CampaignOptions options;
+};
+[[nodiscard]] ExitCode Run(RunCommand command, const Harness& harness, const Output& output);
+
+struct ReplayCommand {
+  std::string scenario;
+  uint64_t seed = 0;
+  std::optional<absl::Duration> until;
+  std::string break_on;
+};
+[[nodiscard]] ExitCode Replay(const ReplayCommand& command, const Harness& harness,
+                              const Output& output);
+
+struct HashCheckCommand {
+  std::vector<std::string> scenarios;
+  SeedChoice seeds;
+};
+[[nodiscard]] ExitCode HashCheck(const HashCheckCommand& command, const Harness& harness,
+                                 const Output& output);
+
+// `what`: scenarios, invariants, faults or marks. `paths`: where to look for scenarios.
+[[nodiscard]] ExitCode List(const std::string& what, const std::vector<std::string>& paths,
+                            const Harness& harness, const Output& output);
+
+[[nodiscard]] ExitCode Validate(const std::vector<std::string>& paths, const Harness& harness,
+                                const Output& output);
+
+}  // namespace highwater::scenarios
