@@ -138,6 +138,7 @@ class Log : public std::enable_shared_from_this<Log> {
                                                    AdmittedOffsets* admitted);
   [[nodiscard]] absl::Status TruncateToAndWait(Offset offset);
   [[nodiscard]] absl::Status ApplyRetentionAndWait(Offset high_watermark);
+  [[nodiscard]] absl::Status RenameAwayAndWait(std::string renamed);
   // Waits until everything put into the queue so far has happened.
   [[nodiscard]] absl::Status Drain();
   // [L6] Syncs everything below log end offset; the recovery point then stands there. Runs beside the queue.
@@ -193,6 +194,8 @@ class Log : public std::enable_shared_from_this<Log> {
   [[nodiscard]] size_t segment_count() const { return segments_.size(); }
   [[nodiscard]] Offset first_segment_base() const;
   [[nodiscard]] core::MonotonicTime last_flush_time() const { return last_flush_time_; }
+  // Whether ApplyRetention may find something to drop; false is certain. Cheap, for the task that goes over all logs.
+  [[nodiscard]] bool RetentionMayApply(int64_t now_ms) const;
   [[nodiscard]] bool offline() const { return !failure_.ok(); }
   [[nodiscard]] bool busy() const { return worker_running_; }
 

@@ -179,6 +179,20 @@ absl::Status Log::DoIncrementLogStart(Offset offset) {
   return offset > log_start_offset_ ? MoveLogStart(offset) : absl::OkStatus();
 }
 
+bool Log::RetentionMayApply(int64_t now_ms) const {
+  const LogSegment& oldest = *segments_.front();
+  if (segments_.size() == 1 && oldest.size() == 0) return false;
+  if (segments_.size() > 1 && segments_[1]->base() <= log_start_offset_) return true;
+  if (!config_.cleanup_delete) return false;
+  if (config_.retention_bytes >= 0 && size() > static_cast<uint64_t>(config_.retention_bytes)) {
+    return true;
+  }
+  if (config_.retention_ms < 0) return false;
+  // A timestamp that was not read yet may be any.
+  return oldest.largest_timestamp() < 0 ||
+         oldest.largest_timestamp() < now_ms - std::min(config_.retention_ms, now_ms);
+}
+
 absl::Status Log::DoApplyRetention(Offset high_watermark) {
   const bool by_time = config_.cleanup_delete && config_.retention_ms >= 0;
   std::vector<RetentionSegment> summary;

@@ -56,6 +56,7 @@ absl::Status LogLoader::ReadEpochs() {
                                            std::string(entries.status().message())));
   }
   log_.epochs_ = LeaderEpochCache(*entries);
+  epochs_on_disk_ = *entries;
   return absl::OkStatus();
 }
 
@@ -170,13 +171,9 @@ absl::Status LogLoader::FinishBounds() {
   log_.log_end_offset_ = bounds.log_end_offset;
   log_.next_admitted_offset_ = bounds.log_end_offset;
   log_.recovery_point_ = bounds.recovery_point;
-  const std::vector<EpochEntry> before(log_.epochs_.entries().begin(), log_.epochs_.entries().end());
   log_.epochs_.TruncateFromEnd(log_.log_end_offset_);
   log_.epochs_.TruncateFromStart(log_.log_start_offset_);
-  // Written always after an unclean stop: recovery may have entered epochs.
-  if (options_.clean && log_.epochs_.entries() == absl::MakeConstSpan(before)) {
-    return absl::OkStatus();
-  }
+  if (log_.epochs_.entries() == absl::MakeConstSpan(epochs_on_disk_)) return absl::OkStatus();
   return log_.WriteEpochs();
 }
 

@@ -31,6 +31,7 @@ class LogLoader {
   Log& log_;
   LogLoadOptions options_;
   std::vector<Offset> bases_;
+  std::vector<EpochEntry> epochs_on_disk_;
   Offset log_end_{0};
   uint64_t truncated_bytes_ = 0;
 };

@@ -7,7 +7,7 @@
 //   HW_ASSIGN_OR_RETURN(auto log, logs.Create({"orders", PartitionIndex(0)}, config, topic_id, IsNew::kYes));
 //   HW_RETURN_IF_ERROR(logs.Stop());                        // flushes all, checkpoints, clean-shutdown markers
 //
-// Tasks, each one fiber: retention [T1], recovery-point and log-start checkpoints [K8], high watermark checkpoint [K8, R25], flush.ms
+// Background tasks, one fiber each: retention [T1], recovery-point and log-start checkpoints [K8], high watermark checkpoint [K8, R25], flush.ms
 // [D21], removal of deleted files.
 //
 // Invariants:
@@ -19,7 +19,7 @@
 // Not responsible for: roles and high watermarks (the partitions; supplied through LogManagerListener).
 
 #include <absl/container/btree_map.h>
-#include <absl/functional/any_invocable.h>
+#include <absl/container/btree_set.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
@@ -34,7 +34,8 @@
 #include "broker/storage/log_config.h"
 #include "broker/types.h"
 #include "core/environment.h"
-#include "core/mutex.h"
+#include "core/wait_group.h"
+#include "core/wait_queue.h"
 
 namespace highwater::broker::storage {
 
@@ -54,7 +55,7 @@ class LogManagerListener {
 struct LogManagerOptions {
   std::vector<std::string> directories;  // log.dirs
   BrokerId broker_id{0};
-  std::string cluster_id;                // "" takes what meta.properties says
+  std::string cluster_id;                // "" takes what meta.properties says, or draws one
   LogConfig defaults;
   absl::Duration retention_check_interval = absl::Seconds(300);    // log.retention.check.interval.ms
   absl::Duration initial_task_delay = absl::Seconds(30);
@@ -126,18 +127,34 @@ class LogManager {
     protocol::Uuid topic_id;
   };
 
-  absl::Status LockAndLoad(Directory& directory);
-  absl::Status CheckMetaProperties(Directory& directory);
+  // Starting (log_manager_start.cc).
+  absl::Status OpenDirectory(Directory& directory);
+  absl::Status AgreeOnMetaProperties();
+  void LoadDirectory(Directory& directory);
   absl::Status LoadLogs(Directory& directory);
   absl::Status LoadLog(Directory& directory, const TopicPartition& partition);
-  absl::Status StopDirectory(Directory& directory);
+  absl::Status ReadCheckpoints(Directory& directory);
+  void StartTasks();
+  void SpawnTask(std::string_view name, absl::Duration first, absl::Duration interval,
+                 void (LogManager::*round)());
+
+  // Checkpoints (log_manager_checkpoints.cc).
   absl::Status WriteRecoveryPoints(Directory& directory);
   absl::Status WriteLogStartOffsets(Directory& directory);
   absl::Status WriteHighWatermarks(Directory& directory);
+  absl::Status WriteCheckpoint(Directory& directory, std::string_view name, std::string content);
+  void ForEachOnlineDirectory(absl::Status (LogManager::*write)(Directory&));
+
+  absl::StatusOr<std::shared_ptr<Log>> CreateIn(Directory& directory, const TopicPartition& partition,
+                                                const LogConfig& config,
+                                                const protocol::Uuid& topic_id);
+  absl::Status AdoptTopicId(HostedLog& hosted, const protocol::Uuid& topic_id);
+  absl::Status StopDirectory(Directory& directory);
+  void RemoveLater(Directory& directory, std::vector<std::string> paths, absl::Duration delay);
+  void RunRemover(Directory& directory);
   void TakeOffline(Directory& directory, const absl::Status& why);
-  void SpawnTask(std::string_view name, absl::Duration first, absl::Duration interval,
-                 void (LogManager::*round)());
   Directory* EmptiestDirectory();
+  [[nodiscard]] std::vector<HostedLog> LogsOf(const Directory& directory) const;
 
   core::Environment& env_;
   LogManagerOptions options_;
@@ -145,7 +162,12 @@ class LogManager {
   Observer& observer_;
   std::vector<std::unique_ptr<Directory>> directories_;
   absl::btree_map<TopicPartition, HostedLog> logs_;
-  std::vector<core::FiberHandle> tasks_;
+  absl::btree_set<TopicPartition> creating_;
+  core::WaitQueue created_;
+  core::WaitQueue stop_;         // tasks wait here for their time or the stop
+  core::WaitGroup tasks_;
+  absl::Status start_error_;     // what two directories disagree about
+  bool started_ = false;
   bool stopping_ = false;
 };
 

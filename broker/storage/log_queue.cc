@@ -279,6 +279,10 @@ absl::Status Log::ApplyRetentionAndWait(Offset high_watermark) {
   return WaitFor([&](Completion done) { return ApplyRetention(high_watermark, std::move(done)); });
 }
 
+absl::Status Log::RenameAwayAndWait(std::string renamed) {
+  return WaitFor([&](Completion done) { return RenameAway(std::move(renamed), std::move(done)); });
+}
+
 absl::Status Log::Drain() {
   return WaitFor([&](Completion done) -> absl::Status {
     if (!failure_.ok()) return failure_;
