@@ -84,11 +84,10 @@ AppendOutcome Partition::Append(const core::ByteChain& records, int16_t acks,
   }
   const LeaderEpoch epoch = leader_.epoch();
   const Offset expected_last =
-      log_->next_admitted_offset() +
-      (validated.batch.last_offset - validated.batch.base_offset);
+      log_->next_admitted_offset() + validated.batch->header().last_offset_delta;
   // The log calls back on a fiber of its own, never from within AppendAsLeader.
   auto admitted = log_->AppendAsLeader(
-      std::move(validated.batch), epoch,
+      *std::move(validated.batch), epoch,
       [self = shared_from_this(), epoch, expected_last](const absl::Status& status) {
         self->OnWritten(epoch, expected_last, status);
       });

@@ -1,0 +1,51 @@
+#include "broker/server/request_router.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/mark.h"
+
+namespace highwater::broker {
+
+namespace {
+
+using protocol::ApiKey;
+
+constexpr ServedApi kServed[] = {
+    {ApiKey::kProduce, HandleProduce},
+    {ApiKey::kFetch, HandleFetch},
+    {ApiKey::kListOffsets, HandleListOffsets},
+    {ApiKey::kMetadata, HandleMetadata},
+    {ApiKey::kFindCoordinator, HandleFindCoordinator},
+    {ApiKey::kApiVersions, HandleApiVersions},
+    {ApiKey::kCreateTopics, HandleCreateTopics},
+    {ApiKey::kDeleteTopics, HandleDeleteTopics},
+    {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kDescribeConfigs, HandleDescribeConfigs},
+    {ApiKey::kDescribeCluster, HandleDescribeCluster},
+};
+
+}  // namespace
+
+absl::Span<const ServedApi> ServedApis() { return kServed; }
+
+absl::StatusOr<Answer> RequestRouter::Dispatch(const core::ByteChain& request,
+                                               const ClientCall& client) {
+  protocol::Decoder decoder(request);
+  const auto header = protocol::ReadRequestHeader(decoder);
+  if (!header.ok()) {
+    HW_MARK("request_header_refused");
+    return header.status();
+  }
+  for (const ServedApi& api : kServed) {
+    if (api.key != header->api_key) continue;
+    auto answer = api.handle(services_, {*header, decoder, client});
+    if (!answer.ok()) HW_MARK("request_refused");
+    return answer;
+  }
+  HW_MARK("request_of_unserved_api");
+  return absl::UnimplementedError(fmt::format("{} is not served", header->api_key));
+}
+
+}  // namespace highwater::broker
