@@ -20,6 +20,7 @@
 // Not responsible for: mutual exclusion (core/mutex.h), waking in order (core/wait_queue.h).
 
 #include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
 #include <absl/time/time.h>
 
 #include <boost/context/fiber_fcontext.hpp>

@@ -181,18 +181,20 @@ void SimulatedRun::AddBrokers() {
 void SimulatedRun::AddClients() {
   const auto& zones = scenario_.cluster.zones;
   sim::Host& admin = AddHost("admin", 0, false);
-  admin.SetProgram([this](core::Environment& env) {
+  admin.SetProgram(sim::ProgramOf([this](core::Environment& env) {
     CreateTopics(env, workload_, [this] { topics_created_ = true; });
-  });
+  }));
   admin.Start();
   size_t zone = 0;
   for (const NamedClient& client : ClientsOf(scenario_)) {
     sim::Host& host = AddHost(client.name, zone, false);
     if (client.spec->kind == ClientKind::kProducer) {
       const uint32_t id = recorder_.AddProducer(client.name);
-      host.SetProgram([this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); });
+      host.SetProgram(sim::ProgramOf(
+          [this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); }));
     } else {
-      host.SetProgram([this, client](core::Environment& env) { RunConsumer(env, workload_, client); });
+      host.SetProgram(
+          sim::ProgramOf([this, client](core::Environment& env) { RunConsumer(env, workload_, client); }));
     }
     cast_.members.push_back({.host = &host, .zone = zones[zone % zones.size()], .broker = false});
     host.Start();
@@ -232,12 +234,12 @@ void SimulatedRun::BeginHeal() {
 void SimulatedRun::StartReader() {
   sim::Host& reader = AddHost("reader", 0, false);
   // It begins when producers had half of the heal phase to learn their last outcomes.
-  reader.SetProgram([this](core::Environment& env) {
+  reader.SetProgram(sim::ProgramOf([this](core::Environment& env) {
     static_cast<void>(env.fibers.SleepFor(scenario_.run.heal / 2));
     ReadAtRest(env, workload_, end_, [this](std::vector<invariants::PartitionAtRest> found) {
       at_rest_ = std::move(found);
     });
-  });
+  }));
   reader.Start();
 }
 

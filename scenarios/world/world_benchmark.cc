@@ -44,7 +44,7 @@ class OneBroker {
 
   void AddClient(std::function<void(core::Environment&)> main) {
     sim::Host& host = world_.AddHost({.name = "client", .zone = sim::ZoneId(0)});
-    host.SetProgram(std::move(main));
+    host.SetProgram(sim::ProgramOf(std::move(main)));
     host.Start();
   }
 
