@@ -1,6 +1,7 @@
 #include "broker/client/record_accumulator.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "broker/protocol/record.h"
 #include "core/check.h"
@@ -70,6 +71,7 @@ ProducerBatch& RecordAccumulator::NewBatch(PartitionSlot slot, MonotonicTime cre
   batch->self = batch;
   batch->slot = slot;
   batch->number = number;
+  batch->part = 0;
   batch->created = created;
   batch->attempts = 0;
   batch->charge = 0;
@@ -166,9 +168,12 @@ void RecordAccumulator::Drain(BrokerId broker, int64_t max_bytes, MonotonicTime 
 }
 
 void RecordAccumulator::Insert(Partition& partition, ProducerBatch& batch) {
-  // [N4] In the order of creation; among the parts of one batch in the order of insertion.
+  // [N4] In the order of creation, the parts of a split batch in the order of their records.
+  const auto is_before = [&batch](const ProducerBatch& other) {
+    return std::tie(other.number, other.part) < std::tie(batch.number, batch.part);
+  };
   auto at = partition.queue.begin();
-  while (at != partition.queue.end() && (*at)->number <= batch.number) ++at;
+  while (at != partition.queue.end() && is_before(**at)) ++at;
   partition.queue.insert(at, &batch);
   batch.state = ProducerBatch::State::kQueued;
 }
@@ -204,6 +209,7 @@ bool RecordAccumulator::Split(ProducerBatch& batch, MonotonicTime now) {
       part = &NewBatch(batch.slot, batch.created, batch.number, batch.self);
       part->builder.emplace(
           protocol::RecordBatchOptions{.codec = options_.codec, .expected_bytes = size});
+      part->part = batch.part + next;
       part->maybe_written = batch.maybe_written;
       part->charge = next == 0 ? std::exchange(batch.charge, 0) : 0;
       Insert(partition, *part);

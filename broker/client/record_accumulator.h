@@ -50,7 +50,8 @@ struct ProducerBatch {
   enum class State : uint8_t { kQueued, kInFlight, kAbandoned, kFree };
 
   PartitionSlot slot = 0;
-  uint64_t number = 0;             // order of creation; the parts of a split batch keep theirs
+  uint64_t number = 0;             // order of creation; the parts of a split batch keep it
+  uint64_t part = 0;               // of a split batch: how many of its records stand in earlier parts
   core::MonotonicTime created;
   core::MonotonicTime retry_at;    // of a retried batch: not sent before
   int64_t attempts = 0;
