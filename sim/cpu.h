@@ -24,10 +24,13 @@ class Cpu {
     return cost_.base_ns == 0 && cost_.per_byte_ps == 0;
   }
   [[nodiscard]] int64_t free_at() const { return free_at_; }
+  // Of a run over `bytes`. What a run sends leaves the host when it has cost so much: an answer takes the time of its making.
+  [[nodiscard]] int64_t CostOf(uint64_t bytes) const {
+    return (cost_.base_ns + static_cast<int64_t>(bytes) * cost_.per_byte_ps / 1000) * slowdown_;
+  }
   // Occupies the core for a run at `now` over `bytes`; returns when it is free again.
   int64_t Occupy(int64_t now, uint64_t bytes) {
-    const int64_t cost =
-        (cost_.base_ns + static_cast<int64_t>(bytes) * cost_.per_byte_ps / 1000) * slowdown_;
+    const int64_t cost = CostOf(bytes);
     busy_ns_ += cost;
     return free_at_ = now + cost;
   }

@@ -71,6 +71,11 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   [[nodiscard]] bool BeginEffect(EventKind kind) override;
   [[nodiscard]] bool BeginEffectWithoutWaiting(EventKind kind) override;
   void ChargeCpu(uint64_t bytes) override { charged_bytes_ += bytes; }
+  // What the present run has cost so far.
+  [[nodiscard]] int64_t CostOfRun() const {
+    const Cpu& cpu = host_.cpu();
+    return cpu.free_of_charge() ? 0 : cpu.CostOf(charged_bytes_);
+  }
   [[nodiscard]] bool BuggifyFires(std::string_view site) override;
   [[nodiscard]] uint64_t run_id() const override { return run_id_; }
 

@@ -1,5 +1,6 @@
 #include "sim/world.h"
 
+#include "core/wait_queue.h"
 #include "sim/network/tcp_connection.h"
 #include "sim/testing/echo.h"
 

@@ -86,7 +86,8 @@ void SimulatedNetwork::MakeLink(Link& link) {
                               : same_zone          ? options.within_zone
                                                    : options.between_zones;
   // Both directions of a pair have the same base.
-  const auto [low, high] = std::minmax(from.key(), to.key());
+  const uint64_t low = std::min(from.key(), to.key());
+  const uint64_t high = std::max(from.key(), to.key());
   core::KeyedRandom random(core::Mix(key_, core::Mix(low, high)));
   link.base = random.Between(absl::ToInt64Nanoseconds(range.low),
                              absl::ToInt64Nanoseconds(range.high));

@@ -20,9 +20,9 @@ TcpSide::TcpSide(TcpConnection& connection, TcpSide& peer, Host& host, uint16_t 
 
 uint64_t TcpSide::NextDraw() { return core::KeyedRandom::Draw(key_, messages_++); }
 
-Link::Flight TcpSide::Fly(int64_t bytes) {
+Link::Flight TcpSide::Fly(int64_t bytes, int64_t leaves_after) {
   World& world = host_.world();
-  const int64_t now = world.now();
+  const int64_t now = world.now() + leaves_after;
   Link::Flight flight =
       link_->Send(now, bytes, NextDraw(), connection_.network().tcp().rto_low);
   if (Strategy* strategy = world.strategy()) {
@@ -43,7 +43,7 @@ void TcpSide::Flush() {
   if (flushed_ == end) return;
   int64_t bytes = 0;
   for (size_t i = flushed_; i < end; ++i) bytes += static_cast<int64_t>(out_[i].bytes.size());
-  const Link::Flight flight = Fly(bytes);
+  const Link::Flight flight = Fly(bytes, process_ != nullptr ? process_->CostOfRun() : 0);
   last_arrival_ = std::max(last_arrival_, flight.arrival);
   if (flight.fault != kNoFault) [[unlikely]] send_fault_ = flight.fault;
   for (; flushed_ < end; ++flushed_) out_[flushed_].arrival = last_arrival_;

@@ -131,7 +131,7 @@ class TcpSide {
   void DropUnarrived();
   void DropReadable();
   [[nodiscard]] uint64_t NextDraw();
-  [[nodiscard]] Link::Flight Fly(int64_t bytes);
+  [[nodiscard]] Link::Flight Fly(int64_t bytes, int64_t leaves_after = 0);
 
   TcpConnection& connection_;
   TcpSide& peer_;
