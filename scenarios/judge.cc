@@ -95,8 +95,6 @@ class CampaignJudge {
           fmt::format("seed {} is not deterministic: {}", group.first.result.seed,
                       group.first.differs));
     }
-    std::stable_sort(campaign_.findings.begin(), campaign_.findings.end(),
-                     [](const Finding& a, const Finding& b) { return Rank(a.code) < Rank(b.code); });
     campaign_.exit_code =
         campaign_.findings.empty() ? ExitCode::kHeld : campaign_.findings.front().code;
     if (campaign_.interrupted) campaign_.exit_code = ExitCode::kInterrupted;
@@ -112,7 +110,10 @@ class CampaignJudge {
   }
 
   void Add(ExitCode code, std::string_view scenario, std::string text) {
-    campaign_.findings.push_back({code, std::string(scenario), std::move(text)});
+    // Gravest first; those of one gravity in the order of their scenarios.
+    const auto place = std::find_if(campaign_.findings.begin(), campaign_.findings.end(),
+                                    [code](const Finding& f) { return Rank(f.code) > Rank(code); });
+    campaign_.findings.insert(place, {code, std::string(scenario), std::move(text)});
   }
 
   void JudgeVerdicts(const ScenarioSummary& s) {

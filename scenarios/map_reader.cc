@@ -1,8 +1,9 @@
 #include "scenarios/map_reader.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
-#include <tuple>
+#include <utility>
 
 namespace highwater::scenarios {
 
@@ -28,10 +29,11 @@ bool DiagnosticSink::HasErrors() const {
 }
 
 std::vector<Diagnostic> DiagnosticSink::Take() {
-  std::stable_sort(diagnostics_.begin(), diagnostics_.end(),
-                   [](const Diagnostic& a, const Diagnostic& b) {
-                     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
-                   });
+  // Those of one place stay in the order in which they were found.
+  std::multimap<std::pair<int, int>, Diagnostic> sorted;
+  for (Diagnostic& d : diagnostics_) sorted.emplace(std::pair(d.line, d.column), std::move(d));
+  diagnostics_.clear();
+  for (auto& [place, diagnostic] : sorted) diagnostics_.push_back(std::move(diagnostic));
   return std::move(diagnostics_);
 }
 

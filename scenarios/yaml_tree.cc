@@ -8,6 +8,7 @@
 #include <exception>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 namespace highwater::scenarios {
 namespace {
@@ -103,8 +104,8 @@ class TreeBuilder final : public YAML::EventHandler {
       return parent.node.items.emplace_back(std::move(node));
     }
     if (!parent.key) return parent.key.emplace(std::move(node));
-    parent.node.entries.emplace_back(*std::exchange(parent.key, std::nullopt), std::move(node));
-    return parent.node.entries.back().second;
+    parent.node.entries.push_back({*std::exchange(parent.key, std::nullopt), std::move(node)});
+    return parent.node.entries.back().value;
   }
 
   YamlDocument& document_;

@@ -7,13 +7,13 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "scenarios/diagnostics.h"
 
 namespace highwater::scenarios {
+
+struct YamlEntry;
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMap };
@@ -22,8 +22,13 @@ struct YamlNode {
   int line = 0;    // from 1
   int column = 0;  // from 1
   std::string scalar;
-  std::vector<YamlNode> items;                          // of a sequence
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  // of a map, in the order of the file
+  std::vector<YamlNode> items;     // of a sequence
+  std::vector<YamlEntry> entries;  // of a map, in the order of the file
+};
+
+struct YamlEntry {
+  YamlNode key;
+  YamlNode value;
 };
 
 struct YamlDocument {
