@@ -189,7 +189,8 @@ class Reference {
     versions = {content};
   }
   void Remember() { versions.push_back(content); }
-  // Each sector of `found` must be that of one version, or zeros where that version had an end; the size one of the sizes.
+  // Each sector of `found` must be that of one version, cut where it or a later one had its end, with zeros behind; the
+  // size must be one of the sizes.
   [[nodiscard]] bool Explains(const std::string& found) const {
     bool size_known = false;
     for (const std::string& version : versions) size_known |= version.size() == found.size();
@@ -197,16 +198,19 @@ class Reference {
     for (uint64_t at = 0; at < found.size(); at += kSectorSize) {
       const std::string sector = found.substr(at, kSectorSize);
       bool known = false;
-      for (const std::string& version : versions) {
-        std::string then = at < version.size() ? version.substr(at, sector.size()) : "";
-        then.resize(sector.size());
-        known |= then == sector;
+      for (size_t i = 0; i < versions.size(); ++i) {
+        // A later truncation may have reached the device although a write before it did not.
+        for (size_t j = i; j < versions.size(); ++j) {
+          std::string then = versions[i].substr(0, versions[j].size());
+          then = at < then.size() ? then.substr(at, sector.size()) : "";
+          then.resize(sector.size());
+          known |= then == sector;
+        }
       }
       if (!known) return false;
     }
     return true;
   }
-  // Sectors that never changed since the last sync, and sizes that never fell, must be kept.
   std::string content;
   std::vector<std::string> versions = {""};
 };

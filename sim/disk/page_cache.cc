@@ -41,19 +41,18 @@ bool PageCache::DropPage(Inode& inode, uint64_t page) {
   return true;
 }
 
-// Goes through the queue at most once: dirty pages go to its end, so that the cache may stay above its limit.
+// Dirty pages go to the queue's end. After some of those in a row it is left at that: the cache may stay above its limit.
 void PageCache::Evict() {
-  for (size_t left = order_.size(); left > 0; --left) {
+  for (int patience = 256; patience > 0 && !order_.empty();) {
+    const bool full = pages_ > limit_pages_;
+    if (!full && order_.size() <= 2 * pages_ + 1024) return;
     const Page page = order_.front();
-    Inode* inode = names_.FindById(page.inode);
-    const bool stale = inode == nullptr || !IsResident(*inode, page.number);
-    if (!stale && pages_ <= limit_pages_) {
-      if (order_.size() <= 2 * pages_ + 1024) return;
-      order_.push_back(page);
-    } else if (!stale && !DropPage(*inode, page.number)) {
-      order_.push_back(page);
-    }
     order_.pop_front();
+    Inode* inode = names_.FindById(page.inode);
+    if (inode == nullptr || !IsResident(*inode, page.number)) continue;
+    if (full && DropPage(*inode, page.number)) continue;
+    order_.push_back(page);
+    --patience;
   }
 }
 

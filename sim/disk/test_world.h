@@ -38,17 +38,25 @@ class TestWorld final : public DiskContext {
   }
   [[nodiscard]] FaultLedger& ledger() override { return ledger_; }
 
-  // Runs `body` on a fiber of the process until nothing happens any more or it is `until`.
+  // Runs `body` on a fiber of the process until nothing happens any more or it is `until`. Without `until` it must come to its
+  // end, unless the process crashes.
   void Run(absl::AnyInvocable<void(core::FileSystem&)> body, int64_t until = kForever) {
-    Spawn(std::move(body));
+    const auto finished = std::make_shared<bool>(false);
+    Spawn([finished, b = std::move(body)](core::FileSystem& files) mutable {
+      b(files);
+      *finished = true;
+    });
     RunUntil(until);
+    HW_CHECK(*finished || until != kForever || process_ == nullptr, "the test's fiber is stuck");
   }
   void Spawn(absl::AnyInvocable<void(core::FileSystem&)> body) {
     process_->fibers_.Spawn("test", [this, b = std::move(body)]() mutable { b(*process_->files_); });
   }
   void RunUntil(int64_t until) {
     if (process_ != nullptr) process_->RunReady();
-    while (core::TimerNode* node = wheel_.PopDue(until)) {
+    while (until != kForever || !wheel_.empty()) {
+      core::TimerNode* node = wheel_.PopDue(until);
+      if (node == nullptr) return;
       node->OnTimer();
       if (process_ != nullptr) process_->RunReady();
     }
