@@ -276,7 +276,7 @@ TEST_F(CommandLineTest, HashCheckCatchesAReadOfUninitializedMemory) {
     result.trace_hash = chain.back().hash;
     return result;
   };
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(HIGHWATER_UNDER_ASAN)
   GTEST_SKIP() << "the sanitizer fills memory itself";
 #endif
   EXPECT_EQ(Call({"hash-check", Steady(), "--seeds", "3..5"}, script), 3);

@@ -79,10 +79,12 @@ std::optional<Decimal> ReadDecimal(std::string_view text) {
   Decimal decimal;
   size_t i = 0;
   int significant = 0;
+  // Eighteen digits fit into 64 bits; zeros before them do not count.
   const auto take = [&](char c) {
+    if (decimal.digits == 0 && c == '0') return true;
+    if (++significant > 18) return false;
     decimal.digits = decimal.digits * 10 + (c - '0');
-    if (decimal.digits != 0) ++significant;
-    return significant <= 18;
+    return true;
   };
   for (; i < text.size() && IsDigit(text[i]); ++i) {
     if (!take(text[i])) return std::nullopt;

@@ -10,6 +10,15 @@
 #include "core/mix.h"
 #include "scenarios/harness.h"
 
+// AddressSanitizer brings its own allocator: address space cannot be limited, nor fresh memory filled.
+#if defined(__SANITIZE_ADDRESS__)
+#define HIGHWATER_UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HIGHWATER_UNDER_ASAN 1
+#endif
+#endif
+
 namespace highwater::scenarios {
 
 // A seed that held, with every enabled fault observed.
