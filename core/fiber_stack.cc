@@ -6,6 +6,10 @@
 
 #include "core/check.h"
 
+#if defined(HW_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace highwater::core {
 namespace {
 constexpr size_t kStacksPerSlab = 64;
@@ -32,7 +36,13 @@ FiberStack FiberStackPool::Allocate() {
   return stack;
 }
 
-void FiberStackPool::Free(FiberStack stack) { free_.push_back(stack); }
+void FiberStackPool::Free(FiberStack stack) {
+#if defined(HW_ASAN)
+  // The last frames of a fiber never return: what they poisoned would be the next fiber's.
+  __asan_unpoison_memory_region(stack.low, static_cast<size_t>(stack.high - stack.low));
+#endif
+  free_.push_back(stack);
+}
 
 void FiberStackPool::AddSlab() {
   void* memory = mmap(nullptr, kSlabBytes, PROT_READ | PROT_WRITE,

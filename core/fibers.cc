@@ -9,17 +9,6 @@
 #include "core/mix.h"
 #include "core/wait_queue.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HW_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HW_ASAN 1
-#endif
-#endif
-#if defined(HW_ASAN)
-#include <sanitizer/common_interface_defs.h>
-#endif
-
 namespace highwater::core {
 namespace {
 
@@ -49,33 +38,8 @@ struct PrepareThread {
 };
 thread_local PrepareThread prepare_thread;
 
-// Boost.Context wants an allocator; the stack comes from the pool and goes back there after the fiber object is gone.
-struct NoAllocator {
-  void deallocate(boost::context::stack_context&) noexcept {}
-};
-
-#if defined(HW_ASAN)
-// The stack of whoever resumes fibers on this thread.
-thread_local const void* resumer_bottom = nullptr;
-thread_local size_t resumer_size = 0;
-#endif
-
-// Tells AddressSanitizer of a switch; the destructor runs on the stack that was left, once it is entered again.
-class AnnotatedSwitch {
- public:
-#if defined(HW_ASAN)
-  AnnotatedSwitch(const void* bottom, size_t size) {
-    __sanitizer_start_switch_fiber(&fake_stack_, bottom, size);
-  }
-  ~AnnotatedSwitch() { __sanitizer_finish_switch_fiber(fake_stack_, nullptr, nullptr); }
-
- private:
-  void* fake_stack_ = nullptr;
-#else
-  AnnotatedSwitch(const void*, size_t) {}
-  ~AnnotatedSwitch() {}
-#endif
-};
+// A wait may not begin in the last bytes of a stack: what runs between two waits has at least these.
+constexpr size_t kStackReserve = 4096;
 
 }  // namespace
 
@@ -85,31 +49,42 @@ void FiberHandle::Cancel() {
   if (fiber_->cancellation_ == Cancellation::kHeeded) fiber_->Unpark(Wake::kCancelled);
 }
 
-bool FiberHandle::finished() const { return group_ == nullptr || !group_->IsLive(fiber_, serial_); }
+size_t Fiber::SizeOnStack() { return (sizeof(Fiber) + sizeof(uint64_t) + 63) / 64 * 64; }
+
+void* Fiber::PlaceOn(const FiberStack& stack) { return stack.high - SizeOnStack(); }
+
+uint64_t* Fiber::EndedOn(const FiberStack& stack) {
+  return reinterpret_cast<uint64_t*>(stack.high) - 1;
+}
 
 Fiber::Fiber(Fibers& group, FiberStack stack, std::string_view name, uint64_t path,
-             uint64_t serial, absl::AnyInvocable<void()> body)
-    : group_(&group), path_(path), serial_(serial), stack_(stack), body_(std::move(body)) {
+             absl::AnyInvocable<void()> body)
+    : group_(&group),
+      lowest_frame_(stack.low + kStackReserve),
+      path_(path),
+      stack_(stack),
+      body_(std::move(body)) {
   name_length_ = static_cast<uint8_t>(std::min(name.size(), sizeof(name_)));
   std::memcpy(name_, name.data(), name_length_);
-  // The fiber object lies at the top of its own stack; the context begins below it.
-  auto* top = reinterpret_cast<uint8_t*>(reinterpret_cast<uintptr_t>(this) & ~uintptr_t{63});
-  boost::context::stack_context memory;
-  memory.sp = top;
-  memory.size = static_cast<size_t>(top - stack.low);
-  context_ = boost::context::fiber(
-      std::allocator_arg, boost::context::preallocated(top, memory.size, memory), NoAllocator{},
-      [this](boost::context::fiber&& resumer) {
+  // The fiber object lies at the top of its own stack, at a multiple of 64; the context begins below it.
+  auto* top = reinterpret_cast<uint8_t*>(this);
+  context_ = boost::context::detail::make_fcontext(top, static_cast<size_t>(top - stack.low), Enter);
+}
+
+// The first and last frame of a fiber. Contexts are switched by Boost.Context's own layer below its `fiber`: ours end by
+// UnwindAll, not by its forced unwinding.
+void Fiber::Enter(boost::context::detail::transfer_t from) {
+  auto* fiber = static_cast<Fiber*>(from.data);
 #if defined(HW_ASAN)
-        __sanitizer_finish_switch_fiber(nullptr, &resumer_bottom, &resumer_size);
+  __sanitizer_finish_switch_fiber(nullptr, &fiber->resumer_bottom_, &fiber->resumer_size_);
 #endif
-        context_ = std::move(resumer);
-        Run();
+  fiber->context_ = from.fctx;
+  fiber->Run();
 #if defined(HW_ASAN)
-        __sanitizer_start_switch_fiber(nullptr, resumer_bottom, resumer_size);
+  __sanitizer_start_switch_fiber(nullptr, fiber->resumer_bottom_, fiber->resumer_size_);
 #endif
-        return std::move(context_);
-      });
+  boost::context::detail::jump_fcontext(fiber->context_, nullptr);
+  HW_UNREACHABLE("fiber \"{}\" runs after its end", fiber->name());
 }
 
 void Fiber::Run() {
@@ -123,35 +98,20 @@ void Fiber::Run() {
   state_ = State::kFinished;
 }
 
-Wake Fiber::SwitchOut() {
-  {
+// Inline: after a switch each return is mispredicted, since the processor's stack of return addresses is the other fiber's.
+[[gnu::always_inline]] inline Wake Fiber::SwitchOut() {
+  HW_CHECK(static_cast<uint8_t*>(__builtin_frame_address(0)) >= lowest_frame_,
+           "fiber \"{}\" has all but used up its stack", name());
 #if defined(HW_ASAN)
-    AnnotatedSwitch annotation(resumer_bottom, resumer_size);
+  void* fake_stack = nullptr;
+  __sanitizer_start_switch_fiber(&fake_stack, resumer_bottom_, resumer_size_);
 #endif
-    context_ = std::move(context_).resume();
-  }
+  context_ = boost::context::detail::jump_fcontext(context_, nullptr).fctx;
+#if defined(HW_ASAN)
+  __sanitizer_finish_switch_fiber(fake_stack, &resumer_bottom_, &resumer_size_);
+#endif
   if (unwinding_) [[unlikely]] throw FiberUnwinding{};
   return wake_;
-}
-
-void Fiber::SwitchIn() {
-  AnnotatedSwitch annotation(stack_.low, static_cast<size_t>(stack_.high - stack_.low));
-  context_ = std::move(context_).resume();
-}
-
-void Fiber::Resume() {
-  HW_CHECK(state_ == State::kReady, "resume of fiber \"{}\", which is not ready", name());
-  Fibers& group = *group_;
-  Fiber* const outer = std::exchange(group.current_, this);
-  state_ = State::kRunning;
-  ++wakes_;
-  draws_ = 0;
-  SwitchIn();
-  group.current_ = outer;
-  uint64_t canary;
-  std::memcpy(&canary, stack_.low, sizeof(canary));
-  HW_CHECK(canary == FiberStackPool::kCanary, "fiber \"{}\" overflowed its stack", name());
-  if (state_ == State::kFinished) group.Finish(*this);
 }
 
 void Fiber::Unpark(Wake wake) {
@@ -178,16 +138,14 @@ FiberHandle Fibers::Spawn(std::string_view name, absl::AnyInvocable<void()> body
   const uint64_t nth = current_ != nullptr ? current_->children_++ : roots_++;
   const uint64_t parent = current_ != nullptr ? current_->path_ : path_;
   const uint64_t path = MixName(name, Mix(parent, nth));
-  const uint64_t serial = ++serials_;
-  void* place = stack.high - (sizeof(Fiber) + 63) / 64 * 64;
-  auto* fiber = new (place) Fiber(*this, stack, name, path, serial, std::move(body));
+  auto* fiber = new (Fiber::PlaceOn(stack)) Fiber(*this, stack, name, path, std::move(body));
   fiber->previous_live_ = last_live_;
   (last_live_ != nullptr ? last_live_->next_live_ : first_live_) = fiber;
   last_live_ = fiber;
   ++live_;
   fiber->since_ = backend_.Now();
   backend_.MakeReady(*fiber);
-  return FiberHandle(this, fiber, serial);
+  return FiberHandle(fiber, Fiber::EndedOn(stack));
 }
 
 void Fibers::Finish(Fiber& fiber) {
@@ -197,16 +155,13 @@ void Fibers::Finish(Fiber& fiber) {
       fiber.previous_live_;
   --live_;
   const FiberStack stack = fiber.stack_;
+  // Deep frames of code that never waits are not seen by SwitchOut.
+  uint64_t canary;
+  std::memcpy(&canary, stack.low, sizeof(canary));
+  HW_CHECK(canary == FiberStackPool::kCanary, "fiber \"{}\" overflowed its stack", fiber.name());
+  ++*Fiber::EndedOn(stack);
   fiber.~Fiber();
   FiberStackPool::OfThread().Free(stack);
-}
-
-bool Fibers::IsLive(const Fiber* fiber, uint64_t serial) const {
-  for (const Fiber* live = last_live_; live != nullptr; live = live->previous_live_) {
-    if (live->serial_ < serial) return false;  // the list is in the order of births
-    if (live->serial_ == serial) return live == fiber;
-  }
-  return false;
 }
 
 Wake Fibers::Yield() {

@@ -23,15 +23,20 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
-#include <boost/context/fiber_fcontext.hpp>
+#include <boost/context/detail/fcontext.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/check.h"
 #include "core/fiber_stack.h"
 #include "core/monotonic_time.h"
 #include "core/timer_wheel.h"
+
+#if defined(HW_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 namespace highwater::core {
 
@@ -67,21 +72,22 @@ struct FiberInfo {
   MonotonicTime deadline;   // Never() if it waits without one
 };
 
-// A weak reference to a fiber.
+// A weak reference to a fiber, valid as long as its thread. A fiber lies at the top of its stack, beside a word that counts the
+// fibers which have ended there: a handle whose count is behind means a fiber that has gone.
 class FiberHandle {
  public:
   FiberHandle() = default;
   // Ends the fiber's present wait with kCancelled, and each later one at once. No effect on a finished fiber.
   void Cancel();
-  [[nodiscard]] bool finished() const;
+  [[nodiscard]] bool finished() const { return ended_ == nullptr || *ended_ != ended_before_; }
 
  private:
   friend class Fibers;
-  FiberHandle(Fibers* group, Fiber* fiber, uint64_t serial)
-      : group_(group), fiber_(fiber), serial_(serial) {}
-  Fibers* group_ = nullptr;
+  FiberHandle(Fiber* fiber, const uint64_t* ended)
+      : fiber_(fiber), ended_(ended), ended_before_(*ended) {}
   Fiber* fiber_ = nullptr;
-  uint64_t serial_ = 0;
+  const uint64_t* ended_ = nullptr;
+  uint64_t ended_before_ = 0;
 };
 
 class Fiber {
@@ -92,14 +98,20 @@ class Fiber {
   // How often it was resumed.
   [[nodiscard]] uint64_t wakes() const { return wakes_; }
   // Counts the draws since it was last resumed; returns the count before.
-  uint64_t CountDraw() { return draws_++; }
+  uint64_t CountDraw() {
+    if (draws_in_wake_ != wakes_) {
+      draws_in_wake_ = wakes_;
+      draws_ = 0;
+    }
+    return draws_++;
+  }
   [[nodiscard]] Fibers& group() { return *group_; }
 
   // Ends a wait. No effect unless the fiber is parked. For those who hold a Waiter; others wake through a WaitQueue.
   void Unpark(Wake wake);
 
   // For the backend: runs the fiber until it waits or ends. REQUIRES: it was made ready.
-  void Resume();
+  inline void Resume();
   [[nodiscard]] TimerNode& ready_node() { return ready_node_; }
 
  private:
@@ -119,14 +131,22 @@ class Fiber {
     Fiber& fiber;
   };
 
-  Fiber(Fibers& group, FiberStack stack, std::string_view name, uint64_t path, uint64_t serial,
+  Fiber(Fibers& group, FiberStack stack, std::string_view name, uint64_t path,
         absl::AnyInvocable<void()> body);
   ~Fiber() = default;
 
+  // How much of the stack's top a fiber and the word beside it take.
+  static size_t SizeOnStack();
+  [[nodiscard]] static void* PlaceOn(const FiberStack& stack);
+  [[nodiscard]] static uint64_t* EndedOn(const FiberStack& stack);
+
+  static void Enter(boost::context::detail::transfer_t from);
   void Run();
   Wake SwitchOut();
-  void SwitchIn();
+  inline void SwitchIn();
 
+  // What a switch touches, in one cache line.
+  boost::context::detail::fcontext_t context_;  // its own while it is parked; of its resumer while it runs
   Fibers* group_;
   Waiter* waiter_ = nullptr;
   State state_ = State::kReady;
@@ -135,22 +155,27 @@ class Fiber {
   bool cancelled_ = false;
   bool unwinding_ = false;
   uint8_t name_length_ = 0;
-  char name_[34];
-  uint64_t path_;
-  uint64_t serial_;
   uint64_t wakes_ = 0;
-  uint64_t draws_ = 0;
-  uint64_t children_ = 0;
+  uint8_t* lowest_frame_;  // that a wait may have
   const char* waiting_for_ = nullptr;
   MonotonicTime since_;
-  MonotonicTime deadline_ = MonotonicTime::Never();
-  boost::context::fiber context_;  // of this fiber while it is parked; of its resumer while it runs
-  DeadlineNode deadline_node_{*this};
+  // What its wake-up touches.
   ReadyNode ready_node_{*this};
+  MonotonicTime deadline_ = MonotonicTime::Never();
+  DeadlineNode deadline_node_{*this};
+
+  uint64_t path_;
+  uint64_t draws_ = 0;
+  uint64_t draws_in_wake_ = 0;
+  uint64_t children_ = 0;
   Fiber* previous_live_ = nullptr;
   Fiber* next_live_ = nullptr;
   FiberStack stack_;
   absl::AnyInvocable<void()> body_;
+  // The stack of its resumer, as AddressSanitizer wants to be told.
+  const void* resumer_bottom_ = nullptr;
+  size_t resumer_size_ = 0;
+  char name_[34];
 };
 
 class Fibers {
@@ -199,7 +224,6 @@ class Fibers {
   friend class Fiber;
   friend class FiberHandle;
   void Finish(Fiber& fiber);
-  [[nodiscard]] bool IsLive(const Fiber* fiber, uint64_t serial) const;
 
   FiberBackend& backend_;
   uint64_t path_;
@@ -207,10 +231,32 @@ class Fibers {
   Fiber* first_live_ = nullptr;
   Fiber* last_live_ = nullptr;
   size_t live_ = 0;
-  uint64_t serials_ = 0;
   uint64_t roots_ = 0;
   bool unwinding_ = false;
 };
+
+void Fiber::SwitchIn() {
+#if defined(HW_ASAN)
+  void* fake_stack = nullptr;
+  __sanitizer_start_switch_fiber(&fake_stack, stack_.low, static_cast<size_t>(stack_.high - stack_.low));
+#endif
+  context_ = boost::context::detail::jump_fcontext(context_, this).fctx;
+#if defined(HW_ASAN)
+  __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
+#endif
+}
+
+// Inline, as few returns follow a switch as can be: the processor predicts each of them from the other stack.
+void Fiber::Resume() {
+  HW_CHECK(state_ == State::kReady, "resume of fiber \"{}\", which is not ready", name());
+  Fibers& group = *group_;
+  Fiber* const outer = std::exchange(group.current_, this);
+  state_ = State::kRunning;
+  ++wakes_;
+  SwitchIn();
+  group.current_ = outer;
+  if (state_ == State::kFinished) group.Finish(*this);
+}
 
 void Fiber::ReadyNode::OnTimer() { fiber.group_->backend_.OnReady(fiber); }
 

@@ -25,6 +25,13 @@ TimerNode* TimerWheel::PopDue(int64_t until) {
       Unlink(*node);
       return node;
     }
+    if (TimerNode* node = slots_[static_cast<uint32_t>(level) * kSlots + index].first;
+        node->next_ == nullptr && node->when_ <= until) {
+      // Alone in the first slot of the lowest level: the next of all.
+      now_ = node->when_;
+      Unlink(*node);
+      return node;
+    }
     // Every pending time is at or after this slot's start, so now may move there; what differs from now in a lower byte only
     // belongs to a lower level. Order is kept: nothing can be on a lower level yet.
     now_ = start;
