@@ -1,14 +1,15 @@
 #pragma once
 
-// Device: one simulated storage device: a queue of operations, each with its time, and what is wrong with it.
+// Device: one simulated storage device: a queue of operations, each with its time, and what is
+// wrong with it.
 //
 //   auto op = std::make_shared<DeviceOperation>();
 //   op->complete = [...] { ... the effect on the model ... };
 //   device.Submit(op, bytes, latency);
 //
-// Operations start in order, one after the other: each occupies the device for 1 / operations per second plus its bytes by the
-// bandwidth, and completes its latency later. While the device stalls, what would complete is held. Not responsible for: what an
-// operation does, what is dirty (Disk).
+// Operations start in order, one after the other: each occupies the device for 1 / operations per
+// second plus its bytes by the bandwidth, and completes its latency later. While the device stalls,
+// what would complete is held. Not responsible for: what an operation does, what is dirty (Disk).
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
@@ -26,7 +27,8 @@ namespace highwater::sim {
 
 class Device;
 
-// Belongs to the device while it is in flight and to the fiber that waits for it; either may go first.
+// Belongs to the device while it is in flight and to the fiber that waits for it; either may go
+// first.
 struct DeviceOperation final : core::TimerNode {
   void OnTimer() override;
 

@@ -47,7 +47,8 @@ int64_t Disk::DrawIn(Inode& inode, std::string_view what, const NanosRange& rang
   return random.Between(range.low, range.high);
 }
 
-// Waits until the device is done. If the fiber is cancelled or unwound the operation goes on without it.
+// Waits until the device is done. If the fiber is cancelled or unwound the operation goes on
+// without it.
 absl::Status Disk::Await(ProcessContext& process, DeviceOperation& operation,
                          const char* waiting_for) {
   while (!operation.done) {
@@ -60,7 +61,8 @@ absl::Status Disk::Await(ProcessContext& process, DeviceOperation& operation,
   return operation.status;
 }
 
-// Waits while a stall holds writes or, for `bytes` of content, while the device has too much that is dirty.
+// Waits while a stall holds writes or, for `bytes` of content, while the device has too much that
+// is dirty.
 absl::Status Disk::WaitToWrite(ProcessContext& process, Device& device, uint64_t bytes) {
   bool observed = false;
   bool throttled = false;

@@ -1,19 +1,22 @@
 #pragma once
 
-// Disk: the kernel's side of a simulated host's files: page cache, write-back, syncs, and the devices below. It survives processes.
+// Disk: the kernel's side of a simulated host's files: page cache, write-back, syncs, and the
+// devices below. It survives processes.
 //
-//   DiskFactory factory = [](DiskContext& context) { return std::make_unique<Disk>(context, DiskOptions{}); };
+//   HostOptions{.name = "broker-0", .disk = MakeDiskFactory(DiskOptions{})}
 //   disk.Begin({.id = id, .kind = DiskFault::Kind::kStallDevice});  ...  disk.End(id);
 //
-// Writes go to the page cache at once and cost no event, until the dirty limit makes them wait for write-back; write-back runs by
-// itself while something is dirty; a sync makes durable what was dirty when it was called. Invariants:
+// Writes go to the page cache at once and cost no event, until the dirty limit makes them wait for
+// write-back; write-back runs by itself while something is dirty; a sync makes durable what was
+// dirty when it was called. Invariants:
 //   1. A call that need not wait costs neither a timer nor a fiber switch.
 //   2. What has nothing to do schedules nothing.
 //   3. Each effect is a crash point of the process and an event of the hash chain.
-//   4. A fault is Applied when it has changed the disk and Observed in the call that suffered from it.
+//   4. A fault is Applied when it has changed the disk, Observed in the call that suffered from it.
 //
-// The read and write functions below are the system calls of SimulatedFileSystem. Each may wait on a fiber of `process`; after a
-// crash each returns Cancelled and does nothing. Not responsible for: paths (NameTree), what survives (DiskModel).
+// The read and write functions below are the system calls of SimulatedFileSystem. Each may wait on
+// a fiber of `process`; after a crash each returns Cancelled and does nothing. Not responsible for:
+// paths (NameTree), what survives (DiskModel).
 
 #include <cstdint>
 #include <memory>
@@ -53,11 +56,13 @@ class Disk final : public DiskPort {
   // What is wrong for a while. Ending twice has no effect.
   void Begin(const DiskFault& fault);
   void End(FaultId fault);
-  // The next write-back or sync of data of the file at `path` (empty: of any file of the device) is confirmed and not made.
+  // The next write-back or sync of data of the file at `path` (empty: of any file of the device) is
+  // confirmed and not made.
   void LoseNextWrite(size_t device, std::string path, FaultId fault);
   // The same, and it lands in another file of the device, or elsewhere in its own.
   void MisdirectNextWrite(size_t device, std::string path, FaultId fault);
-  // Inverts a drawn bit among the durable bytes of the file at `path` and takes its page out of the cache. False if it has none.
+  // Inverts a drawn bit among the durable bytes of the file at `path` and takes its page out of the
+  // cache. False if it has none.
   bool FlipBit(std::string_view path, FaultId fault);
   // The same at a place.
   bool FlipBitAt(std::string_view path, uint64_t offset, int bit, FaultId fault);
@@ -93,8 +98,9 @@ class Disk final : public DiskPort {
   [[nodiscard]] absl::Status Truncate(ProcessContext& process, Inode& inode, uint64_t size);
   [[nodiscard]] absl::Status Sync(ProcessContext& process, Inode& inode);
   [[nodiscard]] absl::Status SyncDirectory(ProcessContext& process, Inode& directory);
-  // What comes before a change of a name on `device`: waits, errors, the crash point. Then the caller resolves its paths (again:
-  // they may have changed meanwhile), changes the name and calls NameChanged.
+  // What comes before a change of a name on `device`: waits, errors, the crash point. Then the
+  // caller resolves its paths (again: they may have changed meanwhile), changes the name and calls
+  // NameChanged.
   [[nodiscard]] absl::Status BeginNameChange(ProcessContext& process, size_t device);
   void NameChanged(size_t device, uint64_t digest);
   // Nothing was found where something may have been before the device was replaced.

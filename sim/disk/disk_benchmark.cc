@@ -32,7 +32,8 @@ void Append(benchmark::State& state) {
 }
 BENCHMARK(Append);
 
-// The append of a batch (a header slice and a shared body), its read, and its share of the write-back.
+// The append of a batch (a header slice and a shared body), its read, and its share of the
+// write-back.
 void AppendReadWriteBack(benchmark::State& state) {
   TestWorld world;
   const Bytes body = Bytes::Copy(std::string(1024, 'x'));
@@ -42,8 +43,7 @@ void AppendReadWriteBack(benchmark::State& state) {
     world.Run([&](FileSystem& files) {
       auto file = *files.Open("log", OpenMode::kCreate);
       for (int i = 0; i < 10'000; ++i) {
-        ByteChain batch{Bytes::Copy(std::string_view("0123456789012345678901234567890123456789", 40)),
-                        body};
+        const ByteChain batch{Bytes::Copy("a header of some forty bytes or so, fresh"), body};
         benchmark::DoNotOptimize(file->WriteAt(offset, batch));
         benchmark::DoNotOptimize(file->ReadAt(offset, batch.size()));
         offset += batch.size();

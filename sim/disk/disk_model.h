@@ -1,10 +1,11 @@
 #pragma once
 
-// DiskModel: the state of one simulated disk: its names, its files' contents, what of both is durable, its page cache and how much
-// room it has. Pure: no time, no waiting, no draw that the caller does not hand in.
+// DiskModel: the state of one simulated disk: its names, its files' contents, what of both is
+// durable, its page cache and how much room it has. Pure: no time, no waiting, no draw that the
+// caller does not hand in.
 //
-// Not responsible for: when something is written back or how long it takes (Disk), whose process calls (SimulatedFileSystem).
-// Follows DESIGN §4 "Disk" and the rules of core/file_system.h.
+// Not responsible for: when something is written back or how long it takes (Disk), whose process
+// calls (SimulatedFileSystem). Follows DESIGN §4 "Disk" and the rules of core/file_system.h.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -63,8 +64,8 @@ class DiskModel {
   // As the functions of FileContent, with the disk's accounts kept.
   void MakeDurable(Inode& inode, uint64_t upto);
   void FailToWrite(Inode& inode, uint64_t upto, core::Random& random, FaultId fault);
-  // The device confirms the writes below `upto` but does not make them. With `astray` they land in that file instead, from `at`
-  // on. Clean pages of both are not in the cache afterwards.
+  // The device confirms the writes below `upto` but does not make them. With `astray` they land in
+  // that file instead, from `at` on. Clean pages of both are not in the cache afterwards.
   void LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray, uint64_t at);
   // False if `offset` is not below the durable size.
   bool FlipBit(Inode& inode, uint64_t offset, int bit, FaultId fault);
@@ -79,7 +80,8 @@ class DiskModel {
     uint64_t torn = 0;
     uint64_t digest = 0;    // of what is left: folds each file's summary
   };
-  // Power loss: the page cache is gone, and what was not durable is as drawn from `key`. REQUIRES: no open handle.
+  // Power loss: the page cache is gone, and what was not durable is as drawn from `key`. REQUIRES:
+  // no open handle.
   LossSummary LosePower(uint64_t key);
 
   // An empty device stands in the place of one. REQUIRES: no open handle.
@@ -89,7 +91,7 @@ class DiskModel {
   struct View {
     uint64_t inode = 0;
     core::ByteChain content;
-    uint64_t certain_prefix = 0;  // bytes that no power loss can change now; of the current view, too
+    uint64_t certain_prefix = 0;  // bytes that no power loss can change now
   };
   // As every reader sees it now. NotFound as Stat.
   [[nodiscard]] absl::StatusOr<View> InspectCurrent(std::string_view path);

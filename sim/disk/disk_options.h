@@ -25,10 +25,12 @@ struct DiskOptions {
   int64_t operations_per_second = 20'000;
   uint64_t capacity = uint64_t{64} << 30;    // bytes of each device
   uint64_t page_cache = uint64_t{1} << 30;   // bytes of the host
-  uint64_t dirty_limit = uint64_t{64} << 20;  // bytes of a device at which writers wait for write-back
-  // How long after something became dirty, and after the last time, a part of what is dirty is written back.
+  uint64_t dirty_limit = uint64_t{64} << 20;  // of a device; writers wait for write-back
+  // How long after something became dirty, and after the last time, a part of what is dirty is
+  // written back.
   NanosRange write_back{1'000'000'000, 5'000'000'000};
-  // Directories of the root with a device of their own: mounts[i] is device i + 1, everything else device 0.
+  // Directories of the root with a device of their own: mounts[i] is device i + 1, everything else
+  // device 0.
   std::vector<std::string> mounts;
 };
 

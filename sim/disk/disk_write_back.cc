@@ -49,9 +49,8 @@ void Disk::StartWriteBack(WriteBack& state) {
     if (pending > 0) bytes += inode->content.dirty_bytes() * count / pending;
   }
   KeyedRandom random(key);
-  const uint64_t names = model_.names().sequence();
-  state.names_upto =
-      random.Chance(1, 2) ? names : names - std::min(names, random.Below(model_.names().pending() + 1));
+  state.names_upto = model_.names().sequence();
+  if (random.Chance(1, 2)) state.names_upto -= random.Below(model_.names().pending() + 1);
 
   state.in_flight = std::make_shared<DeviceOperation>();
   state.in_flight->complete = [this, &state] { FinishWriteBack(state); };

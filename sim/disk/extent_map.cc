@@ -144,8 +144,8 @@ void ExtentMap::CompactIfNeeded() {
   compact_at_ = std::max<uint64_t>(64, extents_.size() * 2);
 }
 
-// Copies each run of two and more adjoining extents shorter than `copy_below` into blocks of their own. A single one is copied
-// only when the aim is to let go of dead blocks.
+// Copies each run of two and more adjoining extents shorter than `copy_below` into blocks of their
+// own. A single one is copied only when the aim is to let go of dead blocks.
 void ExtentMap::Compact(size_t copy_below) {
   const bool release = copy_below > kTinySlice;
   Map compacted;

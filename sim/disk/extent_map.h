@@ -6,10 +6,11 @@
 //   ByteChain part = map.Read(4000, 200, zeros); // shares them; holes read as zeros
 //
 // Invariants:
-//   1. Extents are not empty, do not overlap and end at or before end(); covered() is the sum of their lengths.
+//   1. Extents are not empty, do not overlap and end at or before end(); covered() is the sum of
+//      their lengths.
 //   2. An append and a read at any place cost O(log extents).
-//   3. Memory stays proportional to covered(): runs of tiny slices are copied together and blocks of which little is still in
-//      use are let go, at amortised constant cost.
+//   3. Memory stays proportional to covered(): runs of tiny slices are copied together and blocks of
+//      which little is still in use are let go, at amortised constant cost.
 //
 // Not responsible for: a file's size, what is durable (FileContent).
 
@@ -80,7 +81,7 @@ class ExtentMap {
   Map extents_;
   uint64_t end_ = 0;
   uint64_t covered_ = 0;
-  uint64_t trimmed_ = 0;  // bytes cut from extents of which a part stayed: they may keep dead blocks
+  uint64_t trimmed_ = 0;  // bytes cut from extents that stayed in part: blocks still hold them
   uint64_t compact_at_ = 64;
 };
 

@@ -53,7 +53,8 @@ RC_GTEST_PROP(ExtentMapTest, IsAStringWithHoles, (uint32_t seed)) {
       content.replace(offset, length, data);
       std::fill_n(written.begin() + offset, length, 1);
     }
-    RC_ASSERT(map.covered() == static_cast<uint64_t>(std::count(written.begin(), written.end(), 1)));
+    const auto covered = std::count(written.begin(), written.end(), 1);
+    RC_ASSERT(map.covered() == static_cast<uint64_t>(covered));
     const size_t last = written.rfind('\1');
     RC_ASSERT(map.end() == (last == std::string::npos ? 0 : last + 1));
   }

@@ -101,7 +101,8 @@ void FileContent::FailToWrite(uint64_t upto, core::Random& random, FaultId fault
   while (first_sequence_ < upto) {
     const Change change = Pop();
     const bool written = random.Chance(1, 2);
-    // A truncation is metadata: once the journal has it, the size that is durable cannot be greater.
+    // A truncation is metadata: once the journal has it, the size that is durable cannot be
+    // greater.
     if (change.truncation) durable_size_ = std::min(durable_size_, change.size_after);
     if (change.truncation || written) {
       Forget(change);

@@ -1,18 +1,20 @@
 #pragma once
 
-// FileContent: the bytes of one file, as readers see them and as the device holds them. Pure: no time, no waiting.
+// FileContent: the bytes of one file, as readers see them and as the device holds them. Pure: no
+// time, no waiting.
 //
-// The current content is kept whole; what the device still lacks is kept as changes in the order in which they were made, each
-// with what it covered, so that the device's content is the current one with the pending changes taken back. Changes become
-// durable oldest first: a sync or a write-back takes a prefix of them. Beside them lies a shadow: ranges of which the device
-// holds something else than the page cache although nothing is pending, after a failed sync, a bit flip, a lost or misdirected
-// write. Dropping a page from the cache lets the shadow come to light.
+// The current content is kept whole; what the device still lacks is kept as changes in the order in
+// which they were made, each with what it covered, so that the device's content is the current one
+// with the pending changes taken back. Changes become durable oldest first: a sync or a write-back
+// takes a prefix of them. Beside them lies a shadow: ranges of which the device holds something
+// else than the page cache although nothing is pending, after a failed sync, a bit flip, a lost or
+// misdirected write. Dropping a page from the cache lets the shadow come to light.
 //
 // Power loss ([file_system.h, rule 2]): of the pending changes any part survives. Invariants:
-//   1. A 512-byte sector is one of its versions since it was last durable; never a mixture of bytes of two of them. Different
-//      sectors, also of one write, are independent of each other.
-//   2. The size is one of the sizes since the last durable one; it survives with or without the data below it, which reads as
-//      it was before, or as zeros. Truncations are ordered among the sizes.
+//   1. A 512-byte sector is one of its versions since it was last durable; never a mixture of bytes
+//      of two of them. Different sectors, also of one write, are independent of each other.
+//   2. The size is one of the sizes since the last durable one; it survives with or without the data
+//      below it, which reads as it was before, or as zeros. Truncations are ordered among the sizes.
 //   3. What a successful sync covered is kept.
 //
 // Not responsible for: names, page residency, when anything happens.
@@ -67,12 +69,14 @@ class FileContent {
 
   // The changes below `upto` are on the device.
   void MakeDurable(uint64_t upto);
-  // The device failed while it took the changes below `upto`: each is on it or not, by a draw; the pages read as written and are
-  // clean, the size stays to be written.
+  // The device failed while it took the changes below `upto`: each is on it or not, by a draw; the
+  // pages read as written and are clean, the size stays to be written.
   void FailToWrite(uint64_t upto, core::Random& random, FaultId fault, ZeroBlock& zeros);
-  // The device said that it took the changes below `upto`, and did not. Returns the writes that went nowhere.
+  // The device said that it took the changes below `upto`, and did not. Returns the writes that
+  // went nowhere.
   std::vector<Extent> LoseWrites(uint64_t upto, FaultId fault, ZeroBlock& zeros);
-  // The device's content of a range changes behind the page cache; clipped to what is durable. False if nothing changed.
+  // The device's content of a range changes behind the page cache; clipped to what is durable.
+  // False if nothing changed.
   bool OverwriteDevice(uint64_t offset, const core::ByteChain& data, FaultId fault);
   // Inverts one bit of the device's content. False if `offset` is not below the durable size.
   bool FlipBit(uint64_t offset, int bit, FaultId fault, ZeroBlock& zeros);
@@ -81,7 +85,8 @@ class FileContent {
   [[nodiscard]] bool MayBeDirty(uint64_t offset, uint64_t length) const {
     return pending() > 0 && offset < dirty_end_ && dirty_begin_ < offset + length;
   }
-  // The pages of the range leave the cache: the device's content is read from now on. REQUIRES: !MayBeDirty(range).
+  // The pages of the range leave the cache: the device's content is read from now on. REQUIRES:
+  // !MayBeDirty(range).
   void DropPages(uint64_t offset, uint64_t length);
 
   // Loses the page cache; draws what of the pending changes is on the device.
@@ -93,7 +98,8 @@ class FileContent {
   }
   [[nodiscard]] bool damaged() const { return damage_ != nullptr; }
 
-  // The content that the device holds for certain, of the durable size. Copies the map: for oracles.
+  // The content that the device holds for certain, of the durable size. Copies the map: for
+  // oracles.
   [[nodiscard]] FileContent Durable() const;
   // Every byte below is now as a power loss would leave it, whatever it draws.
   [[nodiscard]] uint64_t CertainPrefix() const;

@@ -1,4 +1,5 @@
-// What a power loss makes of a file: which versions of its sectors and of its size the device is found to hold.
+// What a power loss makes of a file: which versions of its sectors and of its size the device is
+// found to hold.
 
 #include <absl/container/btree_map.h>
 
@@ -16,7 +17,8 @@ constexpr uint64_t kToTheEnd = ~uint64_t{0} >> 1;
 
 enum class Fate : uint8_t { kLost, kTorn, kWhole };
 
-// Fates of `count` changes in order. Besides independent survival the extremes are drawn often: nothing, everything, a prefix.
+// Fates of `count` changes in order. Besides independent survival the extremes are drawn often:
+// nothing, everything, a prefix.
 std::vector<Fate> DrawFates(size_t count, core::Random& random) {
   std::vector<Fate> fates(count, Fate::kLost);
   const uint64_t mode = random.Below(5);
@@ -43,7 +45,8 @@ struct FileContent::Redo {
   ByteChain data;
 };
 
-// Takes all pending changes back, so that the map holds the device's content, and returns them, oldest first.
+// Takes all pending changes back, so that the map holds the device's content, and returns them,
+// oldest first.
 std::vector<FileContent::Redo> FileContent::TakeBackAll(ZeroBlock& zeros) {
   std::vector<Redo> redo(pending());
   for (size_t i = redo.size(); i > 0; --i) {

@@ -107,7 +107,7 @@ TEST_F(FileContentTest, AFailedSyncReadsAsWrittenUntilThePageGoes) {
     KeyedRandom random(seed);
     content.FailToWrite(content.sequence(), random, kFault, zeros_);
     EXPECT_EQ(All(content), Sectors("b"));
-    EXPECT_EQ(content.dirty_bytes(), 0u) << "the pages are clean: a second sync does not write them";
+    EXPECT_EQ(content.dirty_bytes(), 0u) << "clean pages: a second sync does not write them";
     EXPECT_EQ(content.VisibleFault(0, 1), kNoFault);
     content.MakeDurable(content.sequence());
     EXPECT_EQ(All(content), Sectors("b"));
@@ -173,7 +173,8 @@ TEST_F(FileContentTest, ALostWriteShowsTheOldContentOnceThePageGoes) {
   EXPECT_EQ(All(content), "old old");
 }
 
-// A reference that remembers every version of every sector since it was last durable, and every size.
+// A reference that remembers every version of every sector since it was last durable, and every
+// size.
 class Reference {
  public:
   void Write(uint64_t offset, const std::string& data) {
@@ -189,8 +190,8 @@ class Reference {
     versions = {content};
   }
   void Remember() { versions.push_back(content); }
-  // Each sector of `found` must be that of one version, cut where it or a later one had its end, with zeros behind; the
-  // size must be one of the sizes.
+  // Each sector of `found` must be that of one version, cut where it or a later one had its end,
+  // with zeros behind; the size must be one of the sizes.
   [[nodiscard]] bool Explains(const std::string& found) const {
     bool size_known = false;
     for (const std::string& version : versions) size_known |= version.size() == found.size();
@@ -238,7 +239,8 @@ RC_GTEST_PROP(FileContentPropertyTest, EveryByteAfterAPowerLossIsExplained, (uin
       content.MakeDurable(content.sequence());
       reference.Sync();
     } else if (step < 18) {
-      // A write-back makes a prefix durable: all versions from there on remain possible, the older ones do not.
+      // A write-back makes a prefix durable: all versions from there on remain possible, the older
+      // ones do not.
       const uint64_t count = random.Below(content.pending() + 1);
       content.MakeDurable(content.durable_sequence() + count);
     } else if (step == 18) {

@@ -2,8 +2,8 @@
 
 // Inode: a file or a directory of a simulated disk, apart from the names that lead to it.
 //
-// Lives while a name, a pending operation on a name or an open handle refers to it (`references`). Not responsible for: how names
-// and contents become durable (NameTree, FileContent).
+// Lives while a name, a pending operation on a name or an open handle refers to it (`references`).
+// Not responsible for: how names and contents become durable (NameTree, FileContent).
 
 #include <absl/container/btree_map.h>
 #include <absl/container/inlined_vector.h>

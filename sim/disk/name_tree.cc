@@ -241,7 +241,8 @@ void NameTree::Retire(const Operation& operation) {
   }
 }
 
-// What a set of operations touches, to find those that depend on it or that it depends on. Ordered by inode numbers.
+// What a set of operations touches, to find those that depend on it or that it depends on. Ordered
+// by inode numbers.
 struct NameTree::Dependencies {
   absl::btree_set<std::pair<uint64_t, std::string>> names;
   absl::btree_set<uint64_t> inodes;       // that got, lost or changed a name
@@ -322,7 +323,8 @@ void NameTree::MakeDurableIf(uint64_t upto, Predicate wanted) {
   for (size_t i = pending_.size(); i > 0; --i) {
     Operation& o = pending_[i - 1];
     if (o.sequence < upto && (wanted(o) || needed.DependOn(o))) {
-      // A directory that has to be on the device because something moved into it needs its own way to the root.
+      // A directory that has to be on the device because something moved into it needs its own way
+      // to the root.
       needed.Add(o, needed.destinations.contains(o.inode->id));
       durable.push_back(std::move(o));
     } else {

@@ -183,8 +183,8 @@ TEST(NameTreeTest, LetsGoOfAFileWhenNothingRefersToIt) {
   EXPECT_EQ(n.released, 1);
 }
 
-// Random changes against a plain model: a power loss leaves every file that was synced under one of the names that it had since,
-// and never two files under one name.
+// Random changes against a plain model: a power loss leaves every file that was synced under one of
+// the names that it had since, and never two files under one name.
 RC_GTEST_PROP(NameTreePropertyTest, KeepsSyncedFilesThatWereNotRemoved, (uint32_t seed)) {
   KeyedRandom random(seed);
   Names n;
@@ -194,7 +194,8 @@ RC_GTEST_PROP(NameTreePropertyTest, KeepsSyncedFilesThatWereNotRemoved, (uint32_
     n.tree.ForEachFile([&](const std::string&, Inode& inode) { result.insert(inode.id); });
     return result;
   };
-  std::set<uint64_t> synced;  // files whose names were all durable at one time and that nobody removed or replaced since
+  // Files whose names were all durable at one time and that nobody removed or replaced since.
+  std::set<uint64_t> synced;
   for (int i = 0; i < 40; ++i) {
     const std::string& path = paths[random.Below(paths.size())];
     const std::string& other = paths[random.Below(paths.size())];

@@ -12,7 +12,8 @@ uint64_t PageCache::MissingBytes(const Inode& inode, uint64_t offset, uint64_t l
   uint64_t missing = 0;
   for (uint64_t page = first; page <= last;) {
     const uint64_t in_word = std::min<uint64_t>(64 - page % 64, last - page + 1);
-    const uint64_t mask = (in_word == 64 ? ~uint64_t{0} : (uint64_t{1} << in_word) - 1) << page % 64;
+    const uint64_t low = in_word == 64 ? ~uint64_t{0} : (uint64_t{1} << in_word) - 1;
+    const uint64_t mask = low << page % 64;
     const uint64_t word = page / 64 < inode.resident.size() ? inode.resident[page / 64] : 0;
     missing += static_cast<uint64_t>(std::popcount(mask & ~word));
     page += in_word;
@@ -41,7 +42,8 @@ bool PageCache::DropPage(Inode& inode, uint64_t page) {
   return true;
 }
 
-// Dirty pages go to the queue's end. After some of those in a row it is left at that: the cache may stay above its limit.
+// Dirty pages go to the queue's end. After some of those in a row it is left at that: the cache may
+// stay above its limit.
 void PageCache::Evict() {
   for (int patience = 256; patience > 0 && !order_.empty();) {
     const bool full = pages_ > limit_pages_;

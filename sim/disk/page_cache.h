@@ -1,9 +1,11 @@
 #pragma once
 
-// PageCache: which pages of a disk's files are in the kernel's memory, and which go when it is full.
+// PageCache: which pages of a disk's files are in the kernel's memory, and which go when it is
+// full.
 //
-// First in, first out, at 4 KiB; dirty pages stay. A page that goes shows its file's content as the device holds it
-// (FileContent::DropPages). Not responsible for: content, the time that a read from the device takes.
+// First in, first out, at 4 KiB; dirty pages stay. A page that goes shows its file's content as the
+// device holds it (FileContent::DropPages). Not responsible for: content, the time that a read from
+// the device takes.
 
 #include <cstdint>
 #include <deque>
@@ -30,7 +32,8 @@ class PageCache {
     if (first == last && IsResident(inode, first)) return;
     AddPages(inode, first, last);
   }
-  // Takes the clean pages of the range out of the cache; pages that are not in it show the device's content of now.
+  // Takes the clean pages of the range out of the cache; pages that are not in it show the device's
+  // content of now.
   void Drop(Inode& inode, uint64_t offset, uint64_t length);
   // Pages past the end of a file go.
   void Truncate(Inode& inode);

@@ -2,9 +2,10 @@
 
 // SimulatedFileSystem: core::FileSystem for one incarnation of a process on a simulated host.
 //
-// Resolves paths, gives out handles and locks, and passes the work to the host's Disk. Once its process is dead every call
-// returns Cancelled at once and does nothing; handles and locks are then let go by Disk::ProcessEnded, not by their destructors,
-// so that the order of destructors has no effect. Errors: core/seam_errors.md. Not responsible for: time, durability, faults.
+// Resolves paths, gives out handles and locks, and passes the work to the host's Disk. Once its
+// process is dead every call returns Cancelled at once and does nothing; handles and locks are then
+// let go by Disk::ProcessEnded, not by their destructors, so that the order of destructors has no
+// effect. Errors: core/seam_errors.md. Not responsible for: time, durability, faults.
 
 #include <memory>
 #include <string_view>

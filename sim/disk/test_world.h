@@ -1,6 +1,7 @@
 #pragma once
 
-// A world just large enough to run a Disk in a test: a timer wheel, a hash, a ledger, and one process at a time.
+// A world just large enough to run a Disk in a test: a timer wheel, a hash, a ledger, and one
+// process at a time.
 
 #include <string>
 #include <vector>
@@ -38,8 +39,8 @@ class TestWorld final : public DiskContext {
   }
   [[nodiscard]] FaultLedger& ledger() override { return ledger_; }
 
-  // Runs `body` on a fiber of the process until nothing happens any more or it is `until`. Without `until` it must come to its
-  // end, unless the process crashes.
+  // Runs `body` on a fiber of the process until nothing happens any more or it is `until`. Without
+  // `until` it must come to its end, unless the process crashes.
   void Run(absl::AnyInvocable<void(core::FileSystem&)> body, int64_t until = kForever) {
     const auto finished = std::make_shared<bool>(false);
     Spawn([finished, b = std::move(body)](core::FileSystem& files) mutable {
@@ -50,7 +51,8 @@ class TestWorld final : public DiskContext {
     HW_CHECK(*finished || until != kForever || process_ == nullptr, "the test's fiber is stuck");
   }
   void Spawn(absl::AnyInvocable<void(core::FileSystem&)> body) {
-    process_->fibers_.Spawn("test", [this, b = std::move(body)]() mutable { b(*process_->files_); });
+    process_->fibers_.Spawn("test",
+                            [this, b = std::move(body)]() mutable { b(*process_->files_); });
   }
   void RunUntil(int64_t until) {
     if (process_ != nullptr) process_->RunReady();
@@ -87,7 +89,10 @@ class TestWorld final : public DiskContext {
  private:
   struct TestProcess final : ProcessContext, core::FiberBackend {
     TestProcess(TestWorld& world, uint64_t run)
-        : world_(world), run_(run), fibers_(*this, run), files_(world.disk_->OpenFileSystem(*this)) {}
+        : world_(world),
+          run_(run),
+          fibers_(*this, run),
+          files_(world.disk_->OpenFileSystem(*this)) {}
 
     [[nodiscard]] core::Fibers& fibers() override { return fibers_; }
     [[nodiscard]] bool dead() const override { return dead_; }

@@ -1,8 +1,10 @@
 #pragma once
 
-// WriteBack: the kernel's flusher of one device: at intervals, while something is dirty, it writes a drawn part of it back.
+// WriteBack: the kernel's flusher of one device: at intervals, while something is dirty, it writes
+// a drawn part of it back.
 //
-// One write-back is in flight at a time. Part of Disk; not responsible for what becomes durable (DiskModel).
+// One write-back is in flight at a time. Part of Disk; not responsible for what becomes durable
+// (DiskModel).
 
 #include <cstdint>
 #include <memory>
