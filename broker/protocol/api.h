@@ -2,7 +2,8 @@
 
 // What holds of each API beyond its fields: versions, header versions, who may send it.
 //
-// Follows wire-protocol facts 1.4 (header versions) and 3 (the table). ApiKey, ApiInfo and kApis are generated from the schemas.
+// Follows wire-protocol facts 1.4 (header versions) and 3 (the table). ApiKey, ApiInfo and kApis
+// are generated from the schemas.
 
 #include <fmt/format.h>
 
@@ -21,8 +22,8 @@ namespace highwater::broker::protocol {
 // Whether a request of this key and version can be served.
 [[nodiscard]] bool IsSupported(int16_t key, int16_t version);
 
-// The header that a request or response carries: a function of key and version alone, defined also for versions of
-// ApiVersions that we do not have.
+// The header that a request or response carries: a function of key and version alone, defined also
+// for versions of ApiVersions that we do not have.
 [[nodiscard]] int16_t RequestHeaderVersion(ApiKey key, int16_t version);
 [[nodiscard]] int16_t ResponseHeaderVersion(ApiKey key, int16_t version);
 
@@ -30,7 +31,8 @@ namespace highwater::broker::protocol {
 [[nodiscard]] bool IsClusterInternal(ApiKey key);
 // Must reach the active controller: others answer NOT_CONTROLLER.
 [[nodiscard]] bool IsForController(ApiKey key);
-// The first version from which a client waits for throttle_time_ms by itself; kNeverThrottles if none.
+// The first version from which a client waits for throttle_time_ms by itself; kNeverThrottles if
+// none.
 inline constexpr int16_t kNeverThrottles = 32767;
 [[nodiscard]] int16_t FirstClientThrottledVersion(ApiKey key);
 

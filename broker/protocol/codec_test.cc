@@ -15,12 +15,15 @@ using core::ByteChain;
 using core::Bytes;
 using testing::ToHex;
 
-std::string HexOf(Encoder encoder) { return ToHex(ToChain(std::move(encoder).Finish()).ToString()); }
+std::string HexOf(Encoder encoder) {
+  return ToHex(ToChain(std::move(encoder).Finish()).ToString());
+}
 ByteChain ChainOf(std::string_view hex) { return Bytes::Copy(*testing::FromHex(hex)); }
 
 TEST(EncoderTest, WritesVarintsInGroupsOfSevenBits) {
   Encoder encoder;
-  for (const uint32_t value : {0u, 127u, 128u, 16383u, 16384u, 0xffffffffu}) encoder.WriteUnsignedVarint(value);
+  for (const uint32_t value : {0u, 127u, 128u, 16383u, 16384u, 0xffffffffu})
+    encoder.WriteUnsignedVarint(value);
   EXPECT_EQ(HexOf(std::move(encoder)), "007f8001ff7f808001ffffffff0f");
 }
 
@@ -97,7 +100,8 @@ TEST(DecoderTest, StaysFailedAndGivesZerosAfterAnError) {
 }
 
 TEST(DecoderTest, ReadsNumbersThatStraddleSlices) {
-  const ByteChain chain{Bytes::Copy("\x01"), Bytes::Copy("\x02\x03"), Bytes::Copy("\x04\x05\x06\x07\x08\x09")};
+  const ByteChain chain{Bytes::Copy("\x01"), Bytes::Copy("\x02\x03"),
+                        Bytes::Copy("\x04\x05\x06\x07\x08\x09")};
   Decoder decoder(chain);
   EXPECT_EQ(decoder.ReadInt64(), 0x0102030405060708);
   EXPECT_EQ(decoder.position(), 8u);

@@ -61,7 +61,8 @@ class BoundedOutput {
 absl::Status CompressGzip(std::string_view data, BytesBuilder& out) {
   z_stream stream{};
   constexpr int kGzipWindow = 15 + 16;
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, 8,
+                   Z_DEFAULT_STRATEGY) != Z_OK) {
     return Failed("gzip");
   }
   const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, deflateEnd);
@@ -186,7 +187,8 @@ absl::Status CompressLz4(std::string_view data, BytesBuilder& out) {
 absl::StatusOr<Bytes> DecompressLz4(const Bytes& in, size_t max_output) {
   LZ4F_dctx* raw = nullptr;
   if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION)) != 0) return Corrupt("lz4");
-  const std::unique_ptr<LZ4F_dctx, size_t (*)(LZ4F_dctx*)> context(raw, LZ4F_freeDecompressionContext);
+  const std::unique_ptr<LZ4F_dctx, size_t (*)(LZ4F_dctx*)> context(raw,
+                                                                   LZ4F_freeDecompressionContext);
   BoundedOutput out(in.size(), max_output);
   size_t at = 0;
   while (true) {
@@ -195,8 +197,8 @@ absl::StatusOr<Bytes> DecompressLz4(const Bytes& in, size_t max_output) {
     size_t written = std::max<size_t>(room.size, 1);
     const size_t offered = written;
     size_t consumed = in.size() - at;
-    const size_t hint = LZ4F_decompress(context.get(), room.size == 0 ? &spare : room.data, &written,
-                                        in.data() + at, &consumed, nullptr);
+    const size_t hint = LZ4F_decompress(context.get(), room.size == 0 ? &spare : room.data,
+                                        &written, in.data() + at, &consumed, nullptr);
     if (LZ4F_isError(hint) != 0) return Corrupt("lz4");
     if (room.size == 0 && written > 0) return TooLong(max_output);
     if (room.size > 0) out.GiveBack(room.size - written);
@@ -213,14 +215,16 @@ absl::StatusOr<Bytes> DecompressLz4(const Bytes& in, size_t max_output) {
 absl::Status CompressZstd(std::string_view data, BytesBuilder& out) {
   const size_t bound = ZSTD_compressBound(data.size());
   const size_t before = out.size();
-  const size_t size = ZSTD_compress(out.Grow(bound), bound, data.data(), data.size(), ZSTD_CLEVEL_DEFAULT);
+  const size_t size =
+      ZSTD_compress(out.Grow(bound), bound, data.data(), data.size(), ZSTD_CLEVEL_DEFAULT);
   if (ZSTD_isError(size) != 0) return Failed("zstd");
   out.Truncate(before + size);
   return absl::OkStatus();
 }
 
 absl::StatusOr<Bytes> DecompressZstd(const Bytes& in, size_t max_output) {
-  const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(),
+                                                                   ZSTD_freeDCtx);
   HW_CHECK(context != nullptr, "out of memory");
   ZSTD_inBuffer input{in.data(), in.size(), 0};
   BoundedOutput out(in.size(), max_output);

@@ -130,7 +130,8 @@ core::ByteChain Decoder::ReadRaw(uint64_t length) {
   while (length > 0) {
     if (at_ == end_) NextSlice();
     const core::Bytes& slice = chain_->slices()[next_slice_ - 1];
-    const size_t n = static_cast<size_t>(std::min<uint64_t>(length, static_cast<uint64_t>(end_ - at_)));
+    const size_t n =
+        static_cast<size_t>(std::min<uint64_t>(length, static_cast<uint64_t>(end_ - at_)));
     value.Append(slice.Slice(static_cast<size_t>(at_ - slice.data()), n));
     at_ += n;
     length -= n;

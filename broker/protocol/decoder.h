@@ -6,14 +6,17 @@
 //   ProduceRequest request = ProduceRequest::Decode(decoder, 9);
 //   HW_RETURN_IF_ERROR(decoder.status());
 //
-// A value may straddle slices. `bytes` and `records` come out as slices of the same blocks, without a copy, and so keep those
-// blocks alive. Follows wire-protocol facts 1.2 and 1.3. Bytes behind the last field are left alone: see remaining().
+// A value may straddle slices. `bytes` and `records` come out as slices of the same blocks, without
+// a copy, and so keep those blocks alive. Follows wire-protocol facts 1.2 and 1.3. Bytes behind the
+// last field are left alone: see remaining().
 //
 // Invariants (the bytes may be hostile):
-//   1. Total: any bytes give a value or an error. After the first error nothing is left to read, every read gives a zero or an
+//   1. Total: any bytes give a value or an error. After the first error nothing is left to read,
+//   every read gives a zero or an
 //      empty value, and the error stays.
 //   2. Never reads outside of the chain.
-//   3. Memory that a message takes is bounded by kBudgetBase + kBudgetPerByte times its bytes: an array's count is held against
+//   3. Memory that a message takes is bounded by kBudgetBase + kBudgetPerByte times its bytes: an
+//   array's count is held against
 //      what is left of the chain and its elements against the budget, before memory is reserved.
 
 #include <absl/status/status.h>
@@ -24,6 +27,7 @@
 #include <string>
 
 #include "broker/protocol/encoder.h"
+#include "broker/protocol/float64.h"
 #include "broker/protocol/records.h"
 #include "broker/protocol/uuid.h"
 #include "core/bytes.h"
@@ -37,7 +41,9 @@ class Decoder {
 
   // REQUIRES: `chain` outlives the decoder and does not change.
   explicit Decoder(const core::ByteChain& chain)
-      : chain_(&chain), beyond_(chain.size()), budget_(kBudgetBase + kBudgetPerByte * chain.size()) {
+      : chain_(&chain),
+        beyond_(chain.size()),
+        budget_(kBudgetBase + kBudgetPerByte * chain.size()) {
     NextSlice();
   }
   Decoder(core::ByteChain&&) = delete;
@@ -49,7 +55,7 @@ class Decoder {
   [[nodiscard]] int32_t ReadInt32() { return static_cast<int32_t>(Load<uint32_t>()); }
   [[nodiscard]] uint32_t ReadUInt32() { return Load<uint32_t>(); }
   [[nodiscard]] int64_t ReadInt64() { return static_cast<int64_t>(Load<uint64_t>()); }
-  [[nodiscard]] double ReadFloat64() { return std::bit_cast<double>(Load<uint64_t>()); }
+  [[nodiscard]] Float64 ReadFloat64() { return std::bit_cast<Float64>(Load<uint64_t>()); }
   [[nodiscard]] Uuid ReadUuid() {
     const uint64_t high = Load<uint64_t>();
     const uint64_t low = Load<uint64_t>();
@@ -72,11 +78,13 @@ class Decoder {
   void ReadNullableBytes(std::optional<core::ByteChain>& value, bool compact);
   void ReadRecords(Records& value, bool compact);
 
-  // An array's count: at most what is left can hold, each element taking at least `smallest` bytes on the wire, and what the
-  // budget allows for elements of `element_size` bytes in memory. Null is an error and gives 0.
+  // An array's count: at most what is left can hold, each element taking at least `smallest` bytes
+  // on the wire, and what the budget allows for elements of `element_size` bytes in memory. Null is
+  // an error and gives 0.
   [[nodiscard]] int64_t ReadArrayLength(size_t element_size, size_t smallest, bool compact) {
     const int64_t count = ReadNullableArrayLength(element_size, smallest, compact);
-    if (count >= 0) [[likely]] return count;
+    if (count >= 0) [[likely]]
+      return count;
     Fail("an array is null");
     return 0;
   }
@@ -96,8 +104,9 @@ class Decoder {
     }
   }
 
-  // Walks a tag section:  Decoder::Tags tags(decoder);  while (tags.Next()) switch (tags.tag()) …  default: tags.Skip();
-  // A known field must take exactly the size that stands in front of it, and tags must ascend.
+  // Walks a tag section:  Decoder::Tags tags(decoder);  while (tags.Next()) switch (tags.tag()) …
+  // default: tags.Skip(); A known field must take exactly the size that stands in front of it, and
+  // tags must ascend.
   class Tags {
    public:
     explicit Tags(Decoder& decoder) : decoder_(decoder), left_(decoder.ReadUnsignedVarint()) {}
@@ -119,9 +128,7 @@ class Decoder {
   // InvalidArgument with the first error and its place.
   [[nodiscard]] absl::Status status() const;
 
-  [[nodiscard]] uint64_t remaining() const {
-    return static_cast<uint64_t>(end_ - at_) + beyond_;
-  }
+  [[nodiscard]] uint64_t remaining() const { return static_cast<uint64_t>(end_ - at_) + beyond_; }
   // Bytes read so far.
   [[nodiscard]] uint64_t position() const { return chain_->size() - remaining(); }
 

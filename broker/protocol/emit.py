@@ -7,7 +7,7 @@ from schema import PRIMITIVES, Struct
 
 NEVER = 32767
 CPP_TYPES = {'bool': 'bool', 'i8': 'int8_t', 'i16': 'int16_t', 'u16': 'uint16_t', 'i32': 'int32_t', 'u32': 'uint32_t',
-             'i64': 'int64_t', 'f64': 'double', 'uuid': 'Uuid', 'string': 'std::string', 'bytes': 'core::ByteChain',
+             'i64': 'int64_t', 'f64': 'Float64', 'uuid': 'Uuid', 'string': 'std::string', 'bytes': 'core::ByteChain',
              'records': 'Records'}
 VERBS = {'bool': 'Bool', 'i8': 'Int8', 'i16': 'Int16', 'u16': 'UInt16', 'i32': 'Int32', 'u32': 'UInt32', 'i64': 'Int64',
          'f64': 'Float64', 'uuid': 'Uuid', 'string': 'String', 'bytes': 'Bytes', 'records': 'Records'}
@@ -494,20 +494,4 @@ def source_file(group):
                 emitter = StructEmitter(message, struct)
                 lines += [*emitter.encode_function(), '', *emitter.decode_function(), '']
     lines.append('}  // namespace highwater::broker::protocol')
-    return '\n'.join(lines) + '\n'
-
-
-def api_keys_file(apis):
-    """`apis`: (key, name, low, high, first flexible) in the order of keys."""
-    lines = ['// Generated from schemas/ by generate.py.', '#pragma once', '', '#include <cstdint>', '#include <string_view>',
-             '', 'namespace highwater::broker::protocol {', '',
-             '// An API that has no flexible version.', f'inline constexpr int16_t kNeverFlexible = {NEVER};', '',
-             '// The APIs that a 3.2.3 broker in ZooKeeper mode advertises.', 'enum class ApiKey : int16_t {']
-    lines += [f'  k{name} = {key},' for key, name, *_ in apis]
-    lines += ['};', '', 'struct ApiInfo {', '  ApiKey key;', '  std::string_view name;', '  int16_t lowest_version;',
-              '  int16_t highest_version;', '  int16_t first_flexible_version;', '};', '',
-              '// In the order of keys.', 'inline constexpr ApiInfo kApis[] = {']
-    lines += [f'    {{ApiKey::k{name}, "{name}", {low}, {high}, {flexible if flexible != NEVER else "kNeverFlexible"}}},'
-              for key, name, low, high, flexible in apis]
-    lines += ['};', '', '}  // namespace highwater::broker::protocol']
     return '\n'.join(lines) + '\n'

@@ -7,9 +7,10 @@
 //   HW_RETURN_IF_ERROR(encoder.status());
 //   core::Payload payload = std::move(encoder).Finish();
 //
-// Small values are copied into one block; long `bytes` and `records` become slices of their own (or file ranges) in the payload.
-// Follows wire-protocol facts 1.2 (types), 1.3 (tags): integers are big-endian, lengths are classic or compact.
-// Not responsible for: which field a version has (generated), the frame around a body (frame.h).
+// Small values are copied into one block; long `bytes` and `records` become slices of their own (or
+// file ranges) in the payload. Follows wire-protocol facts 1.2 (types), 1.3 (tags): integers are
+// big-endian, lengths are classic or compact. Not responsible for: which field a version has
+// (generated), the frame around a body (frame.h).
 //
 // Invariants:
 //   1. Once failed it stays failed, with the first error. What it holds then is of no use.
@@ -26,6 +27,7 @@
 #include <string_view>
 #include <variant>
 
+#include "broker/protocol/float64.h"
 #include "broker/protocol/records.h"
 #include "broker/protocol/uuid.h"
 #include "core/bytes.h"
@@ -55,8 +57,9 @@ template <typename T>
 
 class Encoder {
  public:
-  // From this many bytes on, `bytes` and `records` are shared instead of copied: sharing costs a few nanoseconds and a piece of
-  // the payload, but keeps the checksum that is remembered with the block.
+  // From this many bytes on, `bytes` and `records` are shared instead of copied: sharing costs a
+  // few nanoseconds and a piece of the payload, but keeps the checksum that is remembered with the
+  // block.
   static constexpr size_t kShareFromBytes = 256;
   static constexpr size_t kLongestString = 32767;
 
@@ -69,7 +72,7 @@ class Encoder {
   void WriteInt32(int32_t value) { Store(static_cast<uint32_t>(value)); }
   void WriteUInt32(uint32_t value) { Store(value); }
   void WriteInt64(int64_t value) { Store(static_cast<uint64_t>(value)); }
-  void WriteFloat64(double value) { Store(std::bit_cast<uint64_t>(value)); }
+  void WriteFloat64(Float64 value) { Store(std::bit_cast<uint64_t>(value)); }
   void WriteUuid(const Uuid& value) {
     uint8_t* at = small_.Grow(16);
     StoreBigEndian(at, value.high);
@@ -85,7 +88,8 @@ class Encoder {
 
   // Fails if the string is longer than kLongestString, as Kafka's own writer does in both forms.
   void WriteString(std::string_view value, bool compact) {
-    if (value.size() > kLongestString) [[unlikely]] return Fail("a string is too long");
+    if (value.size() > kLongestString) [[unlikely]]
+      return Fail("a string is too long");
     if (compact) {
       WriteUnsignedVarint(static_cast<uint32_t>(value.size()) + 1);
     } else {
@@ -123,7 +127,8 @@ class Encoder {
   [[nodiscard]] TagMark BeginTag() const { return {small_.size(), shared_size_, pieces_.size()}; }
   void EndTag(const TagMark& mark);
 
-  // Overwrites four bytes that were written as an int32 at `position`, with no shared piece before them.
+  // Overwrites four bytes that were written as an int32 at `position`, with no shared piece before
+  // them.
   void PatchInt32(size_t position, int32_t value);
 
   // Bytes written so far, shared ones included.
@@ -153,7 +158,8 @@ class Encoder {
   }
   void WriteLongVarint(uint32_t value);
   void WriteLength(size_t length, bool compact) {
-    if (length >= 0x7fffffff) [[unlikely]] return Fail("a value is too long");
+    if (length >= 0x7fffffff) [[unlikely]]
+      return Fail("a value is too long");
     if (compact) {
       WriteUnsignedVarint(static_cast<uint32_t>(length) + 1);
     } else {

@@ -135,7 +135,8 @@ const Row* Find(ErrorCode code) {
 
 constexpr bool IsOrdered() {
   for (size_t i = 0; i < std::size(kRows); ++i) {
-    if (static_cast<int>(kRows[i].code) != static_cast<int>(kFirst) + static_cast<int>(i)) return false;
+    if (static_cast<int>(kRows[i].code) != static_cast<int>(kFirst) + static_cast<int>(i))
+      return false;
   }
   return true;
 }

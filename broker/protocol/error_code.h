@@ -1,8 +1,10 @@
 #pragma once
 
-// ErrorCode: Kafka's error codes as they stand on the wire, with what the reference client does about each.
+// ErrorCode: Kafka's error codes as they stand on the wire, with what the reference client does
+// about each.
 //
-// A code that we do not know is kept as it came; clients treat it as UNKNOWN_SERVER_ERROR (see KnownOrUnknown).
+// A code that we do not know is kept as it came; clients treat it as UNKNOWN_SERVER_ERROR (see
+// KnownOrUnknown).
 
 #include <fmt/format.h>
 

@@ -66,9 +66,11 @@ absl::StatusOr<RequestHeaderFields> ReadRequestHeader(Decoder& decoder) {
   }
   const int16_t version = raw.request_api_version;
   if (api->key != ApiKey::kApiVersions && !IsSupported(raw.request_api_key, version)) {
-    return absl::InvalidArgumentError(fmt::format("{} has no version {}", std::string(api->name), version));
+    return absl::InvalidArgumentError(
+        fmt::format("{} has no version {}", std::string(api->name), version));
   }
-  // What follows the three numbers is the client id, classic in every version, and in version 2 a tag section.
+  // What follows the three numbers is the client id, classic in every version, and in version 2 a
+  // tag section.
   const int16_t header_version = RequestHeaderVersion(api->key, version);
   if (header_version >= 1) decoder.ReadNullableString(raw.client_id, false);
   if (header_version >= 2) decoder.SkipTags();
@@ -95,7 +97,8 @@ absl::StatusOr<CorrelationId> PeekCorrelationId(const core::ByteChain& frame) {
 }
 
 absl::StatusOr<CorrelationId> ReadResponseHeader(Decoder& decoder, ApiKey key, int16_t version) {
-  const ResponseHeader header = ResponseHeader::Decode(decoder, ResponseHeaderVersion(key, version));
+  const ResponseHeader header =
+      ResponseHeader::Decode(decoder, ResponseHeaderVersion(key, version));
   HW_RETURN_IF_ERROR(decoder.status());
   return CorrelationId(header.correlation_id);
 }

@@ -34,8 +34,8 @@ ByteChain FrameOf(const absl::StatusOr<core::Payload>& payload) {
 }
 
 TEST(FrameTest, WritesTheRequestHeaderOfEachVersion) {
-  // Length, key 18, version, correlation id 7, client id "ab"; version 3 adds a tag section and two empty compact strings
-  // with theirs. The client id stays classic.
+  // Length, key 18, version, correlation id 7, client id "ab"; version 3 adds a tag section and two
+  // empty compact strings with theirs. The client id stays classic.
   EXPECT_EQ(HexOf(EncodeRequest(CorrelationId(7), "ab", ApiVersionsRequest(), 2)),
             "0000000c0012000200000007"
             "00026162");
@@ -47,9 +47,10 @@ TEST(FrameTest, WritesTheRequestHeaderOfEachVersion) {
             "0000000a0012000200000007"
             "ffff");
   // ControlledShutdown v0 has no client id.
-  EXPECT_EQ(HexOf(EncodeRequest(CorrelationId(7), "ab", ControlledShutdownRequest{.broker_id = 1}, 0)),
-            "0000000c0007000000000007"
-            "00000001");
+  EXPECT_EQ(
+      HexOf(EncodeRequest(CorrelationId(7), "ab", ControlledShutdownRequest{.broker_id = 1}, 0)),
+      "0000000c0007000000000007"
+      "00000001");
 }
 
 TEST(FrameTest, WritesTheResponseHeaderOfEachVersion) {
@@ -114,13 +115,19 @@ TEST(FrameTest, RefusesUnknownApisAndVersionsAndMalformedHeaders) {
   EXPECT_FALSE(ParseRequest(FromHexToChain("ffff000000000007ffff00")).ok());
   EXPECT_FALSE(ParseRequest(FromHexToChain("0001000e00000007ffff00")).ok()) << "Fetch v14";
   EXPECT_FALSE(ParseRequest(FromHexToChain("0001ffff00000007ffff00")).ok());
-  EXPECT_FALSE(ParseRequest(FromHexToChain("000000090000000700ff6162")).ok()) << "client id cut off";
+  EXPECT_FALSE(ParseRequest(FromHexToChain("000000090000000700ff6162")).ok())
+      << "client id cut off";
   EXPECT_FALSE(ParseRequest(FromHexToChain("00000009000000")).ok());
   EXPECT_FALSE(ParseRequest(ByteChain()).ok());
 }
 
 TEST(TakeFrameTest, TakesFramesAsTheyComeIn) {
-  const std::string stream = *testing::FromHex("00000003" "616263" "00000000" "00000001" "64");
+  const std::string stream = *testing::FromHex(
+      "00000003"
+      "616263"
+      "00000000"
+      "00000001"
+      "64");
   ByteChain buffered;
   std::vector<std::string> frames;
   for (const char c : stream) {
@@ -149,10 +156,12 @@ TEST(FrameTest, WritesRawTokens) {
 
 RC_GTEST_PROP(FrameTest, AnyBytesGiveAHeaderOrAnError, (uint64_t seed)) {
   testing::ArbitrarySource source(seed);
-  const ByteChain frame = ToChain(*EncodeRequest(CorrelationId(7), source.String(), ApiVersionsRequest(), 3));
+  const ByteChain frame =
+      ToChain(*EncodeRequest(CorrelationId(7), source.String(), ApiVersionsRequest(), 3));
   const ByteChain mutated = testing::Mutate(source.random(), frame.Slice(4, frame.size() - 4));
   const absl::StatusOr<ParsedRequest> whole = ParseRequest(mutated);
-  const absl::StatusOr<ParsedRequest> cut = ParseRequest(testing::CutAtRandom(source.random(), mutated));
+  const absl::StatusOr<ParsedRequest> cut =
+      ParseRequest(testing::CutAtRandom(source.random(), mutated));
   RC_ASSERT(whole.ok() == cut.ok());
   if (whole.ok()) RC_ASSERT(whole->body == cut->body);
 }

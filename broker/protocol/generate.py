@@ -11,6 +11,7 @@ import os
 import sys
 
 import emit
+import emit_api
 import emit_testing
 import schema
 
@@ -61,7 +62,7 @@ def outputs(loaded):
     groups = [loaded[i:i + FILES_PER_SOURCE] for i in range(0, len(loaded), FILES_PER_SOURCE)]
     apis = [(key, names[key], m.low, m.high, min(m.flexible) if m.flexible else emit.NEVER)
             for key, m in sorted(requests.items())]
-    library = {'api_key.h': lambda: emit.api_keys_file(apis)}
+    library = {'api_key.h': lambda: emit_api.api_keys_file(apis)}
     for stem, messages in loaded:
         library[f'{emit.snake(stem)}.h'] = lambda s=stem, m=messages: emit.header_file(s, m, names)
     for number, group in enumerate(groups):

@@ -58,7 +58,8 @@ absl::StatusOr<LegacyMessage> ReadLegacyMessage(const RecordBatch& batch) {
   if (message.magic == 1) message.timestamp_ms = decoder.ReadInt64();
   message.key = ReadContent(decoder);
   message.value = ReadContent(decoder);
-  if (!decoder.ok() || decoder.remaining() != 0) return absl::DataLossError("a message is malformed");
+  if (!decoder.ok() || decoder.remaining() != 0)
+    return absl::DataLossError("a message is malformed");
   return message;
 }
 
@@ -76,31 +77,37 @@ core::Bytes WriteLegacyMessage(const LegacyMessage& message) {
   const core::Bytes unsigned_bytes = ToChain(std::move(encoder).Finish()).Flatten();
   core::BytesBuilder builder(unsigned_bytes.size());
   builder.Append(unsigned_bytes.view());
-  StoreBigEndian(builder.data() + 12,
-                 LegacyCrc32({unsigned_bytes.data() + kCrcStart, unsigned_bytes.size() - kCrcStart}));
+  StoreBigEndian(builder.data() + 12, LegacyCrc32({unsigned_bytes.data() + kCrcStart,
+                                                   unsigned_bytes.size() - kCrcStart}));
   return std::move(builder).Freeze();
 }
 
 absl::StatusOr<std::vector<LegacyMessage>> UnwrapLegacyMessage(const LegacyMessage& message,
                                                                size_t max_decompressed) {
   if (message.codec() == Codec::kNone) return std::vector<LegacyMessage>{message};
-  if (!message.value.has_value()) return absl::DataLossError("a compressed message without a value");
-  HW_ASSIGN_OR_RETURN(const core::Bytes set, Decompress(message.codec(), *message.value, max_decompressed));
+  if (!message.value.has_value())
+    return absl::DataLossError("a compressed message without a value");
+  HW_ASSIGN_OR_RETURN(const core::Bytes set,
+                      Decompress(message.codec(), *message.value, max_decompressed));
   std::vector<LegacyMessage> messages;
   RecordBatchReader reader{core::ByteChain(set)};
   while (const std::optional<RecordBatch> inner = reader.Next()) {
-    if (inner->header().magic != message.magic) return absl::DataLossError("a nested set of another magic");
+    if (inner->header().magic != message.magic)
+      return absl::DataLossError("a nested set of another magic");
     HW_ASSIGN_OR_RETURN(LegacyMessage plain, ReadLegacyMessage(*inner));
-    if (plain.codec() != Codec::kNone) return absl::DataLossError("a compressed message in another");
+    if (plain.codec() != Codec::kNone)
+      return absl::DataLossError("a compressed message in another");
     messages.push_back(std::move(plain));
   }
   HW_RETURN_IF_ERROR(reader.status());
-  if (reader.remaining() != 0 || messages.empty()) return absl::DataLossError("a nested set is cut off");
+  if (reader.remaining() != 0 || messages.empty())
+    return absl::DataLossError("a nested set is cut off");
   if (message.magic == 1) {
     const auto outer = static_cast<uint64_t>(message.offset.value());
     const auto last = static_cast<uint64_t>(messages.back().offset.value());
     for (LegacyMessage& inner : messages) {
-      inner.offset = Offset(static_cast<int64_t>(outer - last + static_cast<uint64_t>(inner.offset.value())));
+      inner.offset =
+          Offset(static_cast<int64_t>(outer - last + static_cast<uint64_t>(inner.offset.value())));
     }
   }
   return messages;

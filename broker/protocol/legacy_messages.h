@@ -2,9 +2,10 @@
 
 // LegacyMessage: a message of magic 0 or 1, the formats before record batches.
 //
-// Enough to recognise what old producers send and old logs hold, to check it, and to unpack it. Follows wire-protocol facts
-// section 8: a compressed set is one message whose value is a nested set, with relative inner offsets and the last offset
-// outside for magic 1 and absolute ones for magic 0. Not responsible for down-conversion.
+// Enough to recognise what old producers send and old logs hold, to check it, and to unpack it.
+// Follows wire-protocol facts section 8: a compressed set is one message whose value is a nested
+// set, with relative inner offsets and the last offset outside for magic 1 and absolute ones for
+// magic 0. Not responsible for down-conversion.
 
 #include <absl/status/statusor.h>
 
@@ -30,12 +31,13 @@ struct LegacyMessage {
   friend bool operator==(const LegacyMessage&, const LegacyMessage&) = default;
 };
 
-// Reads one message. DataLoss if its checksum or a length is wrong. REQUIRES: the batch's magic is 0 or 1.
+// Reads one message. DataLoss if its checksum or a length is wrong. REQUIRES: the batch's magic is
+// 0 or 1.
 [[nodiscard]] absl::StatusOr<LegacyMessage> ReadLegacyMessage(const RecordBatch& batch);
 // The message's bytes, its checksum computed.
 [[nodiscard]] core::Bytes WriteLegacyMessage(const LegacyMessage& message);
-// The plain messages in `message`, with their absolute offsets: itself, or those of the set that it wraps. DataLoss,
-// ResourceExhausted as Decompress gives them.
+// The plain messages in `message`, with their absolute offsets: itself, or those of the set that it
+// wraps. DataLoss, ResourceExhausted as Decompress gives them.
 [[nodiscard]] absl::StatusOr<std::vector<LegacyMessage>> UnwrapLegacyMessage(
     const LegacyMessage& message, size_t max_decompressed = kDefaultMaxDecompressedBytes);
 

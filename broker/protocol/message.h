@@ -28,7 +28,8 @@ template <typename Message>
   return std::move(encoder).Finish();
 }
 
-// The message that `body` begins with; bytes behind it are ignored, as Kafka does. InvalidArgument if it is malformed.
+// The message that `body` begins with; bytes behind it are ignored, as Kafka does. InvalidArgument
+// if it is malformed.
 template <typename Message>
 [[nodiscard]] absl::StatusOr<Message> DecodeMessage(const core::ByteChain& body, int16_t version) {
   Decoder decoder(body);
@@ -53,7 +54,8 @@ struct Versioned {
   Message message;
 };
 
-// Reads a version above the known ones as the highest known: a reader takes the part it knows and ignores the rest.
+// Reads a version above the known ones as the highest known: a reader takes the part it knows and
+// ignores the rest.
 template <typename Message>
 [[nodiscard]] absl::StatusOr<Versioned<Message>> DecodeVersioned(const core::ByteChain& bytes) {
   Decoder decoder(bytes);

@@ -1,4 +1,5 @@
-// Every message in every version: against the bytes that Kafka's own serializer makes, and against itself.
+// Every message in every version: against the bytes that Kafka's own serializer makes, and against
+// itself.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -40,7 +41,8 @@ template <typename Visit>
 void ForEachVersion(uint64_t seed, Visit visit) {
   for (const MessageType& type : AllMessages()) {
     for (int16_t version = type.lowest_version; version <= type.highest_version; ++version) {
-      const uint64_t key = core::Mix(core::Mix(seed, core::MixName(type.name)), static_cast<uint64_t>(version));
+      const uint64_t key =
+          core::Mix(core::Mix(seed, core::MixName(type.name)), static_cast<uint64_t>(version));
       visit(type, version, key);
     }
   }
@@ -80,7 +82,8 @@ TEST(MessagesTest, RefusesEveryTruncationOfKafkasOwnBytes) {
     const auto version = static_cast<int16_t>(std::stoi(words[1]));
     const Bytes whole = Bytes::Copy(*FromHex(words[3]));
     for (size_t size = 0; size < whole.size(); ++size) {
-      // Tag sections make a message longer, never shorter: no proper prefix of a message is a message.
+      // Tag sections make a message longer, never shorter: no proper prefix of a message is a
+      // message.
       EXPECT_FALSE(type->recode(whole.Slice(0, size), version).ok())
           << words[0] << " v" << version << " cut to " << size;
     }
@@ -100,7 +103,8 @@ RC_GTEST_PROP(MessagesTest, DecodingAndEncodingAgainGivesTheSameBytes, (uint64_t
     const absl::StatusOr<ByteChain> bytes = type.encode_arbitrary(source, version);
     if (!bytes.ok()) RC_FAIL(NameOf(type, version) + ": " + std::string(bytes.status().message()));
     const absl::StatusOr<Recoded> recoded = type.recode(*bytes, version);
-    if (!recoded.ok()) RC_FAIL(NameOf(type, version) + ": " + std::string(recoded.status().message()));
+    if (!recoded.ok())
+      RC_FAIL(NameOf(type, version) + ": " + std::string(recoded.status().message()));
     if (!(recoded->bytes == *bytes)) RC_FAIL(NameOf(type, version) + ": other bytes");
   });
 }
@@ -116,7 +120,8 @@ RC_GTEST_PROP(MessagesTest, MutatedBytesGiveAMessageOrAnErrorWhereverTheyAreCut,
     const absl::StatusOr<Recoded> in_slices = type.recode(cut, version);
     if (whole.ok() != in_slices.ok()) RC_FAIL(NameOf(type, version) + ": cuts decide");
     if (whole.ok()) {
-      if (!(whole->bytes == in_slices->bytes)) RC_FAIL(NameOf(type, version) + ": cuts change bytes");
+      if (!(whole->bytes == in_slices->bytes))
+        RC_FAIL(NameOf(type, version) + ": cuts change bytes");
       // What was accepted has a canonical form that is stable.
       const absl::StatusOr<Recoded> again = type.recode(whole->bytes, version);
       if (!again.ok() || !(again->bytes == whole->bytes)) RC_FAIL(NameOf(type, version));
@@ -129,7 +134,8 @@ TEST(MessagesTest, RefusesVersionsThatDoNotExist) {
     for (const int version : {type.lowest_version - 1, type.highest_version + 1, -32768, 32767}) {
       const auto wrong = static_cast<int16_t>(version);
       EXPECT_EQ(type.encode_default(wrong).status().code(), absl::StatusCode::kInvalidArgument);
-      EXPECT_EQ(type.recode(Bytes::Zeros(64), wrong).status().code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_EQ(type.recode(Bytes::Zeros(64), wrong).status().code(),
+                absl::StatusCode::kInvalidArgument);
     }
   }
 }
@@ -147,7 +153,8 @@ TEST(MessagesTest, DropsAnIgnorableValueThatTheVersionLacks) {
   FetchRequest request;
   request.max_bytes = 17;
   ASSERT_TRUE(EncodeMessage(request, 2).ok());
-  EXPECT_EQ(DecodeMessage<FetchRequest>(ToChain(*EncodeMessage(request, 2)), 2)->max_bytes, 2147483647);
+  EXPECT_EQ(DecodeMessage<FetchRequest>(ToChain(*EncodeMessage(request, 2)), 2)->max_bytes,
+            2147483647);
   EXPECT_EQ(DecodeMessage<FetchRequest>(ToChain(*EncodeMessage(request, 3)), 3)->max_bytes, 17);
 }
 
@@ -178,13 +185,20 @@ TEST(MessagesTest, SkipsUnknownTagsAndRefusesBadTagSections) {
   using namespace std::string_view_literals;
   EXPECT_TRUE(decode("\x00"sv).ok());
   EXPECT_TRUE(decode("\x02\x05\x03"
-                     "abc\x06\x00"sv).ok());
+                     "abc\x06\x00"sv)
+                  .ok());
   EXPECT_FALSE(decode("\x02\x05\x03"
-                      "abc\x05\x00"sv).ok()) << "a tag twice";
+                      "abc\x05\x00"sv)
+                   .ok())
+      << "a tag twice";
   EXPECT_FALSE(decode("\x02\x05\x03"
-                      "abc\x04\x00"sv).ok()) << "tags descend";
+                      "abc\x04\x00"sv)
+                   .ok())
+      << "tags descend";
   EXPECT_FALSE(decode("\x01\x05\x04"
-                      "abc"sv).ok()) << "longer than the message";
+                      "abc"sv)
+                   .ok())
+      << "longer than the message";
   EXPECT_FALSE(decode("\xff\xff\xff\xff\x0f"sv).ok()) << "a count without tags";
 }
 
@@ -203,7 +217,8 @@ TEST(MessagesTest, RefusesATaggedFieldOfAnotherSizeThanGiven) {
 TEST(MessagesTest, WritesATaggedFieldLongerThan127Bytes) {
   ApiVersionsResponse response;
   for (int i = 0; i < 100; ++i) {
-    response.supported_features.push_back({.name = std::string(50, 'f'), .min_version = 1, .max_version = 2});
+    response.supported_features.push_back(
+        {.name = std::string(50, 'f'), .min_version = 1, .max_version = 2});
   }
   const ByteChain bytes = ToChain(*EncodeMessage(response, 3));
   EXPECT_EQ(*DecodeMessage<ApiVersionsResponse>(bytes, 3), response);
@@ -231,7 +246,8 @@ TEST(MessagesTest, BoundsTheMemoryThatAMessageMayTake) {
 TEST(MessagesTest, SharesRecordsInsteadOfCopyingThem) {
   const Bytes batch = Bytes::Copy(std::string(1000, 'r'));
   ProduceRequest request;
-  request.topic_data.push_back({.name = "orders", .partition_data = {{.index = 3, .records = batch}}});
+  request.topic_data.push_back(
+      {.name = "orders", .partition_data = {{.index = 3, .records = batch}}});
   const ByteChain bytes = ToChain(*EncodeMessage(request, 9));
   const absl::StatusOr<ProduceRequest> decoded = DecodeMessage<ProduceRequest>(bytes, 9);
   ASSERT_TRUE(decoded.ok());
@@ -242,7 +258,9 @@ TEST(MessagesTest, SharesRecordsInsteadOfCopyingThem) {
 
 class NoFile : public core::File {
  public:
-  absl::StatusOr<ByteChain> ReadAt(uint64_t, size_t) override { return absl::UnimplementedError(""); }
+  absl::StatusOr<ByteChain> ReadAt(uint64_t, size_t) override {
+    return absl::UnimplementedError("");
+  }
   absl::Status WriteAt(uint64_t, const ByteChain&) override { return absl::UnimplementedError(""); }
   absl::Status Truncate(uint64_t) override { return absl::UnimplementedError(""); }
   absl::Status Sync() override { return absl::UnimplementedError(""); }
@@ -287,7 +305,8 @@ TEST(MessagesTest, ReadsAStoredMessageOfALaterVersionAsFarAsItIsKnown) {
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->version, 9);
   EXPECT_EQ(decoded->message.group, "billing");
-  EXPECT_FALSE(DecodeVersioned<GroupMetadataKey>(ByteChain(Bytes::Copy(std::string("\0\1\0\0", 4)))).ok());
+  EXPECT_FALSE(
+      DecodeVersioned<GroupMetadataKey>(ByteChain(Bytes::Copy(std::string("\0\1\0\0", 4)))).ok());
 }
 
 }  // namespace

@@ -30,20 +30,23 @@ ProduceRequest RequestOf(const core::ByteChain& batch) {
   ProduceRequest request;
   request.acks = -1;
   request.timeout_ms = 30000;
-  request.topic_data.push_back({.name = "orders", .partition_data = {{.index = 3, .records = batch}}});
+  request.topic_data.push_back(
+      {.name = "orders", .partition_data = {{.index = 3, .records = batch}}});
   return request;
 }
 
 ProduceResponse ResponseOf() {
   ProduceResponse response;
-  response.responses.push_back({.name = "orders", .partition_responses = {{.index = 3, .base_offset = 4711}}});
+  response.responses.push_back(
+      {.name = "orders", .partition_responses = {{.index = 3, .base_offset = 4711}}});
   return response;
 }
 
 // The bytes of a payload without the frame's length, as a connection hands them on.
 core::ByteChain Receive(const core::Payload& payload) {
   core::ByteChain received = ToChain(payload);
-  absl::StatusOr<std::optional<core::ByteChain>> frame = TakeFrame(received, kDefaultMaxRequestBytes);
+  absl::StatusOr<std::optional<core::ByteChain>> frame =
+      TakeFrame(received, kDefaultMaxRequestBytes);
   HW_CHECK(frame.ok() && frame->has_value());
   return **std::move(frame);
 }
@@ -89,7 +92,8 @@ BENCHMARK(BM_ProduceBothWays)->Arg(1024)->Arg(16384);
 // A follower's fetch and the answer that carries one batch.
 void BM_FetchBothWays(benchmark::State& state) {
   FetchRequest request;
-  request.topics.push_back({.topic = "orders", .partitions = {{.partition = 3, .fetch_offset = 4711}}});
+  request.topics.push_back(
+      {.topic = "orders", .partitions = {{.partition = 3, .fetch_offset = 4711}}});
   FetchResponse response;
   response.responses.push_back({.topic = "orders"});
   response.responses[0].partitions.push_back(
@@ -123,7 +127,8 @@ void BM_BuildAndValidateBatch(benchmark::State& state) {
 }
 BENCHMARK(BM_BuildAndValidateBatch)->Arg(1024)->Arg(16384);
 
-// What each further replica pays for the same block: the checksum is remembered, also through a move to another offset.
+// What each further replica pays for the same block: the checksum is remembered, also through a
+// move to another offset.
 void BM_ValidateAgainAtAnotherOffset(benchmark::State& state) {
   const absl::StatusOr<RecordBatch> batch = RecordBatch::Parse(BatchOf(1024));
   HW_CHECK(batch.ok() && batch->Validate().ok());

@@ -69,7 +69,8 @@ TEST(ApiTest, HasTheTableOf323) {
   EXPECT_TRUE(IsSupported(0, 9));
   EXPECT_FALSE(IsSupported(0, 10));
   EXPECT_FALSE(IsSupported(0, -1));
-  EXPECT_EQ(fmt::format("{} {}", ApiKey::kAlterPartition, static_cast<ApiKey>(52)), "AlterPartition Api52");
+  EXPECT_EQ(fmt::format("{} {}", ApiKey::kAlterPartition, static_cast<ApiKey>(52)),
+            "AlterPartition Api52");
 }
 
 TEST(ApiTest, KnowsHeaderVersions) {

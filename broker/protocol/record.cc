@@ -12,7 +12,8 @@
 namespace highwater::broker::protocol {
 namespace {
 
-// Reads a zig-zag varint of at most `groups` groups of seven bits. False if it does not end in time.
+// Reads a zig-zag varint of at most `groups` groups of seven bits. False if it does not end in
+// time.
 bool ReadZigZag(const uint8_t*& at, const uint8_t* end, int groups, int64_t& value) {
   uint64_t raw = 0;
   for (int i = 0; i < groups && at != end; ++i) {
@@ -75,7 +76,8 @@ const RecordView* RecordReader::Next() {
   if (!status_.ok()) return nullptr;
   if (left_ <= 0) {
     if (left_ < 0) return Fail("the record count is negative");
-    return at_ == end_ || header_.record_count == 0 ? nullptr : Fail("there are more bytes than records");
+    return at_ == end_ || header_.record_count == 0 ? nullptr
+                                                    : Fail("there are more bytes than records");
   }
   if (!ReadRecord()) return Fail("a record is malformed");
   --left_;
@@ -89,7 +91,8 @@ bool RecordReader::ReadRecord() {
   ++at_;  // the attributes of a record have no meaning
   int64_t timestamp_delta = 0;
   int32_t offset_delta = 0;
-  if (!ReadZigZag(at_, end, 10, timestamp_delta) || !ReadVarint(at_, end, offset_delta)) return false;
+  if (!ReadZigZag(at_, end, 10, timestamp_delta) || !ReadVarint(at_, end, offset_delta))
+    return false;
   if (!ReadView(at_, end, record_.key) || !ReadView(at_, end, record_.value)) return false;
   if (!ReadHeaders(end)) return false;
   // [V5]
@@ -125,14 +128,16 @@ core::Bytes RecordReader::Keep(std::string_view view) const {
 
 absl::StatusOr<ControlRecord> ParseControlRecord(const RecordView& record) {
   if (!record.key.has_value()) return absl::DataLossError("a control record without a key");
-  const auto key = DecodeVersioned<ControlRecordKey>(core::ByteChain(core::Bytes::Copy(*record.key)));
+  const auto key =
+      DecodeVersioned<ControlRecordKey>(core::ByteChain(core::Bytes::Copy(*record.key)));
   if (!key.ok()) return absl::DataLossError(key.status().message());
   ControlRecord control{.type = key->message.type};
   const bool ends_transaction = control.type == static_cast<int16_t>(ControlType::kAbort) ||
                                 control.type == static_cast<int16_t>(ControlType::kCommit);
   if (!ends_transaction) return control;
   if (!record.value.has_value()) return absl::DataLossError("a transaction marker without a value");
-  const auto value = DecodeVersioned<EndTxnMarkerValue>(core::ByteChain(core::Bytes::Copy(*record.value)));
+  const auto value =
+      DecodeVersioned<EndTxnMarkerValue>(core::ByteChain(core::Bytes::Copy(*record.value)));
   if (!value.ok()) return absl::DataLossError(value.status().message());
   control.coordinator_epoch = value->message.coordinator_epoch;
   return control;

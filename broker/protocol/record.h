@@ -6,8 +6,9 @@
 //   while (const RecordView* record = reader.Next()) Use(record->offset, record->value);
 //   HW_RETURN_IF_ERROR(reader.status());
 //
-// Follows replication facts [V3]-[V6]. Not responsible for messages of magic 0 and 1 (legacy_messages.h).
-// Invariant: any bytes give records or an error; nothing is read outside of the batch.
+// Follows replication facts [V3]-[V6]. Not responsible for messages of magic 0 and 1
+// (legacy_messages.h). Invariant: any bytes give records or an error; nothing is read outside of
+// the batch.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -41,8 +42,8 @@ struct RecordView {
 
 class RecordReader {
  public:
-  // Decompresses if there is a codec. DataLoss if that fails, ResourceExhausted if more than `max_decompressed` bytes come out,
-  // InvalidArgument unless magic is 2.
+  // Decompresses if there is a codec. DataLoss if that fails, ResourceExhausted if more than
+  // `max_decompressed` bytes come out, InvalidArgument unless magic is 2.
   [[nodiscard]] static absl::StatusOr<RecordReader> Open(
       const RecordBatch& batch, size_t max_decompressed = kDefaultMaxDecompressedBytes);
 
@@ -80,7 +81,7 @@ class RecordReader {
 // [V6] What the record of a control batch says.
 enum class ControlType : int16_t { kAbort = 0, kCommit = 1 };
 struct ControlRecord {
-  int16_t type = 0;  // compare with ControlType: other types are to be skipped
+  int16_t type = 0;                // compare with ControlType: other types are to be skipped
   int32_t coordinator_epoch = -1;  // of commit and abort markers
 };
 // DataLoss if it is malformed.

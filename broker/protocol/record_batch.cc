@@ -11,14 +11,16 @@
 namespace highwater::broker::protocol {
 namespace {
 
-// The shortest batch_length of each magic: a message of magic 0 or 1 with null key and value, an empty batch of magic 2.
+// The shortest batch_length of each magic: a message of magic 0 or 1 with null key and value, an
+// empty batch of magic 2.
 constexpr int32_t kShortest[] = {14, 22, kRecordBatchHeaderSize - kBatchOverhead};
 
 int32_t LoadInt32(const uint8_t* at) { return static_cast<int32_t>(LoadBigEndian<uint32_t>(at)); }
 int64_t LoadInt64(const uint8_t* at) { return static_cast<int64_t>(LoadBigEndian<uint64_t>(at)); }
 
 Offset AddWrapping(Offset offset, int64_t delta) {
-  return Offset(static_cast<int64_t>(static_cast<uint64_t>(offset.value()) + static_cast<uint64_t>(delta)));
+  return Offset(
+      static_cast<int64_t>(static_cast<uint64_t>(offset.value()) + static_cast<uint64_t>(delta)));
 }
 
 // The header of a message of magic 0 or 1, of which at least 26 bytes are at `at`.
@@ -43,7 +45,8 @@ uint32_t CrcOf(const core::ByteChain& chain, size_t from) {
     }
     const bool is_last = &slice == &chain.slices().back();
     // One slice covers all: its block may remember the checksum.
-    if (first && is_last) return from == 0 ? slice.Crc32c() : slice.Slice(from, slice.size() - from).Crc32c();
+    if (first && is_last)
+      return from == 0 ? slice.Crc32c() : slice.Slice(from, slice.size() - from).Crc32c();
     crc = core::Crc32cExtend(crc, {slice.data() + from, slice.size() - from});
     first = false;
     from = 0;
@@ -87,7 +90,9 @@ void RecordBatchHeader::Write(uint8_t* at) const {
   StoreBigEndian(at + 57, static_cast<uint32_t>(record_count));
 }
 
-Offset RecordBatchHeader::last_offset() const { return AddWrapping(base_offset, last_offset_delta); }
+Offset RecordBatchHeader::last_offset() const {
+  return AddWrapping(base_offset, last_offset_delta);
+}
 
 Offset RecordBatchHeader::next_offset() const {
   return AddWrapping(base_offset, int64_t{last_offset_delta} + 1);
@@ -144,8 +149,9 @@ absl::Status RecordBatch::Validate() const {
   }
   const uint32_t crc = ComputeCrc();
   if (crc != header_.crc) {
-    return absl::DataLossError(fmt::format("a batch at offset {} has the checksum {:08x}, its header says {:08x}",
-                                           header_.base_offset, crc, header_.crc));
+    return absl::DataLossError(
+        fmt::format("a batch at offset {} has the checksum {:08x}, its header says {:08x}",
+                    header_.base_offset, crc, header_.crc));
   }
   if (header_.codec() > Codec::kZstd) {
     return absl::DataLossError(fmt::format("no codec {}", static_cast<int>(header_.codec())));
@@ -188,12 +194,14 @@ RecordBatch RecordBatch::WithHeader(RecordBatchHeader header) const {
   header.batch_length = header_.batch_length;
   uint8_t written[kRecordBatchHeaderSize];
   header.Write(written);
-  header.crc = core::Crc32c({written + kBatchChecksumStart, kRecordBatchHeaderSize - kBatchChecksumStart});
+  header.crc =
+      core::Crc32c({written + kBatchChecksumStart, kRecordBatchHeaderSize - kBatchChecksumStart});
   for (const core::Bytes& slice : records.slices()) {
     header.crc = core::Crc32cExtend(header.crc, {slice.data(), slice.size()});
   }
   header.Write(written);
-  core::ByteChain bytes(core::Bytes::Copy({reinterpret_cast<const char*>(written), sizeof(written)}));
+  core::ByteChain bytes(
+      core::Bytes::Copy({reinterpret_cast<const char*>(written), sizeof(written)}));
   bytes.Append(records);
   return RecordBatch(header, std::move(bytes));
 }

@@ -1,17 +1,19 @@
 #pragma once
 
-// RecordBatch: one batch of a log or of a field of type `records`: its header, read, and its bytes, shared.
+// RecordBatch: one batch of a log or of a field of type `records`: its header, read, and its bytes,
+// shared.
 //
 //   RecordBatchReader reader(chain);
 //   while (std::optional<RecordBatch> batch = reader.Next()) HW_RETURN_IF_ERROR(batch->Validate());
 //   HW_RETURN_IF_ERROR(reader.status());
 //
-// Follows replication facts section 8 [V1]-[V8]. Pure: bytes in, values out. Not responsible for the records inside (record.h),
-// for building batches (record_batch_builder.h), nor for whether a log may take a batch (broker/storage).
-// Old formats: a message of magic 0 or 1 is recognised as a batch of that magic; legacy_messages.h reads its content.
+// Follows replication facts section 8 [V1]-[V8]. Pure: bytes in, values out. Not responsible for
+// the records inside (record.h), for building batches (record_batch_builder.h), nor for whether a
+// log may take a batch (broker/storage). Old formats: a message of magic 0 or 1 is recognised as a
+// batch of that magic; legacy_messages.h reads its content.
 //
-// Invariants: 1. A batch's bytes are exactly size() long and its header is what they begin with. 2. Any bytes give a batch or an
-// error; sums of hostile offsets wrap.
+// Invariants: 1. A batch's bytes are exactly size() long and its header is what they begin with. 2.
+// Any bytes give a batch or an error; sums of hostile offsets wrap.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -28,7 +30,8 @@ namespace highwater::broker::protocol {
 // Base offset and length: what stands in front of what the length counts, in every format.
 inline constexpr size_t kBatchOverhead = 12;
 inline constexpr size_t kBatchMagicAt = 16;
-// [V1] The part of a v2 batch in front of what its checksum covers: base offset, length, leader epoch, magic, checksum.
+// [V1] The part of a v2 batch in front of what its checksum covers: base offset, length, leader
+// epoch, magic, checksum.
 inline constexpr size_t kBatchChecksumStart = 21;
 inline constexpr size_t kRecordBatchHeaderSize = 61;
 inline constexpr int8_t kCurrentMagic = 2;
@@ -45,8 +48,9 @@ inline constexpr int16_t kTransactionalBit = 0x10;
 inline constexpr int16_t kControlBit = 0x20;
 inline constexpr int16_t kDeleteHorizonBit = 0x40;
 
-// The header of a batch of magic 2. Of a message of magic 0 or 1 only base_offset (the message's offset), batch_length, magic, crc,
-// the low byte of attributes and, for magic 1, both timestamps are set.
+// The header of a batch of magic 2. Of a message of magic 0 or 1 only base_offset (the message's
+// offset), batch_length, magic, crc, the low byte of attributes and, for magic 1, both timestamps
+// are set.
 struct RecordBatchHeader {
   Offset base_offset;
   int32_t batch_length = kRecordBatchHeaderSize - kBatchOverhead;  // bytes after this field
@@ -91,7 +95,8 @@ struct RecordBatchHeader {
 
 class RecordBatch {
  public:
-  // The batch that `bytes` begin with. OutOfRange if it is cut off, DataLoss if its length or magic cannot be.
+  // The batch that `bytes` begin with. OutOfRange if it is cut off, DataLoss if its length or magic
+  // cannot be.
   [[nodiscard]] static absl::StatusOr<RecordBatch> Parse(const core::ByteChain& bytes);
   // REQUIRES: `bytes` is a whole batch whose header reads as `header`.
   RecordBatch(RecordBatchHeader header, core::ByteChain bytes)
@@ -103,17 +108,17 @@ class RecordBatch {
   // What follows the header: records, compressed if there is a codec. REQUIRES: magic 2.
   [[nodiscard]] core::ByteChain body() const;
 
-  // The checksum that the bytes have, against the one that the header states. Remembered with the block where the covered bytes
-  // are one slice. REQUIRES: magic 2.
+  // The checksum that the bytes have, against the one that the header states. Remembered with the
+  // block where the covered bytes are one slice. REQUIRES: magic 2.
   [[nodiscard]] uint32_t ComputeCrc() const;
   // DataLoss unless magic is 2, the checksum is right, and codec and counts are possible.
   [[nodiscard]] absl::Status Validate() const;
 
-  // The same batch at another place in a log. [V1] Neither field is covered by the checksum, so only 21 bytes are new and a
-  // remembered checksum stays of use. REQUIRES: magic 2.
+  // The same batch at another place in a log. [V1] Neither field is covered by the checksum, so
+  // only 21 bytes are new and a remembered checksum stays of use. REQUIRES: magic 2.
   [[nodiscard]] RecordBatch WithOffset(Offset base_offset, LeaderEpoch leader_epoch) const;
-  // As WithOffset, stamped by the log: [V5] every record's timestamp becomes `append_time_ms`. The header is new, the checksum
-  // computed again, the body shared.
+  // As WithOffset, stamped by the log: [V5] every record's timestamp becomes `append_time_ms`. The
+  // header is new, the checksum computed again, the body shared.
   [[nodiscard]] RecordBatch WithAppendTime(Offset base_offset, LeaderEpoch leader_epoch,
                                            int64_t append_time_ms) const;
   // As WithOffset with another header in front of the body: `header`'s crc is ignored and computed.
@@ -124,12 +129,14 @@ class RecordBatch {
   core::ByteChain bytes_;
 };
 
-// Walks the batches of a chain. The last may be cut off, as at the end of a Fetch answer [V8]: see remaining().
+// Walks the batches of a chain. The last may be cut off, as at the end of a Fetch answer [V8]: see
+// remaining().
 class RecordBatchReader {
  public:
   explicit RecordBatchReader(core::ByteChain bytes) : rest_(std::move(bytes)) {}
 
-  // The next whole batch; nullopt at the end, in front of a batch that is cut off, and after an error.
+  // The next whole batch; nullopt at the end, in front of a batch that is cut off, and after an
+  // error.
   [[nodiscard]] std::optional<RecordBatch> Next();
   // DataLoss if what comes cannot be a batch.
   [[nodiscard]] const absl::Status& status() const { return status_; }

@@ -25,7 +25,9 @@ uint8_t* WriteVarlong(uint8_t* at, int64_t value) {
   *at++ = static_cast<uint8_t>(raw);
   return at;
 }
-size_t VarlongSize(int64_t value) { return (static_cast<size_t>(std::bit_width(ZigZag(value) | 1)) + 6) / 7; }
+size_t VarlongSize(int64_t value) {
+  return (static_cast<size_t>(std::bit_width(ZigZag(value) | 1)) + 6) / 7;
+}
 
 size_t ViewSize(std::optional<std::string_view> view) {
   return view.has_value() ? VarlongSize(static_cast<int64_t>(view->size())) + view->size() : 1;
@@ -41,7 +43,8 @@ uint8_t* WriteView(uint8_t* at, std::optional<std::string_view> view) {
 size_t ContentSize(std::optional<std::string_view> key, std::optional<std::string_view> value,
                    absl::Span<const RecordHeaderView> headers) {
   size_t size = ViewSize(key) + ViewSize(value) + VarlongSize(static_cast<int64_t>(headers.size()));
-  for (const RecordHeaderView& header : headers) size += ViewSize(header.key) + ViewSize(header.value);
+  for (const RecordHeaderView& header : headers)
+    size += ViewSize(header.key) + ViewSize(header.value);
   return size;
 }
 
@@ -66,7 +69,8 @@ size_t RecordBatchBuilder::MaxRecordSize(std::optional<std::string_view> key,
 void RecordBatchBuilder::Append(int64_t timestamp_ms, std::optional<std::string_view> key,
                                 std::optional<std::string_view> value,
                                 absl::Span<const RecordHeaderView> headers) {
-  AppendAt(options_.base_offset + (int64_t{last_offset_delta_} + 1), timestamp_ms, key, value, headers);
+  AppendAt(options_.base_offset + (int64_t{last_offset_delta_} + 1), timestamp_ms, key, value,
+           headers);
 }
 
 void RecordBatchBuilder::AppendAt(Offset offset, int64_t timestamp_ms,
@@ -79,7 +83,8 @@ void RecordBatchBuilder::AppendAt(Offset offset, int64_t timestamp_ms,
   // The first record's timestamp is the base, unless the delete horizon is.
   if (count_ == 0 && !options_.delete_horizon_ms.has_value()) base_timestamp_ms_ = timestamp_ms;
   const int64_t timestamp_delta = SubtractWrapping(timestamp_ms, base_timestamp_ms_);
-  const size_t size = 1 + VarlongSize(timestamp_delta) + VarlongSize(delta) + ContentSize(key, value, headers);
+  const size_t size =
+      1 + VarlongSize(timestamp_delta) + VarlongSize(delta) + ContentSize(key, value, headers);
   uint8_t* at = buffer_.Grow(VarlongSize(static_cast<int64_t>(size)) + size);
   at = WriteVarlong(at, static_cast<int64_t>(size));
   *at++ = 0;
@@ -100,8 +105,9 @@ void RecordBatchBuilder::AppendAt(Offset offset, int64_t timestamp_ms,
 
 void RecordBatchBuilder::SetLastOffset(Offset offset) {
   const int64_t delta = offset - options_.base_offset;
-  HW_CHECK(delta >= last_offset_delta_ && delta >= 0 && delta <= std::numeric_limits<int32_t>::max(),
-           "last offset {} of a batch at {}", offset, options_.base_offset);
+  HW_CHECK(
+      delta >= last_offset_delta_ && delta >= 0 && delta <= std::numeric_limits<int32_t>::max(),
+      "last offset {} of a batch at {}", offset, options_.base_offset);
   last_offset_delta_ = static_cast<int32_t>(delta);
 }
 
@@ -110,17 +116,21 @@ absl::StatusOr<RecordBatch> RecordBatchBuilder::Build() && {
     const core::Bytes plain = std::move(buffer_).Freeze();
     buffer_ = core::BytesBuilder(plain.size());
     buffer_.Grow(kRecordBatchHeaderSize);
-    HW_RETURN_IF_ERROR(Compress(options_.codec, plain.view().substr(kRecordBatchHeaderSize), buffer_));
+    HW_RETURN_IF_ERROR(
+        Compress(options_.codec, plain.view().substr(kRecordBatchHeaderSize), buffer_));
   }
-  if (buffer_.size() - kBatchOverhead > 0x7fffffff) return absl::InvalidArgumentError("the batch is too long");
+  if (buffer_.size() - kBatchOverhead > 0x7fffffff)
+    return absl::InvalidArgumentError("the batch is too long");
   RecordBatchHeader header;
   header.base_offset = options_.base_offset;
   header.batch_length = static_cast<int32_t>(buffer_.size() - kBatchOverhead);
   header.partition_leader_epoch = options_.partition_leader_epoch;
-  header.attributes = static_cast<int16_t>(
-      static_cast<int>(options_.codec) | (options_.log_append_time_ms.has_value() ? kLogAppendTimeBit : 0) |
-      (options_.is_transactional ? kTransactionalBit : 0) | (options_.is_control ? kControlBit : 0) |
-      (options_.delete_horizon_ms.has_value() ? kDeleteHorizonBit : 0));
+  header.attributes =
+      static_cast<int16_t>(static_cast<int>(options_.codec) |
+                           (options_.log_append_time_ms.has_value() ? kLogAppendTimeBit : 0) |
+                           (options_.is_transactional ? kTransactionalBit : 0) |
+                           (options_.is_control ? kControlBit : 0) |
+                           (options_.delete_horizon_ms.has_value() ? kDeleteHorizonBit : 0));
   header.last_offset_delta = std::max(last_offset_delta_, 0);
   header.base_timestamp_ms = base_timestamp_ms_;
   header.max_timestamp_ms = options_.log_append_time_ms.value_or(max_timestamp_ms_);
@@ -129,7 +139,8 @@ absl::StatusOr<RecordBatch> RecordBatchBuilder::Build() && {
   header.base_sequence = options_.base_sequence;
   header.record_count = count_;
   header.Write(buffer_.data());
-  header.crc = core::Crc32c({buffer_.data() + kBatchChecksumStart, buffer_.size() - kBatchChecksumStart});
+  header.crc =
+      core::Crc32c({buffer_.data() + kBatchChecksumStart, buffer_.size() - kBatchChecksumStart});
   StoreBigEndian(buffer_.data() + 17, header.crc);
   return RecordBatch(header, core::ByteChain(std::move(buffer_).Freeze()));
 }

@@ -2,12 +2,13 @@
 
 // RecordBatchBuilder: makes a batch of magic 2 out of records.
 //
-//   RecordBatchBuilder builder({.codec = Codec::kLz4, .producer_id = ProducerId(9), .producer_epoch = 0, .base_sequence = 0});
-//   builder.Append(timestamp_ms, "key", "value");
+//   RecordBatchBuilder builder({.codec = Codec::kLz4, .producer_id = ProducerId(9), .producer_epoch
+//   = 0, .base_sequence = 0}); builder.Append(timestamp_ms, "key", "value");
 //   HW_ASSIGN_OR_RETURN(RecordBatch batch, std::move(builder).Build());
 //
-// Follows replication facts [V1]-[V6]. Not responsible for the limits of a topic (max.message.bytes).
-// Invariant: what Build gives passes RecordBatch::Validate, and RecordReader gives the records back.
+// Follows replication facts [V1]-[V6]. Not responsible for the limits of a topic
+// (max.message.bytes). Invariant: what Build gives passes RecordBatch::Validate, and RecordReader
+// gives the records back.
 
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
@@ -48,11 +49,13 @@ class RecordBatchBuilder {
   void Append(int64_t timestamp_ms, std::optional<std::string_view> key,
               std::optional<std::string_view> value,
               absl::Span<const RecordHeaderView> headers = {});
-  // Adds a record at `offset`, leaving a gap as compaction does. REQUIRES: past the last one, less than 2^31 past the base.
+  // Adds a record at `offset`, leaving a gap as compaction does. REQUIRES: past the last one, less
+  // than 2^31 past the base.
   void AppendAt(Offset offset, int64_t timestamp_ms, std::optional<std::string_view> key,
                 std::optional<std::string_view> value,
                 absl::Span<const RecordHeaderView> headers = {});
-  // [V5] The last offset of the batch, if records behind the last one were removed. REQUIRES: not before the last record.
+  // [V5] The last offset of the batch, if records behind the last one were removed. REQUIRES: not
+  // before the last record.
   void SetLastOffset(Offset offset);
 
   [[nodiscard]] int32_t record_count() const { return count_; }

@@ -1,4 +1,5 @@
-// Record batches against those that Kafka wrote (testdata/record-vectors.txt), and against themselves.
+// Record batches against those that Kafka wrote (testdata/record-vectors.txt), and against
+// themselves.
 
 #include "broker/protocol/record_batch.h"
 
@@ -59,8 +60,8 @@ absl::StatusOr<std::vector<Owned>> ReadAll(const RecordBatch& batch) {
   HW_ASSIGN_OR_RETURN(RecordReader reader, RecordReader::Open(batch));
   std::vector<Owned> records;
   while (const RecordView* record = reader.Next()) {
-    Owned& owned = records.emplace_back(Owned{record->offset.value(), record->timestamp_ms,
-                                              Own(record->key), Own(record->value), {}});
+    Owned& owned = records.emplace_back(Owned{
+        record->offset.value(), record->timestamp_ms, Own(record->key), Own(record->value), {}});
     for (const RecordHeaderView& header : record->headers) {
       owned.headers.emplace_back(std::string(header.key), Own(header.value));
     }
@@ -71,9 +72,10 @@ absl::StatusOr<std::vector<Owned>> ReadAll(const RecordBatch& batch) {
 
 // The three records that all v2 vectors but the markers hold.
 std::vector<Owned> PlainRecords(int64_t base_offset) {
-  return {{base_offset, kBaseTimestamp, "k1", "v1", {}},
-          {base_offset + 1, kBaseTimestamp + 5, std::nullopt, "v2", {{"h", "x"}, {"n", std::nullopt}}},
-          {base_offset + 2, kBaseTimestamp + 3, "k3", std::nullopt, {}}};
+  return {
+      {base_offset, kBaseTimestamp, "k1", "v1", {}},
+      {base_offset + 1, kBaseTimestamp + 5, std::nullopt, "v2", {{"h", "x"}, {"n", std::nullopt}}},
+      {base_offset + 2, kBaseTimestamp + 3, "k3", std::nullopt, {}}};
 }
 
 RecordBatch BuildPlain(const RecordBatchOptions& options) {
@@ -91,10 +93,13 @@ std::string HexOf(const RecordBatch& batch) { return ToHex(batch.bytes().ToStrin
 std::string HexOf(const Bytes& bytes) { return ToHex(bytes.view()); }
 
 TEST(RecordBatchVectorsTest, ReadsEveryBatchOfMagic2) {
-  const std::map<std::string, int64_t> base_offsets = {
-      {"v2_plain", 0},  {"v2_base100_epoch7_pid9_pe2_seq5", 100}, {"v2_txn_pid9_pe2_seq5", 0},
-      {"v2_gzip", 0},   {"v2_snappy", 0},                          {"v2_lz4", 0},
-      {"v2_zstd", 0}};
+  const std::map<std::string, int64_t> base_offsets = {{"v2_plain", 0},
+                                                       {"v2_base100_epoch7_pid9_pe2_seq5", 100},
+                                                       {"v2_txn_pid9_pe2_seq5", 0},
+                                                       {"v2_gzip", 0},
+                                                       {"v2_snappy", 0},
+                                                       {"v2_lz4", 0},
+                                                       {"v2_zstd", 0}};
   for (const auto& [name, base_offset] : base_offsets) {
     SCOPED_TRACE(name);
     const RecordBatch batch = ParseVector(name);
@@ -155,7 +160,8 @@ TEST(RecordBatchVectorsTest, ReadsAndBuildsTransactionMarkers) {
   const char* const abort_name = "ctrl_abort_off11_pid9_pe2_cepoch3_ts1600000000000_ple7";
   EXPECT_EQ(HexOf(MakeMarkerBatch(commit, Offset(10), LeaderEpoch(7))), HexOf(Vector(commit_name)));
   EXPECT_EQ(HexOf(MakeMarkerBatch(abort, Offset(11), LeaderEpoch(7))), HexOf(Vector(abort_name)));
-  for (const auto& [name, type] : {std::pair(commit_name, ControlType::kCommit), std::pair(abort_name, ControlType::kAbort)}) {
+  for (const auto& [name, type] :
+       {std::pair(commit_name, ControlType::kCommit), std::pair(abort_name, ControlType::kAbort)}) {
     const RecordBatch batch = ParseVector(name);
     EXPECT_TRUE(batch.Validate().ok());
     EXPECT_TRUE(batch.header().is_control());
@@ -186,11 +192,12 @@ TEST(RecordBatchVectorsTest, ReadsAndWritesMessagesOfMagic0And1) {
     EXPECT_EQ(reader.remaining(), 0u);
     EXPECT_EQ(ToHex(written), HexOf(bytes));
     ASSERT_EQ(messages.size(), 2u);
-    EXPECT_EQ(messages[0], (LegacyMessage{.offset = Offset(0),
-                                          .magic = magic,
-                                          .timestamp_ms = magic == 1 ? kBaseTimestamp : kNoTimestamp,
-                                          .key = Bytes::Copy("k1"),
-                                          .value = Bytes::Copy("v1")}));
+    EXPECT_EQ(messages[0],
+              (LegacyMessage{.offset = Offset(0),
+                             .magic = magic,
+                             .timestamp_ms = magic == 1 ? kBaseTimestamp : kNoTimestamp,
+                             .key = Bytes::Copy("k1"),
+                             .value = Bytes::Copy("v1")}));
     EXPECT_EQ(messages[1].key, std::nullopt);
     EXPECT_EQ(messages[1].value, Bytes::Copy("v2"));
   }
@@ -297,7 +304,49 @@ TEST(RecordReaderTest, RefusesACountThatIsNotThatOfTheRecords) {
     const RecordBatch plain = ParseVector("v2_plain");
     RecordBatchHeader header = plain.header();
     header.record_count = count;
-    EXPECT_EQ(ReadAll(plain.WithHeader(header)).status().code(), absl::StatusCode::kDataLoss) << count;
+    EXPECT_EQ(ReadAll(plain.WithHeader(header)).status().code(), absl::StatusCode::kDataLoss)
+        << count;
+  }
+}
+
+// A batch of one record with this body, its checksum right.
+RecordBatch BatchWithBody(std::string_view body_hex) {
+  const std::string body = *testing::FromHex(body_hex);
+  RecordBatchHeader header;
+  header.batch_length = static_cast<int32_t>(kRecordBatchHeaderSize - kBatchOverhead + body.size());
+  header.record_count = 1;
+  std::string bytes(kRecordBatchHeaderSize, '\0');
+  header.Write(reinterpret_cast<uint8_t*>(bytes.data()));
+  const RecordBatch batch(header, ByteChain(Bytes::Copy(bytes + body)));
+  return batch.WithHeader(header);
+}
+
+TEST(RecordReaderTest, RefusesMalformedRecords) {
+  // Length, attributes, timestamp delta, offset delta, key "k", value "v", one header "h" without a
+  // value.
+  const RecordBatch good = BatchWithBody(
+      "1c000000026b0276020268"
+      "01"
+      "0000");
+  EXPECT_EQ(ReadAll(good).status().code(), absl::StatusCode::kDataLoss) << "longer than its fields";
+  ASSERT_TRUE(ReadAll(BatchWithBody("16000000026b027602026801")).ok());
+  for (const char* body : {
+           "",                          // no record
+           "01",                        // a negative length
+           "00",                        // no room for the attributes
+           "18000000026b027602026801",  // longer than the batch
+           "14000000026b027602026801",  // shorter than its fields
+           "16000000046b027602026801",  // the key takes the value's length
+           "16000000026b047602026801",  // the value takes the header count
+           "16000000026b027604026801",  // two headers announced
+           "16000000026b0276fe026801",  // very many headers announced
+           "16000000026b027601026801",  // a negative header count
+           "16000000026b027602016801",  // a header with a null key
+           "16000000026b027602046801",  // a header key longer than the record
+           "16000000026b027602026804",  // a header value longer than the record
+           "16ffffffffffffffffffffff",  // a varint that does not end
+       }) {
+    EXPECT_EQ(ReadAll(BatchWithBody(body)).status().code(), absl::StatusCode::kDataLoss) << body;
   }
 }
 
@@ -323,7 +372,8 @@ TEST(RecordBatchBuilderTest, LeavesGapsAndKeepsTheLastOffset) {
   EXPECT_TRUE(batch->header().has_delete_horizon());
   EXPECT_EQ(batch->header().base_timestamp_ms, 77);
   EXPECT_EQ(batch->header().max_timestamp_ms, 100);
-  EXPECT_EQ(*ReadAll(*batch), (std::vector<Owned>{{12, 100, "a", std::nullopt, {}}, {15, 90, "b", "x", {}}}));
+  EXPECT_EQ(*ReadAll(*batch),
+            (std::vector<Owned>{{12, 100, "a", std::nullopt, {}}, {15, 90, "b", "x", {}}}));
 }
 
 TEST(RecordBatchBuilderTest, BuildsAnEmptyBatch) {
@@ -345,7 +395,11 @@ RC_GTEST_PROP(RecordBatchBuilderTest, AnyRecordsComeBackFromAnyCodec, (uint64_t 
   std::vector<Owned> expected;
   const uint64_t count = source.random().Below(30);
   for (uint64_t i = 0; i < count; ++i) {
-    Owned owned{options.base_offset.value() + static_cast<int64_t>(i), source.Int64(), std::nullopt, std::nullopt, {}};
+    Owned owned{options.base_offset.value() + static_cast<int64_t>(i),
+                source.Int64(),
+                std::nullopt,
+                std::nullopt,
+                {}};
     if (source.Coin()) owned.key = source.String();
     if (source.Coin()) owned.value = source.Bytes().ToString();
     std::vector<RecordHeaderView> views;

@@ -2,8 +2,9 @@
 
 // Records: what a field of type `records` holds: the opaque bytes of record batches, or null.
 //
-// The bytes are either in memory (shared slices, never copied on the way) or ranges of files, which a Fetch answer sends
-// without passing them through the program. Not responsible for what the bytes mean (record_batch.h).
+// The bytes are either in memory (shared slices, never copied on the way) or ranges of files, which
+// a Fetch answer sends without passing them through the program. Not responsible for what the bytes
+// mean (record_batch.h).
 //
 // Invariants: 1. Null and empty are different. 2. A decoder only makes null and in-memory records.
 
@@ -41,7 +42,8 @@ class Records {
   // The file ranges in order; none unless in_files().
   [[nodiscard]] absl::Span<const core::FileRange> files() const;
 
-  // Equal bytes; ranges are equal if they name the same bytes of the same open file in the same cuts.
+  // Equal bytes; ranges are equal if they name the same bytes of the same open file in the same
+  // cuts.
   friend bool operator==(const Records& a, const Records& b);
 
  private:

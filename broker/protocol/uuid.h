@@ -2,8 +2,9 @@
 
 // Uuid: a 128-bit id of a topic or a cluster. All zero means "no id".
 //
-// The text form is URL-safe base64 without padding, 22 characters ("vPeOCWypqUOSepEvx0cbog"), not the dashed form.
-// Not responsible for: drawing ids (ids whose text starts with '-' are never given out; see IsReservedUuid).
+// The text form is URL-safe base64 without padding, 22 characters ("vPeOCWypqUOSepEvx0cbog"), not
+// the dashed form. Not responsible for: drawing ids (ids whose text starts with '-' are never given
+// out; see IsReservedUuid).
 
 #include <fmt/format.h>
 
@@ -32,8 +33,8 @@ struct Uuid {
   }
 };
 
-// Ids that must not be given to a topic: "no id", (0, 1) which Kafka keeps for its metadata topic, and those whose text
-// begins with '-', which command lines would take for an option.
+// Ids that must not be given to a topic: "no id", (0, 1) which Kafka keeps for its metadata topic,
+// and those whose text begins with '-', which command lines would take for an option.
 [[nodiscard]] bool IsReservedUuid(const Uuid& id);
 
 }  // namespace highwater::broker::protocol

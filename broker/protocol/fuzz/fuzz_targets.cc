@@ -101,7 +101,8 @@ void FuzzDecompress(absl::Span<const uint8_t> input) {
   core::BytesBuilder compressed;
   HW_CHECK(Compress(codec, data->view(), compressed).ok());
   if (data->empty()) return;
-  const absl::StatusOr<Bytes> again = Decompress(codec, std::move(compressed).Freeze(), data->size());
+  const absl::StatusOr<Bytes> again =
+      Decompress(codec, std::move(compressed).Freeze(), data->size());
   HW_CHECK(again.ok() && *again == *data, "{}", std::string(NameOf(codec)));
 }
 

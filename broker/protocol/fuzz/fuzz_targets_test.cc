@@ -1,4 +1,5 @@
-// Runs the fuzzers' bodies over Kafka's own bytes, mutations of them and noise: without clang, in every test run.
+// Runs the fuzzers' bodies over Kafka's own bytes, mutations of them and noise: without clang, in
+// every test run.
 
 #include "broker/protocol/fuzz/fuzz_targets.h"
 
@@ -7,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/protocol/frame.h"
 #include "broker/protocol/compression.h"
+#include "broker/protocol/frame.h"
 #include "broker/protocol/testing/arbitrary_messages.h"
 #include "broker/protocol/testing/message_table.h"
 #include "broker/protocol/testing/vectors.h"
@@ -48,7 +49,8 @@ TEST(FuzzTargetsTest, MessagesStand) {
     for (size_t i = 0; i < all.size(); ++i) {
       if (all[i].name != words[0]) continue;
       const int version = std::stoi(words[1]) - all[i].lowest_version;
-      inputs.push_back(std::string{static_cast<char>(i), static_cast<char>(version)} + *testing::FromHex(words[3]));
+      inputs.push_back(std::string{static_cast<char>(i), static_cast<char>(version)} +
+                       *testing::FromHex(words[3]));
     }
   }
   ASSERT_EQ(inputs.size(), 1040u);
@@ -80,7 +82,8 @@ TEST(FuzzTargetsTest, FramesStand) {
   testing::ArbitrarySource source(7);
   for (int16_t version = 0; version <= 13; ++version) {
     const auto fetch = testing::Arbitrary<FetchRequest>(source, version);
-    const std::string frame = ToChain(*EncodeRequest(CorrelationId(1), "c", fetch, version)).ToString();
+    const std::string frame =
+        ToChain(*EncodeRequest(CorrelationId(1), "c", fetch, version)).ToString();
     inputs.push_back(frame + frame);
   }
   RunAround(FuzzFrame, inputs, 200);

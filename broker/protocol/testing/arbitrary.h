@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/protocol/float64.h"
 #include "broker/protocol/records.h"
 #include "broker/protocol/uuid.h"
 #include "core/bytes.h"
@@ -35,7 +36,7 @@ class ArbitrarySource {
   int32_t Int32() { return static_cast<int32_t>(Integer(INT32_MIN, INT32_MAX)); }
   uint32_t UInt32() { return static_cast<uint32_t>(Integer(0, UINT32_MAX)); }
   int64_t Int64() { return Integer(INT64_MIN, INT64_MAX); }
-  double Float64() { return static_cast<double>(Int32()) / 8; }
+  protocol::Float64 Float64() { return static_cast<protocol::Float64>(Int32()) / 8; }
   protocol::Uuid Uuid();
   std::string String();
   core::ByteChain Bytes();

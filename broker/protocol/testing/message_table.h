@@ -1,6 +1,7 @@
 #pragma once
 
-// All messages, with their types erased: what a test or fuzzer does to each of them in each version.
+// All messages, with their types erased: what a test or fuzzer does to each of them in each
+// version.
 
 #include <absl/status/statusor.h>
 
@@ -17,8 +18,8 @@ namespace highwater::broker::protocol::testing {
 enum class MessageKind { kRequest, kResponse, kData, kHeader };
 
 struct Recoded {
-  core::ByteChain bytes;    // the decoded message, encoded again
-  uint64_t left_over = 0;   // bytes behind the message
+  core::ByteChain bytes;   // the decoded message, encoded again
+  uint64_t left_over = 0;  // bytes behind the message
 };
 
 struct MessageType {

@@ -9,7 +9,8 @@
 
 namespace highwater::broker::protocol::testing {
 
-// The lines of testdata/<name>, each split at spaces. Aborts the test program if the file cannot be read.
+// The lines of testdata/<name>, each split at spaces. Aborts the test program if the file cannot be
+// read.
 std::vector<std::vector<std::string>> ReadVectorFile(std::string_view name);
 // The bytes that `hex` spells; "-" spells none.
 std::optional<std::string> FromHex(std::string_view hex);
