@@ -26,6 +26,7 @@ class RoundRobin final : public FiberBackend {
   void CancelTimer(TimerNode& node) override { wheel_.Cancel(node); }
   bool RunOne() {
     if (head_ == tail_) return false;
+    if (const Fiber* soon = ready_[(head_ + 2) & kMask]) soon->Prefetch();
     ready_[head_++ & kMask]->Resume();
     return true;
   }

@@ -112,6 +112,11 @@ class Fiber {
 
   // For the backend: runs the fiber until it waits or ends. REQUIRES: it was made ready.
   inline void Resume();
+  // Fetches what Resume will touch into the cache. Worth half a switch if it is called one or two resumptions before.
+  void Prefetch() const {
+    const auto* top = reinterpret_cast<const char*>(this);
+    for (int line = 0; line < 6; ++line) __builtin_prefetch(top - 64 * line);
+  }
   [[nodiscard]] TimerNode& ready_node() { return ready_node_; }
 
  private:

@@ -74,6 +74,7 @@ void Loop::RunUntil(const bool& done) {
     for (size_t batch = ready_.size(); batch > 0 && !done; --batch) {
       Fiber* fiber = ready_.front();
       ready_.pop_front();
+      if (ready_.size() > 1) ready_[1]->Prefetch();
       ++resumes_since_poll_;
       fiber->Resume();
     }
