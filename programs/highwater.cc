@@ -6,6 +6,6 @@
 #include "scenarios/world/simulated_seed_runner.h"
 
 int main(int argc, char** argv) {
-  const highwater::scenarios::Harness harness = highwater::scenarios::SimulatedHarness();
+  const highwater::scenarios::Harness harness = highwater::scenarios::MakeSimulatedHarness();
   return highwater::scenarios::RunCommandLine(argc, argv, harness, stdout, stderr);
 }
