@@ -2,26 +2,11 @@
 
 #include "core/channel.h"
 #include "core/mutex.h"
+#include "core/tiny_world.h"
 #include "core/wait_group.h"
 
 namespace highwater::core {
 namespace {
-
-// The smallest world: a wheel, first-in first-out, time that jumps to the next event.
-class TinyWorld final : public FiberBackend {
- public:
-  MonotonicTime Now() const override { return MonotonicTime::FromNanos(wheel_.now()); }
-  void MakeReady(Fiber& fiber) override { wheel_.Set(fiber.ready_node(), wheel_.now()); }
-  void OnReady(Fiber& fiber) override { fiber.Resume(); }
-  void SetTimer(TimerNode& node, MonotonicTime when) override { wheel_.Set(node, when.nanos()); }
-  void CancelTimer(TimerNode& node) override { wheel_.Cancel(node); }
-  void RunUntil(int64_t nanos) {
-    while (TimerNode* node = wheel_.PopDue(nanos)) node->OnTimer();
-  }
-
- private:
-  TimerWheel wheel_;
-};
 
 class FibersTest : public ::testing::Test {
  protected:
@@ -185,54 +170,123 @@ TEST_F(FibersTest, DescribesWhatEachFiberWaitsFor) {
   EXPECT_EQ(described[0].deadline.nanos(), 5'000'000'000);
 }
 
-RC_GTEST_PROP(TimerWheelTest, FiresInOrderOfTimeThenOfSetting, ()) {
-  struct Node final : TimerNode {
-    void OnTimer() override { log->push_back(id); }
-    std::vector<int>* log;
-    int id;
-  };
-  std::vector<int> fired;
-  TimerWheel wheel;
-  std::vector<Node> nodes(40);
-  std::map<std::pair<int64_t, int>, int> model;  // (time, order of setting) -> node
-  std::map<int, std::pair<int64_t, int>> where;
-  std::vector<int> expected;
-  for (int i = 0; i < 40; ++i) {
-    nodes[i].log = &fired;
-    nodes[i].id = i;
+TEST_F(FibersTest, AHandleKnowsItsFiberFromTheNextOnTheSameStack) {
+  std::vector<FiberHandle> handles;
+  for (int i = 0; i < 50; ++i) {
+    handles.push_back(fibers_.Spawn("short", [&] { fibers_.SleepFor(absl::Nanoseconds(1)); }));
+    EXPECT_FALSE(handles.back().finished());
+    world_.RunUntil(world_.Now().nanos() + 10);
+    EXPECT_TRUE(handles.back().finished());
   }
-  int settings = 0;
-  const auto steps = *rc::gen::container<std::vector<std::tuple<int, int, uint64_t>>>(
-      rc::gen::tuple(rc::gen::inRange(0, 4), rc::gen::inRange(0, 40), rc::gen::arbitrary<uint64_t>()));
-  for (const auto& [kind, id, raw] : steps) {
-    const int64_t distance = static_cast<int64_t>(raw >> (24 + raw % 40));
-    if (kind <= 1) {
-      const int64_t when = wheel.now() + distance;
-      wheel.Set(nodes[id], when);
-      if (where.count(id)) model.erase(where[id]);
-      where[id] = {when, settings++};
-      model[where[id]] = id;
-    } else if (kind == 2) {
-      wheel.Cancel(nodes[id]);
-      if (where.count(id)) model.erase(where[id]);
-      where.erase(id);
-    } else {
-      const int64_t until = wheel.now() + distance;
-      while (TimerNode* node = wheel.PopDue(until)) {
-        RC_ASSERT(wheel.now() == node->when());
-        node->OnTimer();
-      }
-      while (!model.empty() && model.begin()->first.first <= until) {
-        expected.push_back(model.begin()->second);
-        where.erase(model.begin()->second);
-        model.erase(model.begin());
-      }
-      RC_ASSERT(fired == expected);
-      RC_ASSERT(wheel.now() == until);
+  bool cancelled = false;
+  fibers_.Spawn("last", [&] {
+    cancelled = fibers_.SleepFor(absl::Nanoseconds(5)) == Wake::kCancelled;
+  });
+  for (FiberHandle& handle : handles) {
+    EXPECT_TRUE(handle.finished());
+    handle.Cancel();
+  }
+  world_.RunUntil(world_.Now().nanos() + 10);
+  EXPECT_FALSE(cancelled);
+  EXPECT_TRUE(FiberHandle().finished());
+}
+
+TEST_F(FibersTest, AHandleOutlivesTheFibersOfItsProcess) {
+  FiberHandle handle;
+  {
+    Fibers other(world_, 2);
+    handle = other.Spawn("crashed", [&] { other.SleepFor(absl::Hours(1)); });
+    world_.RunUntil(10);
+    other.UnwindAll();
+  }
+  EXPECT_TRUE(handle.finished());
+  handle.Cancel();
+}
+
+TEST_F(FibersTest, SpawningWhileUnwoundDestroysTheBody) {
+  bool ran = false;
+  auto token = std::make_shared<int>(0);
+  struct Spawner {
+    ~Spawner() {
+      EXPECT_TRUE(fibers.Spawn("late", [ran = &ran, token = token] { *ran = true; }).finished());
     }
-    RC_ASSERT(wheel.size() == model.size());
-    RC_ASSERT(model.empty() || wheel.NextTimeBound() <= model.begin()->first.first);
+    Fibers& fibers;
+    bool& ran;
+    std::shared_ptr<int>& token;
+  };
+  fibers_.Spawn("spawner", [&] {
+    Spawner spawner{fibers_, ran, token};
+    fibers_.SleepFor(absl::Hours(1));
+  });
+  world_.RunUntil(10);
+  fibers_.UnwindAll();
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+// Frames with arrays, left by an exception, by a return and by unwinding, on stacks that are used again: what
+// AddressSanitizer remembers of a frame must not outlive it.
+TEST_F(FibersTest, StacksAreCleanForTheNextFiber) {
+  const std::function<int(int, bool)> deep = [&](int depth, bool wait) {
+    volatile char frame[700];
+    for (size_t i = 0; i < sizeof(frame); i += 64) frame[i] = static_cast<char>(depth);
+    if (depth > 0) return deep(depth - 1, wait) + frame[64];
+    if (wait) fibers_.SleepFor(absl::Hours(1));
+    throw std::string("from the depth");
+  };
+  int caught = 0;
+  for (int round = 0; round < 30; ++round) {
+    Fibers process(world_, 5);
+    for (int i = 0; i < 4; ++i) {
+      fibers_.Spawn("throws", [&, i] {
+        try {
+          deep(5 + 7 * i, false);
+        } catch (const std::string&) {
+          ++caught;
+        }
+      });
+      process.Spawn("unwound", [&deep, &process, i] {
+        volatile char frame[3000];
+        frame[2999] = static_cast<char>(i);
+        process.SleepFor(absl::Hours(1));
+        EXPECT_EQ(frame[2999], i);
+      });
+    }
+    world_.RunUntil(world_.Now().nanos() + 10);
+    process.UnwindAll();
   }
+  EXPECT_EQ(caught, 120);
+}
+
+TEST_F(FibersTest, AWaitAtTheEndOfTheStackFailsACheck) {
+  const std::function<int(int)> deep = [&](int depth) {
+    volatile char frame[900];
+    frame[depth % 900] = 1;
+    if (depth > 0) return deep(depth - 1) + frame[0];
+    fibers_.SleepFor(absl::Nanoseconds(1));
+    return static_cast<int>(frame[1]);
+  };
+  const auto run = [&] {
+    fibers_.Spawn("deep", [&] {
+      // Waits deeper and deeper: one of the depths is in the reserve.
+      for (int depth = 0; depth < 1'000'000; ++depth) deep(depth);
+    });
+    world_.RunUntil(1'000'000'000);
+  };
+  EXPECT_DEATH(run(), "all but used up its stack");
+}
+
+TEST_F(FibersTest, DrawsAreCountedAnewAtEachWake) {
+  std::vector<uint64_t> counts;
+  fibers_.Spawn("drawer", [&] {
+    for (int i = 0; i < 2; ++i) {
+      counts.push_back(fibers_.current()->CountDraw());
+      counts.push_back(fibers_.current()->CountDraw());
+      fibers_.Yield();
+    }
+  });
+  world_.RunUntil(10);
+  EXPECT_THAT(counts, ::testing::ElementsAre(0, 1, 0, 1));
 }
 
 }  // namespace
