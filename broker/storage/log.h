@@ -225,7 +225,9 @@ class Log : public std::enable_shared_from_this<Log> {
   absl::Status DoIncrementLogStart(Offset offset);
   absl::Status DoApplyRetention(Offset high_watermark);
   absl::Status DoRenameAway(const std::string& renamed);
-  absl::Status MoveLogStart(Offset offset);
+  void MoveLogStart(Offset offset);
+  absl::Status EnterEpoch(LeaderEpoch epoch, Offset start_offset);
+  absl::Status CutEpochs(Offset end_offset);
   absl::Status RemoveFilesOf(absl::Span<const std::shared_ptr<LogSegment>> segments);
   absl::Status WriteEpochs();
   bool LowerRecoveryPoint(Offset offset);
@@ -254,7 +256,10 @@ class Log : public std::enable_shared_from_this<Log> {
   Observer& observer_;
 
   std::vector<std::shared_ptr<LogSegment>> segments_;  // by base offset; the last is the active one; never empty once loaded
+  // What answers questions, cut at the log start offset; and what is on disk, cut at the first segment only: the log start offset may
+  // fall back after a crash [W14], and the records that show up again then have their epochs.
   LeaderEpochCache epochs_;
+  LeaderEpochCache stored_epochs_;
   RecentBatches recent_;
   Offset log_start_offset_{0};
   Offset log_end_offset_{0};

@@ -41,9 +41,7 @@ bool Log::MustRollBefore(const protocol::RecordBatch& batch, uint64_t bytes_ahea
 absl::Status Log::WriteRun(absl::Span<const protocol::RecordBatch* const> run) {
   // [K1] The epoch is on disk before its first record is.
   const protocol::RecordBatchHeader& first = run.front()->header();
-  if (epochs_.Assign(first.partition_leader_epoch, first.base_offset)) {
-    HW_RETURN_IF_ERROR(WriteEpochs());
-  }
+  HW_RETURN_IF_ERROR(EnterEpoch(first.partition_leader_epoch, first.base_offset));
   LogSegment& segment = active();
   segment.set_index_interval_bytes(config_.index_interval_bytes);
   core::ByteChain bytes;
@@ -91,7 +89,18 @@ absl::Status Log::RollAt(Offset base) {
 absl::Status Log::WriteEpochs() {
   return core::WriteFileAtomically(env_.files,
                                    fmt::format("{}/{}", directory_, kLeaderEpochCheckpoint),
-                                   PrintEpochCheckpoint(epochs_.entries()));
+                                   PrintEpochCheckpoint(stored_epochs_.entries()));
+}
+
+absl::Status Log::EnterEpoch(LeaderEpoch epoch, Offset start_offset) {
+  if (!epochs_.Assign(epoch, start_offset)) return absl::OkStatus();
+  stored_epochs_.Assign(epoch, start_offset);
+  return WriteEpochs();
+}
+
+absl::Status Log::CutEpochs(Offset end_offset) {
+  epochs_.TruncateFromEnd(end_offset);
+  return stored_epochs_.TruncateFromEnd(end_offset) ? WriteEpochs() : absl::OkStatus();
 }
 
 // Whether the recovery point, also the one that a flush at work aims at, had to come down.
@@ -120,7 +129,7 @@ absl::Status Log::RemoveFilesOf(absl::Span<const std::shared_ptr<LogSegment>> se
 absl::Status Log::DoTruncateTo(Offset offset) {
   if (offset >= log_end_offset_) {
     // [F22] An entry put at the log end on becoming leader must go.
-    return epochs_.TruncateFromEnd(log_end_offset_) ? WriteEpochs() : absl::OkStatus();
+    return CutEpochs(log_end_offset_);
   }
   if (offset < segments_.front()->base()) return DoTruncateFully(offset);
   const size_t index = SegmentIndexOf(offset);
@@ -146,7 +155,7 @@ absl::Status Log::DoTruncateTo(Offset offset) {
   observer_.OnTruncated(broker_, partition_, end);
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
   HW_RETURN_IF_ERROR(last.FinishCut(env_));
-  if (epochs_.TruncateFromEnd(end)) HW_RETURN_IF_ERROR(WriteEpochs());
+  HW_RETURN_IF_ERROR(CutEpochs(end));
   return lowered ? owner_.OnRecoveryPointLowered() : absl::OkStatus();
 }
 
@@ -165,18 +174,20 @@ absl::Status Log::DoTruncateFully(Offset offset) {
   segments_.push_back(std::move(segment));
   // Synced: where an empty log begins is known from the name of its segment only.
   HW_RETURN_IF_ERROR(env_.files.SyncDirectory(directory_));
-  if (epochs_.Clear()) HW_RETURN_IF_ERROR(WriteEpochs());
+  epochs_.Clear();
+  if (stored_epochs_.Clear()) HW_RETURN_IF_ERROR(WriteEpochs());
   return lowered ? owner_.OnRecoveryPointLowered() : absl::OkStatus();
 }
 
-absl::Status Log::MoveLogStart(Offset offset) {
+void Log::MoveLogStart(Offset offset) {
   log_start_offset_ = offset;
+  epochs_.TruncateFromStart(offset);
   observer_.OnLogStartMoved(broker_, partition_, offset);
-  return epochs_.TruncateFromStart(offset) ? WriteEpochs() : absl::OkStatus();
 }
 
 absl::Status Log::DoIncrementLogStart(Offset offset) {
-  return offset > log_start_offset_ ? MoveLogStart(offset) : absl::OkStatus();
+  if (offset > log_start_offset_) MoveLogStart(offset);
+  return absl::OkStatus();
 }
 
 bool Log::RetentionMayApply(int64_t now_ms) const {
@@ -219,11 +230,12 @@ absl::Status Log::DoApplyRetention(Offset high_watermark) {
   const std::vector<std::shared_ptr<LogSegment>> dropped(segments_.begin(), end);
   segments_.erase(segments_.begin(), end);
   recent_.DropSegmentsBelow(segments_.front()->base());
-  if (segments_.front()->base() > log_start_offset_) {
-    HW_RETURN_IF_ERROR(MoveLogStart(segments_.front()->base()));
-  }
+  const Offset first_base = segments_.front()->base();
+  if (first_base > log_start_offset_) MoveLogStart(first_base);
+  // Where an empty log begins is known from the name of its segment only.
   if (verdict.roll_first) HW_RETURN_IF_ERROR(env_.files.SyncDirectory(directory_));
-  return RemoveFilesOf(dropped);
+  HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
+  return stored_epochs_.TruncateFromStart(first_base) ? WriteEpochs() : absl::OkStatus();
 }
 
 absl::Status Log::DoRenameAway(const std::string& renamed) {

@@ -172,8 +172,10 @@ absl::Status LogLoader::FinishBounds() {
   log_.next_admitted_offset_ = bounds.log_end_offset;
   log_.recovery_point_ = bounds.recovery_point;
   log_.epochs_.TruncateFromEnd(log_.log_end_offset_);
+  log_.epochs_.TruncateFromStart(log_.segments_.front()->base());
+  log_.stored_epochs_ = log_.epochs_;
   log_.epochs_.TruncateFromStart(log_.log_start_offset_);
-  if (log_.epochs_.entries() == absl::MakeConstSpan(epochs_on_disk_)) return absl::OkStatus();
+  if (log_.stored_epochs_.entries() == absl::MakeConstSpan(epochs_on_disk_)) return absl::OkStatus();
   return log_.WriteEpochs();
 }
 

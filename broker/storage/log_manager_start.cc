@@ -24,6 +24,23 @@ absl::btree_map<TopicPartition, Offset> ToMap(const std::vector<OffsetCheckpoint
   return offsets;
 }
 
+// As core::CreateDirectories, with the names that it makes durable.
+absl::Status MakeDirectories(core::FileSystem& files, const std::string& path) {
+  const absl::StatusOr<core::FileInfo> info = files.Stat(path);
+  if (info.ok()) {
+    if (info->kind == core::FileInfo::Kind::kDirectory) return absl::OkStatus();
+    return absl::FailedPreconditionError(fmt::format("{} is not a directory", path));
+  }
+  if (!absl::IsNotFound(info.status())) return info.status();
+  const size_t slash = path.rfind('/');
+  const std::string parent =
+      slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  if (slash != std::string::npos && slash != 0) HW_RETURN_IF_ERROR(MakeDirectories(files, parent));
+  const absl::Status made = files.CreateDirectory(path);
+  if (!absl::IsAlreadyExists(made)) HW_RETURN_IF_ERROR(made);
+  return files.SyncDirectory(parent);
+}
+
 Offset OffsetIn(const absl::btree_map<TopicPartition, Offset>& offsets,
                 const TopicPartition& partition) {
   const auto found = offsets.find(partition);
@@ -58,7 +75,7 @@ absl::Status LogManager::Start() {
 }
 
 absl::Status LogManager::OpenDirectory(Directory& directory) {
-  HW_RETURN_IF_ERROR(core::CreateDirectories(env_.files, directory.path));
+  HW_RETURN_IF_ERROR(MakeDirectories(env_.files, directory.path));
   absl::StatusOr<std::unique_ptr<core::FileLock>> lock =
       env_.files.Lock(directory.PathOf(kDirectoryLock));
   if (absl::IsFailedPrecondition(lock.status())) {

@@ -156,7 +156,7 @@ absl::Status Log::Execute(LogOperation& operation) {
       status = DoIncrementLogStart(operation.offset);
       break;
     case LogOperation::Kind::kAssignEpoch:
-      if (epochs_.Assign(operation.epoch, log_end_offset_)) status = WriteEpochs();
+      status = EnterEpoch(operation.epoch, log_end_offset_);
       break;
     case LogOperation::Kind::kTruncateTo:
       status = DoTruncateTo(operation.offset);
