@@ -52,11 +52,9 @@ std::vector<ChainEvent> Narrator::ChainOf(const invariants::Violation& violation
   // Where the story begins: the append that stored the record.
   size_t begin = 0;
   if (about_record) {
-    for (size_t i = 0; i < told_.size(); ++i) {
-      if (told_[i].kind == Kind::kAppended && told_[i].Holds(*violation.partition, violation.offset)) {
-        begin = i;
-        break;  // the first: a later one stands where the lost record stood
-      }
+    for (size_t i = 0; i < told_.size() && told_[i].event.at <= violation.at; ++i) {
+      // The last before the violation: an earlier one stood at the same offset and was lost before.
+      if (told_[i].kind == Kind::kAppended && told_[i].Holds(*violation.partition, violation.offset)) begin = i;
     }
   }
   std::vector<ChainEvent> chain;

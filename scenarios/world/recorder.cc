@@ -81,6 +81,7 @@ void Recorder::AtRest(const std::vector<invariants::PartitionAtRest>& partitions
 void Recorder::ProcessEnded(int32_t broker, std::string text) {
   auto& since = down_since_[static_cast<size_t>(broker)];
   if (!since.has_value()) since = now_();
+  if (text.empty()) return;
   narrator_.Tell(now_(), Kind::kLifecycle, NameOf(BrokerId(broker)), std::move(text));
 }
 
@@ -178,11 +179,17 @@ void Recorder::Report(invariants::Violation violation) {
 std::vector<Violation> Recorder::Violations() const {
   std::vector<Violation> result;
   for (const invariants::Violation& violation : violations_) {
+    const auto same = [&](const auto& other) { return other.invariant == violation.invariant; };
+    if (std::any_of(result.begin(), result.end(), same)) continue;  // the first of each rule explains
     result.push_back({.invariant = violation.invariant,
                       .sentence = violation.sentence,
                       .witnesses = violation.witnesses,
                       .chain = narrator_.ChainOf(violation),
                       .at = violation.at});
+    const auto count = std::count_if(violations_.begin(), violations_.end(), same);
+    if (count > 1) {
+      result.back().witnesses.push_back(fmt::format("later       the same rule is violated {} more times in this run", count - 1));
+    }
   }
   return result;
 }

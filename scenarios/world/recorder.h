@@ -34,7 +34,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // What the readers of the heal phase found; judges what is judged at rest.
   void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
 
-  // What happened to a broker from outside: `text` for people. Unavailability is counted from down to up.
+  // What happened to a broker from outside: `text` for people, empty where a fault says it. Unavailability is counted from down to up.
   void ProcessEnded(int32_t broker, std::string text);
   void Fault(std::string text, std::string place);
   void Tell(std::string actor, std::string text);
@@ -61,7 +61,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // invariants::ViolationSink
   void Report(invariants::Violation violation) override;
 
-  // Violations with their chains, and the figures; `partitions`: of all topics, for partition-seconds.
+  // The first violation of each rule with its chain, and the figures; `partitions`: of all topics, for partition-seconds.
   [[nodiscard]] std::vector<Violation> Violations() const;
   [[nodiscard]] SeedMetrics Metrics(int32_t partitions) const;
   // The clients' operations as text, a line each.

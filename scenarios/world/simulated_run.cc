@@ -165,8 +165,8 @@ void SimulatedRun::AddBrokers() {
       return std::make_unique<BrokerApplication>(env, hooks_, config, recorder_);
     });
     host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
-      recorder_.ProcessEnded(i, fmt::format("is down: {}", sim::ProcessEndName(end)));
       const bool by_itself = end == sim::ProcessEnd::kHalted || end == sim::ProcessEnd::kExited;
+      recorder_.ProcessEnded(i, by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
       if (!by_itself || healing_) return;
       world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
         if (!host.running() && !healing_) host.Start();
@@ -181,9 +181,7 @@ void SimulatedRun::AddBrokers() {
 void SimulatedRun::AddClients() {
   const auto& zones = scenario_.cluster.zones;
   sim::Host& admin = AddHost("admin", 0, false);
-  admin.SetProgram(sim::ProgramOf([this](core::Environment& env) {
-    CreateTopics(env, workload_, [this] { topics_created_ = true; });
-  }));
+  admin.SetProgram(sim::ProgramOf([this](core::Environment& env) { CreateTopics(env, workload_); }));
   admin.Start();
   size_t zone = 0;
   for (const NamedClient& client : ClientsOf(scenario_)) {

@@ -62,7 +62,6 @@ class SimulatedRun {
   std::unique_ptr<HashRecorder> hash_recorder_;
   absl::Duration end_;
   sim::RunEnd run_end_ = sim::RunEnd::kTime;
-  bool topics_created_ = false;
   bool left_early_ = false;  // by --until or --break-on
   bool healing_ = false;
   std::optional<std::vector<invariants::PartitionAtRest>> at_rest_;

@@ -50,6 +50,14 @@ std::vector<TopicPartition> PartitionsOf(const Scenario& scenario, const std::ve
   return result;
 }
 
+// False if the load is over before the topics exist.
+bool AwaitTopics(core::Environment& env, const WorkloadContext& context) {
+  while (!context.topics_created && context.now() < context.load_end) {
+    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(10)));
+  }
+  return context.topics_created;
+}
+
 std::vector<std::string> AllTopics(const Scenario& scenario) {
   std::vector<std::string> result;
   for (const TopicSpec& topic : scenario.topics) result.push_back(topic.name);
@@ -60,6 +68,7 @@ std::vector<std::string> AllTopics(const Scenario& scenario) {
 
 void RunProducer(core::Environment& env, const WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
+  if (!AwaitTopics(env, context)) return;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config);
@@ -92,6 +101,7 @@ void RunProducer(core::Environment& env, const WorkloadContext& context, const N
 }
 
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {
+  if (!AwaitTopics(env, context)) return;
   client::Properties properties = PropertiesOf(*named.spec);
   properties.emplace("auto.offset.reset", "earliest");
   client::Consumer consumer(env, ConfigOf<client::ConsumerConfig>(properties, context, named.name));
@@ -112,8 +122,7 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
   }
 }
 
-void CreateTopics(core::Environment& env, const WorkloadContext& context,
-                  const std::function<void()>& done) {
+void CreateTopics(core::Environment& env, WorkloadContext& context) {
   client::Admin admin(env, ConfigOf<client::AdminConfig>({}, context, "admin"));
   std::vector<client::NewTopic> topics;
   for (const TopicSpec& topic : context.scenario.topics) {
@@ -139,7 +148,7 @@ void CreateTopics(core::Environment& env, const WorkloadContext& context,
     }
     if (!topics.empty()) static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(200)));
   }
-  done();
+  context.topics_created = topics.empty();
 }
 
 void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,

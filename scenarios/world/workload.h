@@ -21,6 +21,8 @@ struct WorkloadContext {
   // The phases, in time since the world began: load from `load_begin` to `load_end`.
   std::function<absl::Duration()> now;
   absl::Duration load_end;
+  // Set once every topic exists: clients begin then, as applications do that were deployed after their topics.
+  bool topics_created = false;
 };
 
 // Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the main fiber of its process.
@@ -30,8 +32,8 @@ void RunProducer(core::Environment& env, const WorkloadContext& context, const N
 // Reads its topics from the beginning, through every fault, until its process is ended.
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& client);
 
-// Creates the scenario's topics, trying again until it succeeds or the load ends. Calls `done` once all exist.
-void CreateTopics(core::Environment& env, const WorkloadContext& context, const std::function<void()>& done);
+// Creates the scenario's topics, trying again until all exist or the load ends.
+void CreateTopics(core::Environment& env, WorkloadContext& context);
 
 // Reads every partition of the scenario's topics from its beginning to its present end, until `deadline` (since the world
 // began). Calls `done` with what it found.
