@@ -12,11 +12,11 @@
 namespace highwater::sim {
 
 TcpSide::TcpSide(TcpConnection& connection, TcpSide& peer, Host& host, uint16_t port)
-    : connection_(connection),
-      peer_(peer),
+    : peer_(peer),
+      window_(connection.network().tcp().window),
+      connection_(connection),
       host_(host),
-      port_(port),
-      window_(connection.network().tcp().window) {}
+      port_(port) {}
 
 uint64_t TcpSide::NextDraw() { return core::KeyedRandom::Draw(key_, messages_++); }
 
@@ -51,7 +51,7 @@ void TcpSide::Flush() {
 }
 
 void TcpSide::OnArrival() {
-  if (!peer_.host_.powered() || link_->silenced != kNoFault) [[unlikely]] return OnSilence();
+  if (link_->silenced != kNoFault || peer_.IsWithoutPower()) [[unlikely]] return OnSilence();
   if (link_->resetting != kNoFault) [[unlikely]] return OnResettingLink();
   if (peer_.holder_ == Holder::kNobody) [[unlikely]] return ArriveAtNobody();
   World& world = host_.world();
@@ -84,6 +84,8 @@ void TcpSide::OnArrival() {
   }
   peer_.TellProcess();
 }
+
+bool TcpSide::IsWithoutPower() const { return silent_ && !host_.powered(); }
 
 void TcpSide::ReceiveEnd(Ending ending, int64_t) {
   host_.world().Fold(host_.id(), EventKind::kEnd, core::Mix(key_, static_cast<uint64_t>(ending)));

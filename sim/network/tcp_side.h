@@ -52,6 +52,7 @@ class TcpSide {
   }
   void Open(int64_t not_before) {
     state_ = State::kOpen;
+    silent_ = false;
     last_arrival_ = not_before;
   }
   void HoldInBacklog() { holder_ = Holder::kBacklog; }
@@ -116,6 +117,7 @@ class TcpSide {
 
   // Something sent from here reaches the peer's host.
   void OnArrival();
+  [[nodiscard]] bool IsWithoutPower() const;
   void ArriveAtNobody();
   void OnSilence();
   void OnResettingLink();
@@ -133,46 +135,45 @@ class TcpSide {
   [[nodiscard]] uint64_t NextDraw();
   [[nodiscard]] Link::Flight Fly(int64_t bytes, int64_t leaves_after = 0);
 
-  TcpConnection& connection_;
+  // What every message touches comes first, the sender's part apart from the receiver's.
+  Node<&TcpSide::OnArrival> deliver_{*this};
   TcpSide& peer_;
-  Host& host_;
-  SimulatedProcess* process_ = nullptr;
   Link* link_ = nullptr;  // to the peer
-  uint64_t key_ = 0;
-  uint16_t port_;
-  Holder holder_ = Holder::kNobody;
-  State state_ = State::kConnecting;
-
-  // Sent from here: out_[0, arrived_) lie at the peer unread, the others are on their way from out_[flushed_) on not even that.
+  // Sent from here: out_[0, arrived_) lie at the peer unread, out_[arrived_, flushed_) are on their way, the others are to be sent.
   PieceRing out_;
   size_t arrived_ = 0;
   size_t flushed_ = 0;
-  int64_t window_;
   int64_t unread_by_peer_ = 0;
+  int64_t window_;
   int64_t last_arrival_ = 0;
+  uint64_t key_ = 0;
   uint64_t messages_ = 0;
-  Ending ending_ = Ending::kNone;
-  bool silent_ = false;  // its kernel is gone: nothing is sent again
   int retransmissions_ = 0;
-  int64_t silence_since_ = -1;
   FaultId send_fault_;  // what makes the next arrivals late
-  Node<&TcpSide::OnArrival> deliver_{*this};
+  int64_t silence_since_ = -1;
+  TcpConnection& connection_;
+  Host& host_;
+  Ending ending_ = Ending::kNone;
 
   // Received here.
-  size_t readable_bytes_ = 0;
   bool ended_ = false;
+  bool silent_ = false;  // its kernel is gone: nothing is sent again
+  Holder holder_ = Holder::kNobody;
+  State state_ = State::kConnecting;
+  uint16_t port_;
+  SimulatedProcess* process_ = nullptr;
+  size_t readable_bytes_ = 0;
   absl::Status error_;
-  FaultId error_fault_;
-  FaultId read_fault_;  // what made the readable bytes late
-  int64_t untold_ = 0;  // read since the peer was last told
-  int64_t told_ = 0;    // on its way to the peer
-  int credit_retries_ = 0;
-  Node<&TcpSide::OnCredit> credit_{*this};
-
   core::WaitQueue readers_;
   core::WaitQueue writers_;
+  int64_t untold_ = 0;    // read since the peer was last told
+  FaultId read_fault_;    // what made the readable bytes late
+  FaultId error_fault_;
   absl::AnyInvocable<void()> on_readable_;
   Node<&TcpSide::OnInput> input_{*this};
+  Node<&TcpSide::OnCredit> credit_{*this};
+  int64_t told_ = 0;      // on its way to the peer
+  int credit_retries_ = 0;
 
   // All sides of a kernel, in the order of their making.
   TcpSide* previous_ = nullptr;
