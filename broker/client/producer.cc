@@ -223,7 +223,9 @@ void Producer::Impl::Proceed() {
   const MonotonicTime next = accumulator_.NextEvent();
   if (next == MonotonicTime::Never()) return;
   // A timer that comes too early finds nothing to do: cheaper than moving it with every record.
-  if (!timer_.pending() || next.nanos() < timer_.when()) env_.fibers.SetTimer(timer_, next);
+  if (timer_.pending() && timer_at_ <= next) return;
+  timer_at_ = next;
+  env_.fibers.SetTimer(timer_, next);
 }
 
 // --- Batches out ---

@@ -108,6 +108,7 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   core::WaitQueue memory_;
   core::WaitQueue finished_;
   EventTimer timer_{*this};
+  core::MonotonicTime timer_at_;  // of this process's clock, which the timer's own instant need not be
   Statistics statistics_;
 };
 
