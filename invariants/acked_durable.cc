@@ -68,6 +68,7 @@ class AckedDurable final : public Invariant {
     auto found = rest.records.begin();
     for (const auto& entry : acked) {
       if (entry.first < rest.log_start) continue;  // retention took it
+      if (entry.second.at > rest.as_of) continue;  // the reader did not look so far
       while (found != rest.records.end() && found->first < entry.first) ++found;
       const bool there = found != rest.records.end() && found->first == entry.first;
       if (there && found->second == entry.second.id) continue;

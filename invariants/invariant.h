@@ -38,6 +38,7 @@ struct PartitionAtRest {
   broker::TopicPartition partition;
   bool readable = false;      // the reader reached the end in time
   std::string obstacle;       // what it last met, where it did not
+  absl::Duration as_of;       // when it asked where the log ends: what was acknowledged later may be missing
   broker::Offset log_start;
   broker::Offset log_end;
   std::vector<std::pair<broker::Offset, RecordId>> records;  // by offset; those that parse

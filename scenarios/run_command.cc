@@ -255,6 +255,7 @@ ExitCode Replay(const ReplayCommand& command, const Harness& harness, const Outp
   if (stopped) {
     fmt::print(output.err, "STOPPED  at {}, as --until says: nothing was violated so far\n",
                reports::ClockTime(result.result.simulated));
+    if (!result.result.dump.empty()) fmt::print(output.err, "\nLive fibers:\n{}", result.result.dump);
     return ExitCode::kHeld;
   }
   if (result.result.verdict == Verdict::kHeld) {

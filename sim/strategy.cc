@@ -37,6 +37,7 @@ class RandomStrategy final : public Strategy {
   uint64_t Rank(const Candidate& candidate) override { return DrawFor(candidate, 2); }
   int64_t HoldChosen(const Candidate&, int64_t now) override { return now; }
   int64_t WhenDelivered(uint64_t, int64_t arrival, int64_t) override { return arrival; }
+  void Settle() override { greatest_delay_ = 0; }
 
  private:
   uint64_t DrawFor(const Candidate& candidate, uint64_t purpose) const {
@@ -66,7 +67,7 @@ class PctStrategy final : public Strategy {
   }
 
   int64_t WhenReady(const Candidate& candidate, int64_t now) override {
-    return std::max(now, ClassOf(candidate).held_until);
+    return settled_ ? now : std::max(now, ClassOf(candidate).held_until);
   }
   uint64_t Rank(const Candidate& candidate) override { return ClassOf(candidate).rank; }
   int64_t HoldChosen(const Candidate& candidate, int64_t now) override {
@@ -76,6 +77,7 @@ class PctStrategy final : public Strategy {
     Class& c = Find(core::Mix(0x6c696e6b, link));
     return std::max(arrival, Step(c, now));
   }
+  void Settle() override { settled_ = true; }
 
  private:
   struct Change {
@@ -97,6 +99,7 @@ class PctStrategy final : public Strategy {
   }
   // Counts a step of `c`; at a change point demotes it below all others and holds it back.
   int64_t Step(Class& c, int64_t now) {
+    if (settled_) return now;
     if (next_ < changes_.size() && ++steps_ >= changes_[next_].step) [[unlikely]] {
       c.rank = ~uint64_t{0} - changes_.size() + next_;
       c.held_until = now + changes_[next_].hold;
@@ -106,6 +109,7 @@ class PctStrategy final : public Strategy {
   }
 
   uint64_t key_;
+  bool settled_ = false;
   uint64_t steps_ = 0;
   size_t next_ = 0;
   std::vector<Change> changes_;

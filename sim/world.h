@@ -93,6 +93,10 @@ class World final : public core::CheckFailureHandler {
   RunEnd RunUntilIdle();
   // Ends the present run after the present event.
   void Stop() { stopped_ = true; }
+  // From now on the strategy holds nobody back (Strategy::Settle).
+  void SettleSchedule() {
+    if (strategy_ != nullptr) strategy_->Settle();
+  }
   // Ends the run once `count` points are in the hash chain: for a debugger and for bisecting.
   void StopAtPoint(uint64_t count) { stop_at_point_ = count; }
 

@@ -29,6 +29,15 @@ Config ConfigOf(const client::Properties& properties, const WorkloadContext& con
   return *std::move(config);
 }
 
+// The harness's own clients do not wait for Kafka's 30 s where a broker has silently gone.
+template <typename Config>
+Config HarnessConfigOf(const client::Properties& properties, const WorkloadContext& context,
+                       std::string_view name) {
+  auto config = ConfigOf<Config>(properties, context, name);
+  config.request_timeout = absl::Seconds(2);
+  return config;
+}
+
 invariants::SendOutcome OutcomeOf(client::SendOutcome outcome) {
   switch (outcome) {
     case client::SendOutcome::kAcknowledged:
@@ -66,9 +75,10 @@ std::vector<std::string> AllTopics(const Scenario& scenario) {
 
 }  // namespace
 
-void RunProducer(core::Environment& env, const WorkloadContext& context, const NamedClient& named,
+void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
   if (!AwaitTopics(env, context)) return;
+  ++context.producers_at_work;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config);
@@ -98,6 +108,7 @@ void RunProducer(core::Environment& env, const WorkloadContext& context, const N
                   });
   }
   producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
+  --context.producers_at_work;
 }
 
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {
@@ -123,7 +134,7 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
 }
 
 void CreateTopics(core::Environment& env, WorkloadContext& context) {
-  client::Admin admin(env, ConfigOf<client::AdminConfig>({}, context, "admin"));
+  client::Admin admin(env, HarnessConfigOf<client::AdminConfig>({}, context, "admin"));
   std::vector<client::NewTopic> topics;
   for (const TopicSpec& topic : context.scenario.topics) {
     client::NewTopic wanted{.name = topic.name,
@@ -155,12 +166,17 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
                 const std::function<void(std::vector<invariants::PartitionAtRest>)>& done) {
   const std::vector<TopicPartition> partitions =
       PartitionsOf(context.scenario, AllTopics(context.scenario));
+  const core::MonotonicTime until = env.clock.Now() + (deadline - context.now());
+  const core::MonotonicTime patience = env.clock.Now() + (deadline - context.now()) / 2;
+  while (context.producers_at_work > 0 && env.clock.Now() < patience) {
+    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(10)));
+  }
+  const absl::Duration as_of = context.now();
   std::vector<invariants::PartitionAtRest> found;
   for (const TopicPartition& partition : partitions) {
-    found.push_back({.partition = partition, .obstacle = "no broker answered"});
+    found.push_back({.partition = partition, .obstacle = "no broker answered", .as_of = as_of});
   }
-  const core::MonotonicTime until = env.clock.Now() + (deadline - context.now());
-  client::Admin admin(env, ConfigOf<client::AdminConfig>({}, context, "reader"));
+  client::Admin admin(env, HarnessConfigOf<client::AdminConfig>({}, context, "reader"));
   auto list = [&](int64_t timestamp, Offset invariants::PartitionAtRest::*field) {
     std::vector<bool> known(found.size());
     while (env.clock.Now() < until) {
@@ -189,7 +205,7 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
     return done(std::move(found));
   }
   client::Consumer consumer(
-      env, ConfigOf<client::ConsumerConfig>({{"auto.offset.reset", "earliest"}}, context, "reader"));
+      env, HarnessConfigOf<client::ConsumerConfig>({{"auto.offset.reset", "earliest"}}, context, "reader"));
   consumer.Assign(partitions);
   for (const TopicPartition& partition : partitions) consumer.SeekToBeginning(partition);
   auto at_end = [&](const invariants::PartitionAtRest& rest) {

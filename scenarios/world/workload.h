@@ -23,10 +23,12 @@ struct WorkloadContext {
   absl::Duration load_end;
   // Set once every topic exists: clients begin then, as applications do that were deployed after their topics.
   bool topics_created = false;
+  // Producers that still wait for outcomes: the reader at rest lets them end first.
+  int32_t producers_at_work = 0;
 };
 
 // Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the main fiber of its process.
-void RunProducer(core::Environment& env, const WorkloadContext& context, const NamedClient& client,
+void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& client,
                  uint32_t producer);
 
 // Reads its topics from the beginning, through every fault, until its process is ended.
@@ -35,8 +37,8 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
 // Creates the scenario's topics, trying again until all exist or the load ends.
 void CreateTopics(core::Environment& env, WorkloadContext& context);
 
-// Reads every partition of the scenario's topics from its beginning to its present end, until `deadline` (since the world
-// began). Calls `done` with what it found.
+// Once the producers have ended (or half of the time is over) reads every partition of the scenario's topics from its beginning to
+// its end of then, until `deadline` (since the world began). Calls `done` with what it found.
 void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
                 const std::function<void(std::vector<invariants::PartitionAtRest>)>& done);
 

@@ -17,7 +17,10 @@ auto ViolatesRule(std::string_view rule) {
   return [rule](const SeedResult& result) { return Violates(result, rule); };
 }
 auto Fails() {
-  return [](const SeedResult& result) { return result.verdict != Verdict::kHeld; };
+  // In so short a run a schedule may keep the topics from being created at all: such a seed says nothing.
+  return [](const SeedResult& result) {
+    return result.verdict != Verdict::kHeld && result.verdict != Verdict::kVacuous;
+  };
 }
 
 std::string Explain(const std::optional<SeedResult>& result) {

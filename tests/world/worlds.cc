@@ -35,9 +35,9 @@ Scenario SmallScenario() {
   scenario.topics = {{.name = "orders", .partitions = 2}};
   scenario.clients = {
       {.kind = ClientKind::kProducer, .count = 2, .topics = {"orders"}, .rate = {40, absl::Seconds(1)},
-       .record = {100, 300}},
+       .record = {100, 300}, .settings = {{"request.timeout.ms", "3000"}}},
       {.kind = ClientKind::kConsumer, .count = 1, .topics = {"orders"}}};
-  scenario.run = {.warmup = absl::Seconds(1), .duration = absl::Seconds(6), .heal = absl::Seconds(8)};
+  scenario.run = {.warmup = absl::Seconds(1), .duration = absl::Seconds(6), .heal = absl::Seconds(12)};
   scenario.check.guarantee = Guarantee::kAny;
   return scenario;
 }
