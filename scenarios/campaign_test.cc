@@ -185,6 +185,8 @@ TEST(CampaignTest, AFailedCheckOfTheHarnessIsAnInternalErrorWithItsMessage) {
   const Outcome out = RunWith({OneBroker()}, script);
   EXPECT_EQ(out.observer.Of(3).result.verdict, Verdict::kInternalError);
   EXPECT_THAT(out.observer.Of(3).result.dump, HasSubstr("seed 3 of one-broker"));
+  EXPECT_EQ(out.result.scenarios[0].Count(Verdict::kHeld), 19u);
+  EXPECT_EQ(out.result.differing, 0u) << "the seed that waited in the same worker is not to blame";
   EXPECT_THAT(out.observer.cases, SizeIs(20));
   EXPECT_EQ(out.result.exit_code, ExitCode::kInternalError);
 }

@@ -29,11 +29,11 @@ cluster:
   zookeeper: { count: 3 }
   settings: { replica.lag.time.max.ms: 2000, unclean.leader.election.enable: false }
   network: { within_zone: 0.2ms..0.8ms, between_zones: 10ms..40ms }
-  disk: { sync: 2ms..20ms, bandwidth: 200MiB/s }
+  disk: { sync: 2ms..20ms, bandwidth: 200MiB/s, read: 1ms, capacity: 2GiB, dirty_limit: 3MiB }
 topics:
   - { name: orders, partitions: 6, replicas: 3, settings: { min.insync.replicas: 2 } }
 clients:
-  - { kind: producer, count: 3, topic: orders, rate: 30/s, record: 1KiB, settings: { acks: all } }
+  - { kind: producer, count: 3, topic: orders, rate: 30/s, record: 1KiB, settings: { acks: all }, keys: 7 }
   - { kind: consumer, count: 2, topics: [orders] }
 run: { warmup: 2s, duration: 20s, heal: 10s, strategy: pct }
 faults:
@@ -85,6 +85,8 @@ TEST(LoaderTest, ReadsEveryPartOfAScenario) {
   EXPECT_EQ(s.topics[0].partitions, 6);
   EXPECT_EQ(s.clients[0].rate, (Rate{30, absl::Seconds(1)}));
   EXPECT_EQ(s.clients[0].record, (IntegerRange{1024, 1024}));
+  EXPECT_EQ(s.clients[0].keys, 7);
+  EXPECT_EQ(s.cluster.disk.capacity, int64_t{2} << 30);
   EXPECT_EQ(s.clients[1].topics, std::vector<std::string>{"orders"});
   EXPECT_EQ(s.run.strategy, Strategy::kPct);
   EXPECT_EQ(s.timeline[0].at, absl::Seconds(5));
