@@ -31,13 +31,13 @@ class RandomStrategy final : public Strategy {
   int64_t WhenReady(const Candidate& candidate, int64_t now) override {
     const uint64_t draw = DrawFor(candidate, 1);
     // Half of the wakes are not delayed: else nothing would ever meet at one instant.
-    if (greatest_delay_ == 0 || (draw & 1) != 0) return now;
+    if (greatest_delay_ == 0 || fair_ || (draw & 1) != 0) return now;
     return now + static_cast<int64_t>((draw >> 1) % static_cast<uint64_t>(greatest_delay_));
   }
   uint64_t Rank(const Candidate& candidate) override { return DrawFor(candidate, 2); }
   int64_t HoldChosen(const Candidate&, int64_t now) override { return now; }
   int64_t WhenDelivered(uint64_t, int64_t arrival, int64_t) override { return arrival; }
-  void Settle() override { greatest_delay_ = 0; }
+  void SetFair(bool fair) override { fair_ = fair; }
 
  private:
   uint64_t DrawFor(const Candidate& candidate, uint64_t purpose) const {
@@ -46,6 +46,7 @@ class RandomStrategy final : public Strategy {
   }
 
   uint64_t key_;
+  bool fair_ = false;
   int64_t greatest_delay_;
 };
 
@@ -67,7 +68,7 @@ class PctStrategy final : public Strategy {
   }
 
   int64_t WhenReady(const Candidate& candidate, int64_t now) override {
-    return settled_ ? now : std::max(now, ClassOf(candidate).held_until);
+    return fair_ ? now : std::max(now, ClassOf(candidate).held_until);
   }
   uint64_t Rank(const Candidate& candidate) override { return ClassOf(candidate).rank; }
   int64_t HoldChosen(const Candidate& candidate, int64_t now) override {
@@ -77,7 +78,7 @@ class PctStrategy final : public Strategy {
     Class& c = Find(core::Mix(0x6c696e6b, link));
     return std::max(arrival, Step(c, now));
   }
-  void Settle() override { settled_ = true; }
+  void SetFair(bool fair) override { fair_ = fair; }
 
  private:
   struct Change {
@@ -99,7 +100,7 @@ class PctStrategy final : public Strategy {
   }
   // Counts a step of `c`; at a change point demotes it below all others and holds it back.
   int64_t Step(Class& c, int64_t now) {
-    if (settled_) return now;
+    if (fair_) return now;
     if (next_ < changes_.size() && ++steps_ >= changes_[next_].step) [[unlikely]] {
       c.rank = ~uint64_t{0} - changes_.size() + next_;
       c.held_until = now + changes_[next_].hold;
@@ -109,7 +110,7 @@ class PctStrategy final : public Strategy {
   }
 
   uint64_t key_;
-  bool settled_ = false;
+  bool fair_ = false;
   uint64_t steps_ = 0;
   size_t next_ = 0;
   std::vector<Change> changes_;

@@ -43,8 +43,9 @@ class Strategy {
   [[nodiscard]] virtual int64_t HoldChosen(const Candidate& candidate, int64_t now) = 0;
   // When a segment that would arrive over `link` at `arrival` does arrive.
   [[nodiscard]] virtual int64_t WhenDelivered(uint64_t link, int64_t arrival, int64_t now) = 0;
-  // From now on nobody is held back any more: what must happen once the faults are over is asked of a fair schedule.
-  virtual void Settle() = 0;
+  // While fair, nobody is held back: a world is set up, and what must happen once the faults are over is asked, under such a
+  // schedule.
+  virtual void SetFair(bool fair) = 0;
 };
 
 // nullptr for fifo.

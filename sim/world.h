@@ -93,9 +93,9 @@ class World final : public core::CheckFailureHandler {
   RunEnd RunUntilIdle();
   // Ends the present run after the present event.
   void Stop() { stopped_ = true; }
-  // From now on the strategy holds nobody back (Strategy::Settle).
-  void SettleSchedule() {
-    if (strategy_ != nullptr) strategy_->Settle();
+  // While fair, the strategy holds nobody back (Strategy::SetFair).
+  void SetFairSchedule(bool fair) {
+    if (strategy_ != nullptr) strategy_->SetFair(fair);
   }
   // Ends the run once `count` points are in the hash chain: for a debugger and for bisecting.
   void StopAtPoint(uint64_t count) { stop_at_point_ = count; }

@@ -90,6 +90,8 @@ broker::BrokerConfig ConfigOf(const Scenario& scenario, int32_t id, const std::s
   properties["broker.id"] = fmt::format("{}", id);
   properties["broker.rack"] = zone;
   properties.emplace("log.dirs", "/data");
+  // A scenario's topics have the partitions that it says, not those of whoever asked first.
+  properties.emplace("auto.create.topics.enable", "false");
   properties["listeners"] = fmt::format("PLAINTEXT://{}:{}", host, kBrokerPort);
   absl::StatusOr<broker::BrokerConfig> config = broker::BrokerConfig::FromMap(properties);
   HW_CHECK(config.ok(), "broker settings: {}", std::string(config.status().message()));
@@ -181,7 +183,12 @@ void SimulatedRun::AddBrokers() {
 void SimulatedRun::AddClients() {
   const auto& zones = scenario_.cluster.zones;
   sim::Host& admin = AddHost("admin", 0, false);
-  admin.SetProgram(sim::ProgramOf([this](core::Environment& env) { CreateTopics(env, workload_); }));
+  // The world is set up under a fair schedule: a run whose topics never came to be would prove nothing.
+  world_.SetFairSchedule(true);
+  admin.SetProgram(sim::ProgramOf([this](core::Environment& env) {
+    CreateTopics(env, workload_);
+    world_.SetFairSchedule(false);
+  }));
   admin.Start();
   size_t zone = 0;
   for (const NamedClient& client : ClientsOf(scenario_)) {
@@ -221,7 +228,7 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
-  world_.SettleSchedule();
+  world_.SetFairSchedule(true);
   for (const faults::Cast::Member& member : cast_.members) {
     if (member.broker && !member.host->running()) member.host->Start();
   }
