@@ -340,7 +340,7 @@ TEST(RecordReaderTest, RefusesMalformedRecords) {
            "16000000026b047602026801",  // the value takes the header count
            "16000000026b027604026801",  // two headers announced
            "16000000026b0276fe026801",  // very many headers announced
-           "16000000026b027601026801",  // a negative header count
+           "10000000026b027601",        // a negative header count
            "16000000026b027602016801",  // a header with a null key
            "16000000026b027602046801",  // a header key longer than the record
            "16000000026b027602026804",  // a header value longer than the record
