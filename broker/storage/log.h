@@ -56,9 +56,9 @@ class LogOwner {
   virtual ~LogOwner() = default;
   // A write or sync failed: the directory of this log is to go offline. Must not wait. Called once per log.
   virtual void OnStorageError(const absl::Status&) {}
-  // The recovery point was lowered by a truncation: has to be in the checkpoint file before anything is appended again, or a
-  // power loss would leave what follows unchecked [F21, M82]. May wait.
-  virtual absl::Status OnRecoveryPointLowered() { return absl::OkStatus(); }
+  // A truncation lowered the recovery point or the log start offset: both have to be in the checkpoint files before anything is
+  // appended again, or a power loss would leave what follows unchecked, or hidden [F21, M82]. May wait.
+  virtual absl::Status OnBoundsLowered() { return absl::OkStatus(); }
   // Files of this log that nobody needs any more, renamed to "...deleted": to be removed after file.delete.delay.ms.
   virtual void RemoveLater(std::vector<std::string> /*paths*/, absl::Duration /*delay*/) {}
 };
@@ -230,7 +230,7 @@ class Log : public std::enable_shared_from_this<Log> {
   absl::Status CutEpochs(Offset end_offset);
   absl::Status RemoveFilesOf(absl::Span<const std::shared_ptr<LogSegment>> segments);
   absl::Status WriteEpochs();
-  bool LowerRecoveryPoint(Offset offset);
+  bool LowerBounds(Offset offset);
 
   // Flushing (log_flush.cc).
   void SpawnFlush(Offset offset);

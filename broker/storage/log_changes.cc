@@ -103,12 +103,14 @@ absl::Status Log::CutEpochs(Offset end_offset) {
   return stored_epochs_.TruncateFromEnd(end_offset) ? WriteEpochs() : absl::OkStatus();
 }
 
-// Whether the recovery point, also the one that a flush at work aims at, had to come down.
-bool Log::LowerRecoveryPoint(Offset offset) {
+// Brings recovery point, also the one that a flush at work aims at, and log start offset down to `offset`; whether one of them was
+// above it.
+bool Log::LowerBounds(Offset offset) {
+  const bool lowered = recovery_point_ > offset || log_start_offset_ > offset;
   flushing_to_ = std::min(flushing_to_, offset);
-  if (recovery_point_ <= offset) return false;
-  recovery_point_ = offset;
-  return true;
+  recovery_point_ = std::min(recovery_point_, offset);
+  log_start_offset_ = std::min(log_start_offset_, offset);
+  return lowered;
 }
 
 // Renames the files away, one segment after the other in the given order, each made durable before the next: a power loss in between
@@ -150,21 +152,20 @@ absl::Status Log::DoTruncateTo(Offset offset) {
   last.Cut(end, cut ? cut->position : last.size());
   recent_.TruncateTo(end);
   log_end_offset_ = end;
-  log_start_offset_ = std::min(log_start_offset_, end);
-  const bool lowered = LowerRecoveryPoint(end);
+  const bool lowered = LowerBounds(end);
   observer_.OnTruncated(broker_, partition_, end);
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
   HW_RETURN_IF_ERROR(last.FinishCut(env_));
   HW_RETURN_IF_ERROR(CutEpochs(end));
-  return lowered ? owner_.OnRecoveryPointLowered() : absl::OkStatus();
+  return lowered ? owner_.OnBoundsLowered() : absl::OkStatus();
 }
 
 absl::Status Log::DoTruncateFully(Offset offset) {
   const std::vector<std::shared_ptr<LogSegment>> dropped(segments_.rbegin(), segments_.rend());
   recent_.Clear();
   log_end_offset_ = offset;
+  const bool lowered = LowerBounds(offset);
   log_start_offset_ = offset;
-  const bool lowered = LowerRecoveryPoint(offset);
   observer_.OnTruncated(broker_, partition_, offset);
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
   HW_ASSIGN_OR_RETURN(
@@ -176,7 +177,7 @@ absl::Status Log::DoTruncateFully(Offset offset) {
   HW_RETURN_IF_ERROR(env_.files.SyncDirectory(directory_));
   epochs_.Clear();
   if (stored_epochs_.Clear()) HW_RETURN_IF_ERROR(WriteEpochs());
-  return lowered ? owner_.OnRecoveryPointLowered() : absl::OkStatus();
+  return lowered ? owner_.OnBoundsLowered() : absl::OkStatus();
 }
 
 void Log::MoveLogStart(Offset offset) {

@@ -9,6 +9,7 @@
 
 #include "broker/storage/log_manager.h"
 #include "core/mutex.h"
+#include "core/status_macros.h"
 
 namespace highwater::broker::storage {
 
@@ -18,7 +19,10 @@ class LogManager::Directory final : public LogOwner {
       : manager_(manager), path(std::move(path)), checkpoint_mutex(manager.env_.fibers) {}
 
   void OnStorageError(const absl::Status& status) override { manager_.TakeOffline(*this, status); }
-  absl::Status OnRecoveryPointLowered() override { return manager_.WriteRecoveryPoints(*this); }
+  absl::Status OnBoundsLowered() override {
+    HW_RETURN_IF_ERROR(manager_.WriteRecoveryPoints(*this));
+    return manager_.WriteLogStartOffsets(*this);
+  }
   void RemoveLater(std::vector<std::string> paths, absl::Duration delay) override {
     manager_.RemoveLater(*this, std::move(paths), delay);
   }

@@ -231,7 +231,7 @@ void LogManager::TakeOffline(Directory& directory, const absl::Status& why) {
   const std::string_view message(why.message().data(), why.message().size());
   observer_.OnLogDirectoryFailed(options_.broker_id, directory.path, message);
   listener_.OnDirectoryOffline(directory.path, partitions);
-  if (!OnlineDirectories().empty() || !started_ || stopping_) return;
+  if (!OnlineDirectories().empty() || !serving_) return;
   env_.process.Halt("every log directory has failed");  // [K16, P3]
 }
 
@@ -274,6 +274,7 @@ absl::Status LogManager::StopDirectory(Directory& directory) {
 absl::Status LogManager::Stop() {
   if (stopping_ || !started_) return absl::OkStatus();
   stopping_ = true;
+  serving_ = false;
   stop_.WakeAll();
   tasks_.Wait(core::MonotonicTime::Never(), core::Cancellation::kIgnored);
   std::vector<absl::Status> outcomes(directories_.size());

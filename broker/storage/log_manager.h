@@ -15,6 +15,7 @@
 //      log of the directory was flushed and closed without error [K10, M81].
 //   2. A directory that failed goes offline as a whole and is not written again; without any directory left the process halts [K16, P3].
 //   3. Checkpoint files are replaced atomically [K6, M91].
+//   4. A manager outlives the fibers that use it: it is destroyed after Stop, or after a crash has unwound them all.
 //
 // Not responsible for: roles and high watermarks (the partitions; supplied through LogManagerListener).
 
@@ -168,6 +169,7 @@ class LogManager {
   core::WaitGroup tasks_;
   absl::Status start_error_;     // what two directories disagree about
   bool started_ = false;
+  bool serving_ = false;  // Start said OK and Stop has not begun
   bool stopping_ = false;
 };
 

@@ -70,6 +70,7 @@ absl::Status LogManager::Start() {
   loading.Wait(core::MonotonicTime::Never(), core::Cancellation::kIgnored);
   HW_RETURN_IF_ERROR(start_error_);
   if (OnlineDirectories().empty()) return absl::UnavailableError("no log directory is usable");
+  serving_ = true;
   StartTasks();
   return absl::OkStatus();
 }

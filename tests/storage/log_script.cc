@@ -260,6 +260,9 @@ class ScriptApplication final : public sim::Application {
         return absl::InternalError(fmt::format("{}a hole at {}", place, found[i].base));
       }
     }
+    if (!found.empty() && found[0].base > log_->log_start_offset()) {
+      return absl::InternalError(fmt::format("{}a hole at the start", place));
+    }
     const bool is_new = IsPartOf(found, oracle_.content);
     const bool is_old = oracle_.before_cut && IsPartOf(found, *oracle_.before_cut);
     if (!is_new && !is_old) {
