@@ -24,10 +24,12 @@ absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_
 }  // namespace
 
 Recorder::Recorder(const Scenario& scenario, Narrator& narrator, std::function<absl::Duration()> now,
-                   std::function<void(const invariants::Violation&)> on_violation)
+                   std::function<void(const invariants::Violation&)> on_violation,
+                   std::function<bool(const invariants::Violation&)> excused)
     : narrator_(narrator),
       now_(std::move(now)),
       on_violation_(std::move(on_violation)),
+      excused_(std::move(excused)),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
     const auto& chosen = scenario.check.invariants;
@@ -170,6 +172,11 @@ void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::str
 }
 
 void Recorder::Report(invariants::Violation violation) {
+  if (excused_(violation)) {
+    narrator_.Tell(violation.at, Kind::kOther, "",
+                   fmt::format("beyond the guarantee: {}", violation.sentence));
+    return;
+  }
   narrator_.Tell(violation.at, Kind::kViolation, "",
                  fmt::format("{}: {}", violation.invariant, violation.sentence));
   violations_.push_back(std::move(violation));

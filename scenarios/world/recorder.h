@@ -19,9 +19,11 @@ namespace highwater::scenarios {
 
 class Recorder final : public broker::Observer, public invariants::ViolationSink {
  public:
-  // `now`: time since the world began. `on_violation` is called at the event, after it was recorded.
+  // `now`: time since the world began. `on_violation` is called at the event, after it was recorded. A violation that `excused` says
+  // true of is told but not judged: the configuration permits it there.
   Recorder(const Scenario& scenario, Narrator& narrator, std::function<absl::Duration()> now,
-           std::function<void(const invariants::Violation&)> on_violation);
+           std::function<void(const invariants::Violation&)> on_violation,
+           std::function<bool(const invariants::Violation&)> excused);
 
   // What clients did and were told.
   uint32_t AddProducer(std::string name) { return history_.AddProducer(std::move(name)); }
@@ -72,6 +74,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   Narrator& narrator_;
   std::function<absl::Duration()> now_;
   std::function<void(const invariants::Violation&)> on_violation_;
+  std::function<bool(const invariants::Violation&)> excused_;
   invariants::ClientHistory history_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
   std::vector<invariants::Violation> violations_;

@@ -127,7 +127,11 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       world_(WorldOptionsOf(scenario, seed, strategy_)),
       narrator_(options.trace, options.on_event),
       recorder_(scenario, narrator_, [this] { return world_.Elapsed(); },
-                [this](const invariants::Violation& violation) { OnViolation(violation); }),
+                [this](const invariants::Violation& violation) { OnViolation(violation); },
+                [this](const invariants::Violation& violation) {
+                  return scenario_.check.guarantee == Guarantee::kWithin &&
+                         violation.invariant == "acked-durable" && BeyondGuarantee();
+                }),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .bootstrap = {},
@@ -167,6 +171,10 @@ void SimulatedRun::AddBrokers() {
       return std::make_unique<BrokerApplication>(env, hooks_, config, recorder_);
     });
     host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
+      if (end == sim::ProcessEnd::kPowerLost) {
+        const auto& loss = static_cast<sim::Disk&>(*host.disk()).last_loss();
+        data_lost_ = data_lost_ || loss.survived < loss.pending || loss.torn > 0;
+      }
       const bool by_itself = end == sim::ProcessEnd::kHalted || end == sim::ProcessEnd::kExited;
       recorder_.ProcessEnded(i, by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
       if (!by_itself || healing_) return;
@@ -205,6 +213,15 @@ void SimulatedRun::AddClients() {
     host.Start();
     ++zone;
   }
+}
+
+bool SimulatedRun::BeyondGuarantee() {
+  if (data_lost_) return true;
+  for (const sim::FaultLedger::Entry& entry : world_.ledger().faults()) {
+    const bool corrupts = entry.kind == "flip_bits" || entry.kind == "disk_error";
+    if (corrupts && entry.applied > 0) return true;
+  }
+  return false;
 }
 
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {

@@ -37,6 +37,12 @@ TEST(SingleBrokerTest, LosesAckedRecordsAtAPowerLossUnderTheDefaultFlushPolicy) 
   EXPECT_TRUE(FindSeed(PowerLoss(false), 1, 50, {}, ViolatesRule("acked-durable")).has_value());
 }
 
+TEST(SingleBrokerTest, ALossBeyondTheGuaranteeIsNotJudgedWithinIt) {
+  Scenario scenario = PowerLoss(false);
+  scenario.check.guarantee = Guarantee::kWithin;
+  EXPECT_FALSE(FindSeed(scenario, 1, 50, {}, ViolatesRule("acked-durable")).has_value());
+}
+
 TEST(SingleBrokerTest, KeepsThemWhenEachRecordIsFlushed) {
   const auto failed = FindSeed(PowerLoss(true), 1, 100, {}, Fails());
   EXPECT_FALSE(failed.has_value()) << Explain(failed);
