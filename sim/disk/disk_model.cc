@@ -129,7 +129,9 @@ DiskModel::LossSummary DiskModel::LosePower(uint64_t key) {
     inode->locked = false;
     if (!inode->content.dirty() && !inode->content.damaged()) continue;
     core::KeyedRandom random(core::Mix(key, id));
+    const uint64_t size_before = inode->content.size();
     const auto loss = inode->content.LosePower(random, zeros_);
+    if (loss.size < size_before) ++summary.cut;
     Settle(*inode);
     summary.pending += loss.pending;
     summary.survived += loss.survived;

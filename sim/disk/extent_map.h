@@ -9,8 +9,8 @@
 //   1. Extents are not empty, do not overlap and end at or before end(); covered() is the sum of
 //      their lengths.
 //   2. An append and a read at any place cost O(log extents).
-//   3. Memory stays proportional to covered(): runs of tiny slices are copied together and blocks of
-//      which little is still in use are let go, at amortised constant cost.
+//   3. Memory stays proportional to covered(): runs of tiny slices are copied together, and blocks
+//      of which little is still in use are let go, at amortised constant cost.
 //
 // Not responsible for: a file's size, what is durable (FileContent).
 

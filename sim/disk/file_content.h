@@ -13,8 +13,8 @@
 // Power loss ([file_system.h, rule 2]): of the pending changes any part survives. Invariants:
 //   1. A 512-byte sector is one of its versions since it was last durable; never a mixture of bytes
 //      of two of them. Different sectors, also of one write, are independent of each other.
-//   2. The size is one of the sizes since the last durable one; it survives with or without the data
-//      below it, which reads as it was before, or as zeros. Truncations are ordered among the sizes.
+//   2. The size is one of the sizes since the last durable one; it survives with or without the
+//      data below it, which reads as it was before, or as zeros. Truncations keep their order.
 //   3. What a successful sync covered is kept.
 //
 // Not responsible for: names, page residency, when anything happens.

@@ -87,6 +87,18 @@ TEST_F(FileContentTest, TruncatesAtomicallyOrNot) {
   EXPECT_EQ(results, (std::set<std::string>{Sectors("aaa"), Sectors("a")}));
 }
 
+TEST_F(FileContentTest, NeverShowsWhatWasCutOffInAFileThatGrewAgain) {
+  const auto results = AfterPowerLoss([](FileContent& content) {
+    content.Write(0, Sector('a', 3));
+    content.MakeDurable(content.sequence());
+    content.Truncate(0);
+    content.Write(3 * kSectorSize, Sector('b'));
+  });
+  EXPECT_EQ(results, (std::set<std::string>{Sectors("aaa"), Sectors(""),
+                                            Sectors(std::string("\0\0\0b", 4)),
+                                            Sectors(std::string("\0\0\0\0", 4))}));
+}
+
 TEST_F(FileContentTest, ASyncCoversOnlyWhatCameBeforeIt) {
   const auto results = AfterPowerLoss([](FileContent& content) {
     content.Write(0, Sector('a'));

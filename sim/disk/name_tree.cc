@@ -150,7 +150,8 @@ absl::Status NameTree::Rename(const Place& from, const Place& to) {
         fmt::format("\"{}\" and \"{}\" are not on one device", from.name, to.name));
   }
   if (std::find(to.above.begin(), to.above.end(), from.inode) != to.above.end()) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" would move into itself", from.name));
+    return absl::FailedPreconditionError(
+        fmt::format("\"{}\" would move into itself", from.name));
   }
   if (to.inode != nullptr && to.inode->is_directory()) {
     return absl::FailedPreconditionError(fmt::format("\"{}\" is a directory", to.name));

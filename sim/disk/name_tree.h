@@ -7,8 +7,8 @@
 // rename) that the device lacks, oldest first, so that the durable names are the current ones with
 // those taken back. Invariants:
 //   1. An operation is atomic: a rename is on the device wholly or not at all.
-//   2. One that depends on another is not on the device without it: the same name, the same inode, a
-//      move into a directory whose own name is pending, the removal of a directory after what was
+//   2. One that depends on another is not on the device without it: the same name, the same inode,
+//      a move into a directory whose own name is pending, the removal of a directory after what was
 //      done in it. Nothing else is ordered ([file_system.h, 3]).
 //   3. Names and contents are independent: a name may survive before its file's data.
 //

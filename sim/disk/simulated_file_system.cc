@@ -77,7 +77,7 @@ class SimulatedFileSystem::OpenFile final : public core::File {
   [[nodiscard]] Disk& disk() { return holding_.files->disk_; }
   [[nodiscard]] ProcessContext& process() { return holding_.files->process_; }
   static absl::Status ReadOnly() {
-    return absl::InvalidArgumentError("the file is open for reading only");
+    return absl::FailedPreconditionError("the file is open for reading only");
   }
 
   Holding holding_;
