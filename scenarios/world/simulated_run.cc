@@ -173,7 +173,8 @@ void SimulatedRun::AddBrokers() {
     host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
       if (end == sim::ProcessEnd::kPowerLost) {
         const auto& loss = static_cast<sim::Disk&>(*host.disk()).last_loss();
-        data_lost_ = data_lost_ || loss.survived < loss.pending || loss.torn > 0;
+        data_lost_ = data_lost_ || loss.survived < loss.pending || loss.cut > 0 ||
+                     loss.names.survived < loss.names.pending;
       }
       const bool by_itself = end == sim::ProcessEnd::kHalted || end == sim::ProcessEnd::kExited;
       recorder_.ProcessEnded(i, by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
