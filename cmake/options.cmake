@@ -11,6 +11,7 @@ set(HIGHWATER_AUTO_VAR_INIT "" CACHE STRING "-ftrivial-auto-var-init= value (pat
 
 add_compile_options(-Wall -Wextra -Werror -Wno-missing-field-initializers)
 # Simulated quantities must not depend on how a compiler fuses floating-point operations.
+add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_compile_options(-ffp-contract=off -fno-strict-aliasing -fno-omit-frame-pointer)
 if(HIGHWATER_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)

@@ -5,15 +5,15 @@
 
 namespace highwater::core {
 namespace {
-thread_local CheckFailureHandler* current_handler = nullptr;
+thread_local ScopedCheckFailureHandler* innermost = nullptr;
 }  // namespace
 
 ScopedCheckFailureHandler::ScopedCheckFailureHandler(CheckFailureHandler& handler)
-    : outer_(current_handler) {
-  current_handler = &handler;
+    : handler_(handler), outer_(innermost) {
+  innermost = this;
 }
 
-ScopedCheckFailureHandler::~ScopedCheckFailureHandler() { current_handler = outer_; }
+ScopedCheckFailureHandler::~ScopedCheckFailureHandler() { innermost = outer_; }
 
 namespace internal {
 
@@ -21,10 +21,17 @@ void FailCheck(const char* file, int line, const char* condition, std::string_vi
   fmt::print(stderr, "HW_CHECK failed at {}:{}: {}{}{}\n", file, line, condition,
              message.empty() ? "" : ": ", message);
   std::fflush(stderr);
-  if (CheckFailureHandler* handler = std::exchange(current_handler, nullptr)) {
-    handler->OnFailedCheck(
-        FailedCheck{.file = file, .line = line, .condition = condition, .message = message});
+  std::string story;
+  const FailedCheck failed{
+      .file = file, .line = line, .condition = condition, .message = message, .story = story};
+  // A handler whose own check fails is not asked again; those around it are.
+  while (innermost != nullptr) {
+    ScopedCheckFailureHandler& scope = *innermost;
+    innermost = scope.outer();
+    scope.handler().OnFailedCheck(failed);
   }
+  fmt::print(stderr, "{}", story);
+  std::fflush(stderr);
   std::abort();
 }
 

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 
 namespace highwater::core {
@@ -19,17 +20,19 @@ struct FailedCheck {
   int line;
   const char* condition;
   std::string_view message;
+  // What handlers have to tell of it, from the inside out; printed after they have all been asked.
+  std::string& story;
 };
 
-// What the current thread's world does with a failed check. May not return normally to the failed code: after it returns the
-// process aborts.
+// What somebody around the failed code does with a failed check: a world tells its last events, a worker process writes what it
+// knows. After all have been asked, the innermost first, the process aborts.
 class CheckFailureHandler {
  public:
   virtual ~CheckFailureHandler() = default;
   virtual void OnFailedCheck(const FailedCheck& check) = 0;
 };
 
-// Installs `handler` for this thread while the scope lives; nested scopes restore the outer one.
+// Installs `handler` for this thread while the scope lives, in front of those of outer scopes.
 class ScopedCheckFailureHandler {
  public:
   explicit ScopedCheckFailureHandler(CheckFailureHandler& handler);
@@ -37,8 +40,12 @@ class ScopedCheckFailureHandler {
   ScopedCheckFailureHandler(const ScopedCheckFailureHandler&) = delete;
   ScopedCheckFailureHandler& operator=(const ScopedCheckFailureHandler&) = delete;
 
+  [[nodiscard]] CheckFailureHandler& handler() const { return handler_; }
+  [[nodiscard]] ScopedCheckFailureHandler* outer() const { return outer_; }
+
  private:
-  CheckFailureHandler* outer_;
+  CheckFailureHandler& handler_;
+  ScopedCheckFailureHandler* outer_;
 };
 
 namespace internal {

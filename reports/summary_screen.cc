@@ -32,7 +32,9 @@ bool Undecided(const ScenarioSummary& s) {
 
 // After n seeds without a violation its chance is below 3/n with 95 % confidence.
 std::string UpperBound(uint64_t seeds) {
-  return fmt::format("below {:.2g} % at 95 %", std::min(100.0, 300.0 / static_cast<double>(seeds)));
+  const double percent = std::min(100.0, 300.0 / static_cast<double>(seeds));
+  return percent >= 10 ? fmt::format("below {:.0f} % at 95 %", percent)
+                       : fmt::format("below {:.2g} % at 95 %", percent);
 }
 
 std::string ShownText(const ScenarioSummary& s) {

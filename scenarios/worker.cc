@@ -89,7 +89,8 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
         fmt::format("{}/{}:{}", VerdictName(result.result.verdict), check.file, check.line);
     result.result.dump = fmt::format("HW_CHECK failed at {}:{}: {}{}{}\n", check.file, check.line,
                                      check.condition, check.message.empty() ? "" : ": ",
-                                     check.message);
+                                     check.message) +
+                         check.story;
     SendMessage(fd_, kResult, reports::EncodeCase(result));
   }
 

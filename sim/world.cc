@@ -150,11 +150,11 @@ std::string World::DescribeLastEvents() const {
   return hash_.DescribeLast([this](HostId id) { return NameOf(id); });
 }
 
-void World::OnFailedCheck(const core::FailedCheck&) {
-  fmt::print(stderr, "seed {}, at {}, in {}, event {}, hash {:016x}\nlast events:\n{}fibers:\n{}",
-             seed(), Seconds(now()), running_ != nullptr ? running_->name() : "the world",
-             events_, hash_.value(), DescribeLastEvents(), DescribeFibers());
-  std::fflush(stderr);
+void World::OnFailedCheck(const core::FailedCheck& check) {
+  check.story += fmt::format(
+      "seed {}, at {}, in {}, event {}, hash {:016x}\nlast events:\n{}fibers:\n{}", seed(),
+      Seconds(now()), running_ != nullptr ? running_->name() : "the world", events_, hash_.value(),
+      DescribeLastEvents(), DescribeFibers());
 }
 
 }  // namespace highwater::sim

@@ -107,7 +107,7 @@ class World final : public core::CheckFailureHandler {
   [[nodiscard]] size_t LiveFibers() const;
   // The last events, oldest first.
   [[nodiscard]] std::string DescribeLastEvents() const;
-  // Prints seed, virtual time, last events and live fibers. `running()` tells whose code failed.
+  // Tells seed, virtual time, last events and live fibers. `running()` tells whose code failed.
   void OnFailedCheck(const core::FailedCheck& check) override;
   // The host whose process is running now; nullptr: the world's own code.
   [[nodiscard]] Host* running() const { return running_; }

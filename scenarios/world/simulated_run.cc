@@ -266,7 +266,6 @@ void SimulatedRun::StartReader() {
 }
 
 SeedResult SimulatedRun::Run() {
-  const core::ScopedCheckFailureHandler on_failed_check(world_);
   if (RunTo(workload_.load_end)) {
     BeginHeal();
     // A little past the end, so that a reader which meets its deadline can say so.
