@@ -40,6 +40,8 @@ class LogObserver final : public highwater::broker::Observer {
   void OnBrokerStarted(BrokerId id) override { Log(fmt::format("broker {} serves requests", id)); }
   void OnBrokerStopped(BrokerId id) override { Log(fmt::format("broker {} has stopped", id)); }
   void OnLogLoaded(BrokerId, const highwater::broker::LogLoadedEvent& event) override {
+    // A new log says enough by getting a leader.
+    if (event.log_end_offset == Offset(0) && event.truncated_bytes == 0) return;
     Log(fmt::format("{}: log loaded after a{} stop, offsets {} to {}{}", event.partition,
                     event.clean ? " clean" : "n unclean", event.log_start_offset,
                     event.log_end_offset,

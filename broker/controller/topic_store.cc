@@ -106,18 +106,21 @@ absl::StatusOr<StoredTopics> StoredTopics::Parse(std::string_view text) {
 absl::StatusOr<StoredTopics> TopicStore::Load(core::FileSystem& files,
                                               absl::Span<const std::string> directories) {
   StoredTopics newest;
+  absl::Status damage;
   for (const std::string& directory : directories) {
     const std::string path = fmt::format("{}/{}", directory, kFileName);
     auto text = core::ReadWholeFile(files, path);
     if (absl::IsNotFound(text.status())) continue;
-    HW_RETURN_IF_ERROR(text.status());
-    auto topics = StoredTopics::Parse(*text);
+    auto topics = text.ok() ? StoredTopics::Parse(*text) : text.status();
+    if (absl::IsCancelled(topics.status())) return topics.status();
     if (!topics.ok()) {
-      return absl::DataLossError(
-          fmt::format("{}: {}", path, std::string(topics.status().message())));
+      damage.Update(absl::DataLossError(
+          fmt::format("{}: {}", path, std::string(topics.status().message()))));
+    } else if (topics->serial > newest.serial) {
+      newest = *std::move(topics);
     }
-    if (topics->serial > newest.serial) newest = *std::move(topics);
   }
+  if (newest.serial == 0 && !damage.ok()) return damage;
   return newest;
 }
 

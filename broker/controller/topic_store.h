@@ -55,8 +55,8 @@ class TopicStore {
  public:
   static constexpr std::string_view kFileName = "highwater-topics";
 
-  // The newest file of the directories; no topics and no cluster id if none has one. A file that is damaged or cannot be read is
-  // an error: to go on without it could make topics vanish.
+  // The newest file of the directories; no topics and no cluster id if none has one. DataLoss if there are files but none can be
+  // read: to go on without any could make topics vanish.
   [[nodiscard]] static absl::StatusOr<StoredTopics> Load(core::FileSystem& files,
                                                          absl::Span<const std::string> directories);
   // Writes it to each directory; durable when it returns. Fails if any write fails.

@@ -72,6 +72,8 @@ class Broker::Impl {
       return InContext("log.dirs", status);
     }
     if (absl::Status status = server_.Listen(config_.listener); !status.ok()) {
+      // What was recovered need not be recovered again at the next start.
+      static_cast<void>(logs_->Stop());
       return InContext("listeners", status);
     }
     core::Endpoint advertised = config_.advertised_listener;

@@ -37,7 +37,6 @@ struct BrokerConfig {
   bool auto_create_topics_enable = false;
   bool delete_topic_enable = false;
   int64_t fetch_max_bytes = 0;
-  absl::Duration request_timeout;                 // request.timeout.ms of the broker
 
   int64_t socket_request_max_bytes = 0;
   int64_t max_connections = 0;

@@ -116,7 +116,7 @@ constexpr ConfigKey kKeys[] = {
     {.name = "replica.high.watermark.checkpoint.interval.ms", .type = kMillis,
      .default_value = "5000", .about = "How often high watermarks are written."},
     {.name = "request.timeout.ms", .type = kInt, .default_value = "30000", .min = 1,
-     .max = kMaxInt, .about = "How long a client that does not read its answers is waited for."},
+     .max = kMaxInt, .about = "Without effect: there are no other brokers to wait for yet."},
     {.name = "socket.request.max.bytes", .type = kInt, .default_value = "104857600", .min = 1,
      .max = kMaxInt, .about = "The largest request; a greater one closes its connection."},
     {.name = "unclean.leader.election.enable", .type = kBool, .default_value = "false",
@@ -150,7 +150,6 @@ void internal::SetFields(BrokerConfig& config) {
   config.auto_create_topics_enable = ReadBool(text("auto.create.topics.enable"));
   config.delete_topic_enable = ReadBool(text("delete.topic.enable"));
   config.fetch_max_bytes = number("fetch.max.bytes");
-  config.request_timeout = millis("request.timeout.ms");
   config.socket_request_max_bytes = number("socket.request.max.bytes");
   config.max_connections = number("max.connections");
   config.max_connections_per_ip = number("max.connections.per.ip");
