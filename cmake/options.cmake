@@ -11,6 +11,10 @@ set(HIGHWATER_AUTO_VAR_INIT "" CACHE STRING "-ftrivial-auto-var-init= value (pat
 
 add_compile_options(-Wall -Wextra -Werror -Wno-missing-field-initializers)
 # Simulated quantities must not depend on how a compiler fuses floating-point operations.
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # libstdc++ 12 itself calls std::get_temporary_buffer in std::stable_sort.
+  add_compile_options(-Wno-deprecated-declarations)
+endif()
 add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_compile_options(-ffp-contract=off -fno-strict-aliasing -fno-omit-frame-pointer)
 if(HIGHWATER_SANITIZE)

@@ -178,8 +178,8 @@ class Fiber {
   FiberStack stack_;
   absl::AnyInvocable<void()> body_;
   // The stack of its resumer, as AddressSanitizer wants to be told.
-  const void* resumer_bottom_ = nullptr;
-  size_t resumer_size_ = 0;
+  [[maybe_unused]] const void* resumer_bottom_ = nullptr;
+  [[maybe_unused]] size_t resumer_size_ = 0;
   char name_[34];
 };
 
