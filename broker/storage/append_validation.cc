@@ -43,10 +43,12 @@ std::optional<ValidatedAppend> CheckClientHeader(const RecordBatchHeader& header
   return std::nullopt;
 }
 
-// Goes over the records: they must be well formed and count up from zero, and a compacted topic needs keys.
+// Goes over the records: they must be well formed and count up from zero, and a compacted topic
+// needs keys.
 std::optional<ValidatedAppend> CheckRecords(const RecordBatch& batch, const AppendRules& rules) {
   absl::StatusOr<protocol::RecordReader> reader = protocol::RecordReader::Open(batch);
-  if (!reader.ok()) return Refuse(ErrorCode::CORRUPT_MESSAGE, std::string(reader.status().message()));
+  if (!reader.ok())
+    return Refuse(ErrorCode::CORRUPT_MESSAGE, std::string(reader.status().message()));
   int64_t expected = 0;
   const bool stamped = rules.timestamp_type == TimestampType::kLogAppendTime;
   while (const protocol::RecordView* record = reader->Next()) {
@@ -58,10 +60,10 @@ std::optional<ValidatedAppend> CheckRecords(const RecordBatch& batch, const Appe
     }
     if (!stamped && record->timestamp_ms != protocol::kNoTimestamp &&
         IsTooFar(record->timestamp_ms, rules.now_ms, rules.timestamp_difference_max_ms)) {
-      return Refuse(ErrorCode::INVALID_TIMESTAMP,
-                    fmt::format("timestamp {} is more than {} ms from the broker's {}",
-                                record->timestamp_ms, rules.timestamp_difference_max_ms,
-                                rules.now_ms));
+      return Refuse(
+          ErrorCode::INVALID_TIMESTAMP,
+          fmt::format("timestamp {} is more than {} ms from the broker's {}", record->timestamp_ms,
+                      rules.timestamp_difference_max_ms, rules.now_ms));
     }
   }
   if (!reader->status().ok()) {
@@ -131,8 +133,8 @@ ValidatedAppend ValidateForAppend(const core::ByteChain& records, const AppendRu
   ValidatedAppend result;
   if (rules.timestamp_type == TimestampType::kLogAppendTime && !header.is_control()) {
     result.log_append_time_ms = rules.now_ms;
-    result.batch = batch->WithAppendTime(header.base_offset, header.partition_leader_epoch,
-                                         rules.now_ms);
+    result.batch =
+        batch->WithAppendTime(header.base_offset, header.partition_leader_epoch, rules.now_ms);
   } else {
     result.batch = *std::move(batch);
   }

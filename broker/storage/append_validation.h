@@ -1,13 +1,14 @@
 #pragma once
 
-// ValidateForAppend: what a leader checks of the records of one partition in a produce request before they get offsets [P2b], and
-// how timestamps are settled [D35]. Pure: no I/O, no clock.
+// ValidateForAppend: what a leader checks of the records of one partition in a produce request
+// before they get offsets [P2b], and how timestamps are settled [D35]. Pure: no I/O, no clock.
 //
-//   auto result = ValidateForAppend(request_records, {.origin = AppendOrigin::kClient, .now_ms = now, ...});
-//   if (result.error != protocol::ErrorCode::NONE) return Refuse(result.error, result.message);
+//   auto result = ValidateForAppend(records, AppendRules::Of(config, AppendOrigin::kClient, now));
+//   if (result.error != ErrorCode::NONE) return Refuse(result.error, result.message);
 //   log->AppendAsLeader(*std::move(result.batch), epoch, ...);
 //
-// Not responsible for: offsets and leader epoch (Log), sequences (producer state), min.insync.replicas (the partition).
+// Not responsible for: offsets and leader epoch (Log), sequences (producer state),
+// min.insync.replicas (the partition).
 
 #include <cstdint>
 #include <optional>
@@ -29,10 +30,11 @@ struct AppendRules {
   protocol::TimestampType timestamp_type = protocol::TimestampType::kCreateTime;
   int64_t timestamp_difference_max_ms = LogConfig::kUnlimited;
   bool compacted = false;  // keys are required
-  // Goes over the records of every batch, as Kafka does. Without it, only batches whose topic has a rule for single records are
-  // opened: what the checksum covers and the header counts is then believed.
+  // Goes over the records of every batch, as Kafka does. Without it, only batches whose topic has a
+  // rule for single records are opened: what the checksum covers and the header counts is then
+  // believed.
   bool read_records = true;
-  int64_t now_ms = 0;      // the broker's wall clock
+  int64_t now_ms = 0;  // the broker's wall clock
 
   // The rules of a topic with `config`.
   [[nodiscard]] static AppendRules Of(const LogConfig& config, AppendOrigin origin, int64_t now_ms);
@@ -40,12 +42,14 @@ struct AppendRules {
 
 struct ValidatedAppend {
   protocol::ErrorCode error = protocol::ErrorCode::NONE;
-  std::string message;         // what was wrong, for the client; empty if nothing
+  std::string message;                         // what was wrong, for the client; empty if nothing
   std::optional<protocol::RecordBatch> batch;  // ready for Log::AppendAsLeader; none on an error
-  int64_t log_append_time_ms = -1;  // for the produce response: -1 unless the topic stamps log append time
+  int64_t log_append_time_ms =
+      -1;  // for the produce response: -1 unless the topic stamps log append time
 };
 
 // `records` is the partition's records field as it came: it must be exactly one v2 batch.
-[[nodiscard]] ValidatedAppend ValidateForAppend(const core::ByteChain& records, const AppendRules& rules);
+[[nodiscard]] ValidatedAppend ValidateForAppend(const core::ByteChain& records,
+                                                const AppendRules& rules);
 
 }  // namespace highwater::broker::storage

@@ -54,7 +54,8 @@ TEST(ValidateForAppendTest, ComparesTheChecksum) {
 
 TEST(ValidateForAppendTest, KnowsTheSizeLimits) {
   const core::ByteChain bytes = Batch().bytes();
-  EXPECT_EQ(Check(bytes, {.max_message_bytes = static_cast<int64_t>(bytes.size())}), ErrorCode::NONE);
+  EXPECT_EQ(Check(bytes, {.max_message_bytes = static_cast<int64_t>(bytes.size())}),
+            ErrorCode::NONE);
   EXPECT_EQ(Check(bytes, {.max_message_bytes = static_cast<int64_t>(bytes.size()) - 1}),
             ErrorCode::MESSAGE_TOO_LARGE);
   EXPECT_EQ(Check(bytes, {.segment_bytes = static_cast<int64_t>(bytes.size()) - 1}),
@@ -66,9 +67,11 @@ TEST(ValidateForAppendTest, RefusesWhatClientsMayNotWrite) {  // [P2]
   const protocol::RecordBatch batch = Batch();
   EXPECT_EQ(Check(With(batch, [](Header& h) { h.attributes |= protocol::kControlBit; })),
             ErrorCode::INVALID_RECORD);
-  EXPECT_EQ(Check(With(batch, [](Header& h) { h.last_offset_delta = 3; })), ErrorCode::INVALID_RECORD);
+  EXPECT_EQ(Check(With(batch, [](Header& h) { h.last_offset_delta = 3; })),
+            ErrorCode::INVALID_RECORD);
   EXPECT_EQ(Check(With(batch, [](Header& h) { h.record_count = 0; })), ErrorCode::INVALID_RECORD);
-  EXPECT_EQ(Check(With(batch, [](Header& h) { h.base_offset = Offset(1); })), ErrorCode::INVALID_RECORD);
+  EXPECT_EQ(Check(With(batch, [](Header& h) { h.base_offset = Offset(1); })),
+            ErrorCode::INVALID_RECORD);
   EXPECT_EQ(Check(With(batch, [](Header& h) { h.producer_id = ProducerId(5); })),
             ErrorCode::INVALID_RECORD);
   EXPECT_EQ(Check(With(batch, [](Header& h) { h.attributes |= protocol::kLogAppendTimeBit; })),
@@ -91,10 +94,12 @@ TEST(ValidateForAppendTest, ACompactedTopicNeedsKeys) {
 }
 
 TEST(ValidateForAppendTest, BoundsTheDistanceOfTimestamps) {  // [D35]
-  const core::ByteChain bytes = Batch().bytes();  // 1000, 1001, 1002
-  EXPECT_EQ(Check(bytes, {.timestamp_difference_max_ms = 100, .now_ms = 1102}), ErrorCode::INVALID_TIMESTAMP);
+  const core::ByteChain bytes = Batch().bytes();              // 1000, 1001, 1002
+  EXPECT_EQ(Check(bytes, {.timestamp_difference_max_ms = 100, .now_ms = 1102}),
+            ErrorCode::INVALID_TIMESTAMP);
   EXPECT_EQ(Check(bytes, {.timestamp_difference_max_ms = 100, .now_ms = 1100}), ErrorCode::NONE);
-  EXPECT_EQ(Check(bytes, {.timestamp_difference_max_ms = 100, .now_ms = 901}), ErrorCode::INVALID_TIMESTAMP);
+  EXPECT_EQ(Check(bytes, {.timestamp_difference_max_ms = 100, .now_ms = 901}),
+            ErrorCode::INVALID_TIMESTAMP);
 }
 
 TEST(ValidateForAppendTest, StampsLogAppendTime) {  // [D35, V1]
@@ -116,7 +121,8 @@ RC_GTEST_PROP(ValidateForAppendTest, ADamagedBatchIsRefusedOrIsTheSame, ()) {
   const auto at = *rc::gen::inRange<size_t>(0, bytes.size());
   bytes[at] = *rc::gen::arbitrary<char>();
   const ValidatedAppend result = ValidateForAppend(core::Bytes::Copy(bytes), {});
-  // Only the leader epoch lies outside of the checksum and is not looked at: the log writes its own.
+  // Only the leader epoch lies outside of the checksum and is not looked at: the log writes its
+  // own.
   if (result.error == ErrorCode::NONE) RC_ASSERT(bytes == good || (at >= 12 && at < 16));
 }
 

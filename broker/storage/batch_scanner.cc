@@ -57,7 +57,8 @@ absl::StatusOr<bool> BatchScanner::ReadHeader() {
 }
 
 bool BatchScanner::IsWhole() const {
-  return header_.batch_length >= static_cast<int32_t>(protocol::kRecordBatchHeaderSize - protocol::kBatchOverhead) &&
+  return header_.batch_length >=
+             static_cast<int32_t>(protocol::kRecordBatchHeaderSize - protocol::kBatchOverhead) &&
          header_.size() <= end_ - position_ && header_.magic == protocol::kCurrentMagic &&
          header_.last_offset_delta >= 0 && header_.base_offset.value() >= 0;
 }
@@ -65,9 +66,9 @@ bool BatchScanner::IsWhole() const {
 absl::StatusOr<bool> BatchScanner::VerifyChecksum() {
   uint32_t crc = 0;
   const uint64_t length = header_.size() - protocol::kBatchChecksumStart;
-  HW_RETURN_IF_ERROR(ForEachSpan(
-      position_ + protocol::kBatchChecksumStart, length,
-      [&](absl::Span<const uint8_t> span) { crc = core::Crc32cExtend(crc, span); }));
+  HW_RETURN_IF_ERROR(
+      ForEachSpan(position_ + protocol::kBatchChecksumStart, length,
+                  [&](absl::Span<const uint8_t> span) { crc = core::Crc32cExtend(crc, span); }));
   return crc == header_.crc;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// BatchScanner: walks the record batches of a segment file, header by header, and checks bodies on demand.
+// BatchScanner: walks the record batches of a segment file, header by header, and checks bodies on
+// demand.
 //
 //   BatchScanner scanner(file, position, size, BatchScanner::kBodies);
 //   while (true) {
@@ -10,7 +11,8 @@
 //     scanner.Advance();
 //   }
 //
-// Reads in chunks of bounded size whatever a length field says. Not responsible for what may stay (log_recovery.h).
+// Reads in chunks of bounded size whatever a length field says. Not responsible for what may stay
+// (log_recovery.h).
 
 #include <absl/status/statusor.h>
 
@@ -33,7 +35,8 @@ class BatchScanner {
   [[nodiscard]] absl::StatusOr<bool> ReadHeader();
   [[nodiscard]] const protocol::RecordBatchHeader& header() const { return header_; }
   [[nodiscard]] uint64_t position() const { return position_; }
-  // Whether the header makes sense and its batch lies within the file as a whole. REQUIRES: ReadHeader said true.
+  // Whether the header makes sense and its batch lies within the file as a whole. REQUIRES:
+  // ReadHeader said true.
   [[nodiscard]] bool IsWhole() const;
   // Whether the batch's CRC-32C is right. REQUIRES: IsWhole().
   [[nodiscard]] absl::StatusOr<bool> VerifyChecksum();
@@ -54,8 +57,8 @@ class BatchScanner {
   size_t chunk_;
   protocol::RecordBatchHeader header_;
   core::ByteChain buffer_;
-  uint64_t buffer_at_ = 0;      // where buffer_ starts in the file
-  size_t slice_ = 0;            // the slice of buffer_ read last, and where it starts in the file
+  uint64_t buffer_at_ = 0;  // where buffer_ starts in the file
+  size_t slice_ = 0;        // the slice of buffer_ read last, and where it starts in the file
   uint64_t slice_at_ = 0;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// The small text files beside and inside logs: offset checkpoints, the leader-epoch checkpoint, partition.metadata and
-// meta.properties [K6, K7, K16, L1]. Pure: text to values and back; the callers read, and write by core::WriteFileAtomically.
+// The small text files beside and inside logs: offset checkpoints, the leader-epoch checkpoint,
+// partition.metadata and meta.properties [K6, K7, K16, L1]. Pure: text to values and back; the
+// callers read, and write by core::WriteFileAtomically.
 //
 // Anything that Kafka would not have written is an error (InvalidArgument) that names the line.
 

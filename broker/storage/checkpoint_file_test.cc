@@ -14,32 +14,37 @@ OffsetCheckpointEntry Entry(std::string topic, int partition, int64_t offset) {
 }
 
 TEST(CheckpointFileTest, PrintsOffsetsAsKafkaDoes) {  // [K6]
-  const std::vector<OffsetCheckpointEntry> entries = {Entry("orders", 0, 42), Entry("a.b-c", 11, 0)};
+  const std::vector<OffsetCheckpointEntry> entries = {Entry("orders", 0, 42),
+                                                      Entry("a.b-c", 11, 0)};
   EXPECT_EQ(PrintOffsetCheckpoint(entries), "0\n2\norders 0 42\na.b-c 11 0\n");
   EXPECT_EQ(PrintOffsetCheckpoint({}), "0\n0\n");
 }
 
 TEST(CheckpointFileTest, ReadsWhatItPrints) {
-  const std::vector<OffsetCheckpointEntry> entries = {Entry("orders", 0, 42), Entry("a.b-c", 11, 0)};
+  const std::vector<OffsetCheckpointEntry> entries = {Entry("orders", 0, 42),
+                                                      Entry("a.b-c", 11, 0)};
   const auto parsed = ParseOffsetCheckpoint(PrintOffsetCheckpoint(entries));
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(*parsed, entries);
 }
 
 TEST(CheckpointFileTest, RefusesAWrongVersionAMalformedLineAndAWrongCount) {  // [K7]
-  for (const char* text : {"", "1\n0\n", "0\n", "0\nx\n", "0\n1\n", "0\n2\na 0 1\n", "0\n1\na 0 1\nb 0 1\n",
-                           "0\n1\na 0\n", "0\n1\na 0 1 2\n", "0\n1\na x 1\n", "0\n1\na 0 x\n", "0\n1\n\n",
-                           "0\n1\na  1\n", "0\n99999999999999999999\n"}) {
+  for (const char* text :
+       {"", "1\n0\n", "0\n", "0\nx\n", "0\n1\n", "0\n2\na 0 1\n", "0\n1\na 0 1\nb 0 1\n",
+        "0\n1\na 0\n", "0\n1\na 0 1 2\n", "0\n1\na x 1\n", "0\n1\na 0 x\n", "0\n1\n\n",
+        "0\n1\na  1\n", "0\n99999999999999999999\n"}) {
     EXPECT_FALSE(ParseOffsetCheckpoint(text).ok()) << text;
   }
 }
 
 TEST(CheckpointFileTest, NamesTheLine) {
-  EXPECT_EQ(ParseOffsetCheckpoint("0\n2\na 0 1\nb\n").status().message(), "line 4: malformed entry");
+  EXPECT_EQ(ParseOffsetCheckpoint("0\n2\na 0 1\nb\n").status().message(),
+            "line 4: malformed entry");
 }
 
 TEST(CheckpointFileTest, PrintsAndReadsEpochs) {  // [K6]
-  const std::vector<EpochEntry> entries = {{LeaderEpoch(0), Offset(0)}, {LeaderEpoch(3), Offset(17)}};
+  const std::vector<EpochEntry> entries = {{LeaderEpoch(0), Offset(0)},
+                                           {LeaderEpoch(3), Offset(17)}};
   EXPECT_EQ(PrintEpochCheckpoint(entries), "0\n2\n0 0\n3 17\n");
   const auto parsed = ParseEpochCheckpoint("0\n2\n0 0\n3 17\n");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
@@ -73,7 +78,8 @@ TEST(CheckpointFileTest, ReadsMetaPropertiesWithCommentsAndUnknownNames) {  // [
 }
 
 RC_GTEST_PROP(CheckpointFileTest, AnyTextGivesEntriesOrAnError, ()) {
-  const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("0123 \n-ab=:")));
+  const auto text =
+      *rc::gen::container<std::string>(rc::gen::elementOf(std::string("0123 \n-ab=:")));
   static_cast<void>(ParseOffsetCheckpoint(text));
   static_cast<void>(ParseEpochCheckpoint(text));
   static_cast<void>(ParseMetaProperties(text));

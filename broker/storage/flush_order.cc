@@ -11,7 +11,8 @@ std::vector<FlushStep> FlushOrder(absl::Span<const FlushableSegment> segments,
     const bool is_active = i + 1 == segments.size();
     const Offset end = is_active ? request.log_end_offset : segments[i + 1].base;
     // A segment is at stake if it holds offsets in [recovery point, target).
-    const bool at_stake = moves && end > request.recovery_point && segments[i].base < request.target;
+    const bool at_stake =
+        moves && end > request.recovery_point && segments[i].base < request.target;
     if (!at_stake && !(is_active && request.include_empty_active)) continue;
     steps.push_back({FlushStep::Kind::kLog, i});
     steps.push_back({FlushStep::Kind::kOffsetIndex, i});

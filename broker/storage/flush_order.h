@@ -1,6 +1,7 @@
 #pragma once
 
-// Flush order: which files a flush syncs, in which order, and when the recovery point may move [L6, M82]. Pure.
+// Flush order: which files a flush syncs, in which order, and when the recovery point may move [L6,
+// M82]. Pure.
 
 #include <absl/types/span.h>
 
@@ -25,13 +26,14 @@ struct FlushableSegment {
 
 struct FlushRequest {
   Offset recovery_point{0};
-  Offset target{0};               // the recovery point once every step succeeded
+  Offset target{0};  // the recovery point once every step succeeded
   Offset log_end_offset{0};
   bool directory_changed = false;  // a segment's name appeared since the directory was last synced
   bool include_empty_active = false;  // at a clean stop
 };
 
-// The steps, in order. The recovery point moves to `target` only after all of them succeeded; none of them: nothing is to do.
+// The steps, in order. The recovery point moves to `target` only after all of them succeeded; none
+// of them: nothing is to do.
 [[nodiscard]] std::vector<FlushStep> FlushOrder(absl::Span<const FlushableSegment> segments,
                                                 const FlushRequest& request);
 

@@ -24,7 +24,8 @@ std::vector<size_t> SegmentsOf(const std::vector<FlushStep>& steps) {
   return segments;
 }
 
-TEST(FlushOrderTest, SyncsLogThenOffsetIndexThenTimeIndexThenTransactionIndexThenTheDirectory) {  // [L6]
+TEST(FlushOrderTest,
+     SyncsLogThenOffsetIndexThenTimeIndexThenTransactionIndexThenTheDirectory) {  // [L6]
   const std::vector<FlushableSegment> segments = {{Offset(0), true}};
   FlushRequest request = Request(0, 5);
   request.directory_changed = true;

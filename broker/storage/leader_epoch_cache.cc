@@ -29,9 +29,9 @@ bool LeaderEpochCache::TruncateFromEnd(Offset end_offset) {
 }
 
 bool LeaderEpochCache::TruncateFromStart(Offset start_offset) {
-  const auto first_kept =
-      std::find_if(entries_.begin(), entries_.end(),
-                   [&](const EpochEntry& e) { return e.start_offset > start_offset; });
+  const auto first_kept = std::find_if(entries_.begin(), entries_.end(), [&](const EpochEntry& e) {
+    return e.start_offset > start_offset;
+  });
   if (first_kept == entries_.begin()) return false;
   // The last entry that starts at or below the new start is still the epoch of the record there.
   const auto last_dropped = first_kept - 1;
@@ -65,9 +65,9 @@ std::optional<LeaderEpoch> LeaderEpochCache::latest() const {
 }
 
 std::optional<LeaderEpoch> LeaderEpochCache::EpochOf(Offset offset) const {
-  const auto next = std::upper_bound(
-      entries_.begin(), entries_.end(), offset,
-      [](Offset o, const EpochEntry& entry) { return o < entry.start_offset; });
+  const auto next =
+      std::upper_bound(entries_.begin(), entries_.end(), offset,
+                       [](Offset o, const EpochEntry& entry) { return o < entry.start_offset; });
   if (next == entries_.begin()) return std::nullopt;
   return (next - 1)->epoch;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// LeaderEpochCache: which leader epoch wrote from which offset on, per partition [K1-K5]. Pure: the Log writes it to
-// `leader-epoch-checkpoint` after each change.
+// LeaderEpochCache: which leader epoch wrote from which offset on, per partition [K1-K5]. Pure: the
+// Log writes it to `leader-epoch-checkpoint` after each change.
 //
 // Invariants:
 //   1. Entries are strictly increasing in epoch and in start offset [K1].
@@ -31,7 +31,8 @@ struct EpochEndOffset {
 class LeaderEpochCache {
  public:
   LeaderEpochCache() = default;
-  // The entries of a checkpoint file, put in one by one by Assign, so that a file of any content gives a valid cache.
+  // The entries of a checkpoint file, put in one by one by Assign, so that a file of any content
+  // gives a valid cache.
   explicit LeaderEpochCache(absl::Span<const EpochEntry> entries);
 
   // [K2] Each returns whether the entries changed and so have to be written.

@@ -2,26 +2,32 @@
 
 // Log: one partition's segmented log on disk, and the ordered queue in front of it.
 //
-//   auto admitted = log->AppendAsLeader(*std::move(validated.batch), epoch, [this](const absl::Status& s) { ... });
-//   // admitted->first is the batch's base offset; the callback comes once the batch is written (and flushed, if flush.messages
-//   // says so), when log_end_offset() is past it.
+//   auto admitted = log->AppendAsLeader(*std::move(validated.batch), epoch,
+//                                       [this](const absl::Status& status) { ... });
+//   // admitted->first is the batch's base offset; the callback comes once the batch is written
+//   // (and flushed, if flush.messages says so), when log_end_offset() is past it.
 //
-// Everything that changes the log — append, roll, truncate, epoch entries, start offset, retention, delete — waits in one queue
-// with one write in flight; neighbouring batches are written together. Offsets are given at admission. Callbacks come in the
-// order of the queue, on the log's worker fiber, and must not wait; they may put more into the queue. An idle log has no fiber.
+// Everything that changes the log — append, roll, truncate, epoch entries, start offset, retention,
+// delete — waits in one queue with one write in flight; neighbouring batches are written together.
+// Offsets are given at admission. Callbacks come in the order of the queue, on the log's worker
+// fiber, and must not wait; they may put more into the queue. An idle log has no fiber.
 //
-// What is synced when [L4, L6, L7]: nothing on an append, unless flush.messages says so; closed segments on a fiber of their own
-// after a roll; everything up to log end by Flush and by a clean Close. The recovery point moves only after the syncs succeeded.
+// What is synced when [L4, L6, L7]: nothing on an append, unless flush.messages says so; closed
+// segments on a fiber of their own after a roll; everything up to log end by Flush and by a clean
+// Close. The recovery point moves only after the syncs succeeded.
 //
 // Invariants:
-//   1. log start offset <= log end offset; both move only as an effect in the queue (log end down only by truncation).
+//   1. log start offset <= log end offset; both move only as an effect in the queue (log end down
+//      only by truncation).
 //   2. Offsets of admitted batches are contiguous for a leader and never go back for a follower.
-//   3. recovery point <= log end offset; everything below it was synced, and so were the names of its files.
-//   4. After a failed write or sync the log is offline: nothing in the queue happens any more, every callback gets the error, and
-//      LogOwner hears of it once [P3, M83].
+//   3. recovery point <= log end offset; everything below it was synced, and so were the names of
+//      its files.
+//   4. After a failed write or sync the log is offline: nothing in the queue happens any more,
+//      every callback gets the error, and LogOwner hears of it once [P3, M83].
 //   5. Reads see whole batches below log end offset only.
 //
-// Not responsible for: high watermark, leadership, sequences and transactions (the partition), which directory (LogManager).
+// Not responsible for: high watermark, leadership, sequences and transactions (the partition),
+// which directory (LogManager).
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
@@ -36,13 +42,13 @@
 
 #include "broker/observer.h"
 #include "broker/protocol/record_batch.h"
+#include "broker/storage/batch_position.h"
 #include "broker/storage/leader_epoch_cache.h"
 #include "broker/storage/log_config.h"
 #include "broker/storage/log_operation.h"
 #include "broker/storage/log_recovery.h"
 #include "broker/storage/log_segment.h"
 #include "broker/storage/recent_batches.h"
-#include "broker/storage/batch_position.h"
 #include "broker/types.h"
 #include "core/environment.h"
 #include "core/mutex.h"
@@ -50,16 +56,20 @@
 
 namespace highwater::broker::storage {
 
-// Whom a log tells what concerns its whole directory. Implemented by LogManager; the default does nothing.
+// Whom a log tells what concerns its whole directory. Implemented by LogManager; the default does
+// nothing.
 class LogOwner {
  public:
   virtual ~LogOwner() = default;
-  // A write or sync failed: the directory of this log is to go offline. Must not wait. Called once per log.
+  // A write or sync failed: the directory of this log is to go offline. Must not wait. Called once
+  // per log.
   virtual void OnStorageError(const absl::Status&) {}
-  // A truncation lowered the recovery point or the log start offset: both have to be in the checkpoint files before anything is
-  // appended again, or a power loss would leave what follows unchecked, or hidden [F21, M82]. May wait.
+  // A truncation lowered the recovery point or the log start offset: both have to be in the
+  // checkpoint files before anything is appended again, or a power loss would leave what follows
+  // unchecked, or hidden [F21, M82]. May wait.
   virtual absl::Status OnBoundsLowered() { return absl::OkStatus(); }
-  // Files of this log that nobody needs any more, renamed to "...deleted": to be removed after file.delete.delay.ms.
+  // Files of this log that nobody needs any more, renamed to "...deleted": to be removed after
+  // file.delete.delay.ms.
   virtual void RemoveLater(std::vector<std::string> /*paths*/, absl::Duration /*delay*/) {}
 };
 
@@ -85,16 +95,17 @@ struct TimestampAndOffset {
 };
 
 struct LogLoadOptions {
-  bool clean = false;                 // the directory had its clean-shutdown marker [K11]
-  Offset recovery_point{0};           // from the checkpoint file
-  Offset log_start_offset{0};         // from the checkpoint file
+  bool clean = false;          // the directory had its clean-shutdown marker [K11]
+  Offset recovery_point{0};    // from the checkpoint file
+  Offset log_start_offset{0};  // from the checkpoint file
   RecoveryRules rules;
 };
 
 class Log : public std::enable_shared_from_this<Log> {
  public:
-  // Opens the log in `directory` (".../<topic>-<partition>"), which is made if it does not exist, and recovers it if it was not
-  // closed cleanly [K11-K14]. REQUIRES: on a fiber. `env`, `owner` and `observer` outlive the log.
+  // Opens the log in `directory` (".../<topic>-<partition>"), which is made if it does not exist,
+  // and recovers it if it was not closed cleanly [K11-K14]. REQUIRES: on a fiber. `env`, `owner`
+  // and `observer` outlive the log.
   [[nodiscard]] static absl::StatusOr<std::shared_ptr<Log>> Load(
       core::Environment& env, TopicPartition partition, std::string directory, LogConfig config,
       const LogLoadOptions& options, LogOwner& owner, BrokerId broker, Observer& observer);
@@ -102,30 +113,36 @@ class Log : public std::enable_shared_from_this<Log> {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // ---- Changes. Any fiber or none; never wait. An error means that nothing was put into the queue and `done` is dropped:
-  // Unavailable if the log is offline, FailedPrecondition if it is closed or deleted.
+  // ---- Changes. Any fiber or none; never wait. An error means that nothing was put into the queue
+  // and `done` is dropped: Unavailable if the log is offline, FailedPrecondition if it is closed or
+  // deleted.
 
   // Gives `batch` (of ValidateForAppend) the next offsets and `epoch`.
-  [[nodiscard]] absl::StatusOr<AdmittedOffsets> AppendAsLeader(protocol::RecordBatch batch, LeaderEpoch epoch,
-                                                               Completion done);
-  // Appends batches of a leader's log as they are [F6]. A partial batch at the end is ignored. DataLoss: a batch is damaged (length,
-  // magic, CRC); OutOfRange: it starts below what was admitted. Nothing of `records` is then appended. Empty records: `first` is
-  // the next offset, `last` the one before, and `done` comes in order.
+  [[nodiscard]] absl::StatusOr<AdmittedOffsets> AppendAsLeader(protocol::RecordBatch batch,
+                                                               LeaderEpoch epoch, Completion done);
+  // Appends batches of a leader's log as they are [F6]. A partial batch at the end is ignored.
+  // DataLoss: a batch is damaged (length, magic, CRC); OutOfRange: it starts below what was
+  // admitted. Nothing of `records` is then appended. Empty records: `first` is the next offset,
+  // `last` the one before, and `done` comes in order.
   [[nodiscard]] absl::StatusOr<AdmittedOffsets> AppendAsFollower(const core::ByteChain& records,
                                                                  Completion done);
-  // Enters (epoch, log end offset) into the epoch cache, synced, before any record of that epoch exists [R18].
+  // Enters (epoch, log end offset) into the epoch cache, synced, before any record of that epoch
+  // exists [R18].
   [[nodiscard]] absl::Status AssignEpoch(LeaderEpoch epoch, Completion done);
-  // [F22] Cuts everything at and above `offset`. If that lies below the first segment: as TruncateFullyAndStartAt.
+  // [F22] Cuts everything at and above `offset`. If that lies below the first segment: as
+  // TruncateFullyAndStartAt.
   [[nodiscard]] absl::Status TruncateTo(Offset offset, Completion done);
   // [F23] Drops everything; the log is empty and starts and ends at `offset`.
   [[nodiscard]] absl::Status TruncateFullyAndStartAt(Offset offset, Completion done);
-  // [L12] Raises the log start offset; no effect if it is not higher. OutOfRange through `done` if it is above the log end.
+  // [L12] Raises the log start offset; no effect if it is not higher. OutOfRange through `done` if
+  // it is above the log end.
   [[nodiscard]] absl::Status IncrementLogStartOffset(Offset offset, Completion done);
   // [T1-T3] Drops the segments that retention no longer keeps below `high_watermark`.
   [[nodiscard]] absl::Status ApplyRetention(Offset high_watermark, Completion done);
   // [L3, L4] Starts a new segment at log end, unless the active one is empty.
   [[nodiscard]] absl::Status Roll(Completion done);
-  // [R9] Gives the directory the name `renamed` and refuses everything afterwards. Its files stay until the LogManager removes them.
+  // [R9] Gives the directory the name `renamed` and refuses everything afterwards. Its files stay
+  // until the LogManager removes them.
   [[nodiscard]] absl::Status RenameAway(std::string renamed, Completion done);
 
   // The directory is offline: everything in the queue fails with `why`. The owner is not told.
@@ -141,38 +158,43 @@ class Log : public std::enable_shared_from_this<Log> {
   [[nodiscard]] absl::Status RenameAwayAndWait(std::string renamed);
   // Waits until everything put into the queue so far has happened.
   [[nodiscard]] absl::Status Drain();
-  // [L6] Syncs everything below log end offset; the recovery point then stands there. Runs beside the queue.
+  // [L6] Syncs everything below log end offset; the recovery point then stands there. Runs beside
+  // the queue.
   [[nodiscard]] absl::Status Flush() { return FlushUpTo(log_end_offset_, IncludeEmptyActive::kNo); }
-  // Drains the queue, flushes everything including an empty active segment, refuses everything afterwards. OK only if all of it is
-  // durable: only then may a clean-shutdown marker be written [K10, M81].
+  // Drains the queue, flushes everything including an empty active segment, refuses everything
+  // afterwards. OK only if all of it is durable: only then may a clean-shutdown marker be written
+  // [K10, M81].
   [[nodiscard]] absl::Status Close();
 
   // ---- Reads.
   struct ReadRequest {
     Offset from{0};
     uint64_t max_bytes = 0;
-    Offset upper_bound{0};          // exclusive: high watermark, last stable offset or log end offset [P7]
+    Offset upper_bound{0};  // exclusive: high watermark, last stable offset or log end offset [P7]
     bool at_least_one_batch = false;  // return the first batch whole, however large [P13]
   };
   struct ReadResult {
-    core::FileRange records;        // whole batches, but for a last one that max_bytes may cut; empty if there is nothing to read
-    LogPosition position;           // where they start
+    core::FileRange records;  // whole batches, but for a last one that max_bytes may cut; empty if
+                              // there is nothing to read
+    LogPosition position;     // where they start
   };
-  // [L8] OutOfRange: `from` is below the log start offset or above the log end offset. Waits only if the place is neither among the
-  // recent batches nor in a loaded index. REQUIRES: on a fiber.
+  // [L8] OutOfRange: `from` is below the log start offset or above the log end offset. Waits only
+  // if the place is neither among the recent batches nor in a loaded index. REQUIRES: on a fiber.
   [[nodiscard]] absl::StatusOr<ReadResult> Read(const ReadRequest& request);
   // As Read, if it can be answered without waiting; nullopt if not. May be called outside fibers.
   [[nodiscard]] std::optional<absl::StatusOr<ReadResult>> TryRead(const ReadRequest& request);
   // As Read, with the bytes. REQUIRES: on a fiber.
   [[nodiscard]] absl::StatusOr<core::ByteChain> ReadBatches(const ReadRequest& request);
 
-  // Where the batch that holds `offset` (or the next one after it) starts; where the next batch will start for the log end offset.
-  // nullopt if it is not among the recent batches. Never waits.
+  // Where the batch that holds `offset` (or the next one after it) starts; where the next batch
+  // will start for the log end offset. nullopt if it is not among the recent batches. Never waits.
   [[nodiscard]] std::optional<LogPosition> PositionOf(Offset offset) const;
-  // [P17] The first record with a timestamp >= `timestamp`; nullopt if there is none. REQUIRES: on a fiber.
+  // [P17] The first record with a timestamp >= `timestamp`; nullopt if there is none. REQUIRES: on
+  // a fiber.
   [[nodiscard]] absl::StatusOr<std::optional<TimestampAndOffset>> OffsetForTimestamp(
       int64_t timestamp);
-  // [P17] The first record with the greatest timestamp; nullopt if there are no timestamps. REQUIRES: on a fiber.
+  // [P17] The first record with the greatest timestamp; nullopt if there are no timestamps.
+  // REQUIRES: on a fiber.
   [[nodiscard]] absl::StatusOr<std::optional<TimestampAndOffset>> OffsetOfMaxTimestamp();
   // [K5]
   [[nodiscard]] std::optional<EpochEndOffset> EndOffsetForEpoch(LeaderEpoch epoch) const {
@@ -194,7 +216,8 @@ class Log : public std::enable_shared_from_this<Log> {
   [[nodiscard]] size_t segment_count() const { return segments_.size(); }
   [[nodiscard]] Offset first_segment_base() const;
   [[nodiscard]] core::MonotonicTime last_flush_time() const { return last_flush_time_; }
-  // Whether ApplyRetention may find something to drop; false is certain. Cheap, for the task that goes over all logs.
+  // Whether ApplyRetention may find something to drop; false is certain. Cheap, for the task that
+  // goes over all logs.
   [[nodiscard]] bool RetentionMayApply(int64_t now_ms) const;
   [[nodiscard]] bool offline() const { return !failure_.ok(); }
   [[nodiscard]] bool busy() const { return worker_running_; }
@@ -255,9 +278,11 @@ class Log : public std::enable_shared_from_this<Log> {
   BrokerId broker_;
   Observer& observer_;
 
-  std::vector<std::shared_ptr<LogSegment>> segments_;  // by base offset; the last is the active one; never empty once loaded
-  // What answers questions, cut at the log start offset; and what is on disk, cut at the first segment only: the log start offset may
-  // fall back after a crash [W14], and the records that show up again then have their epochs.
+  std::vector<std::shared_ptr<LogSegment>>
+      segments_;  // by base offset; the last is the active one; never empty once loaded
+  // What answers questions, cut at the log start offset; and what is on disk, cut at the first
+  // segment only: the log start offset may fall back after a crash [W14], and the records that show
+  // up again then have their epochs.
   LeaderEpochCache epochs_;
   LeaderEpochCache stored_epochs_;
   RecentBatches recent_;

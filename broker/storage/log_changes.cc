@@ -1,4 +1,5 @@
-// What the queue of a Log does: writes, rolls, truncations, start offset, retention, renaming. Runs on the worker fiber only.
+// What the queue of a Log does: writes, rolls, truncations, start offset, retention, renaming. Runs
+// on the worker fiber only.
 
 #include <algorithm>
 
@@ -73,9 +74,8 @@ absl::Status Log::RollAt(Offset base) {
   base = std::max(base, log_end_offset_);
   if (active().size() == 0 && active().base() == base) return absl::OkStatus();  // [L5]
   active().OnBecomeInactive();
-  HW_ASSIGN_OR_RETURN(
-      std::shared_ptr<LogSegment> segment,
-      LogSegment::Create(env_.files, directory_, base, env_.clock.WallNow()));
+  HW_ASSIGN_OR_RETURN(std::shared_ptr<LogSegment> segment,
+                      LogSegment::Create(env_.files, directory_, base, env_.clock.WallNow()));
   segments_.push_back(std::move(segment));
   directory_changed_ = true;
   roll_jitter_ms_ = 0;
@@ -103,8 +103,8 @@ absl::Status Log::CutEpochs(Offset end_offset) {
   return stored_epochs_.TruncateFromEnd(end_offset) ? WriteEpochs() : absl::OkStatus();
 }
 
-// Brings recovery point, also the one that a flush at work aims at, and log start offset down to `offset`; whether one of them was
-// above it.
+// Brings recovery point, also the one that a flush at work aims at, and log start offset down to
+// `offset`; whether one of them was above it.
 bool Log::LowerBounds(Offset offset) {
   const bool lowered = recovery_point_ > offset || log_start_offset_ > offset;
   flushing_to_ = std::min(flushing_to_, offset);
@@ -113,8 +113,8 @@ bool Log::LowerBounds(Offset offset) {
   return lowered;
 }
 
-// Renames the files away, one segment after the other in the given order, each made durable before the next: a power loss in between
-// leaves no hole.
+// Renames the files away, one segment after the other in the given order, each made durable before
+// the next: a power loss in between leaves no hole.
 absl::Status Log::RemoveFilesOf(absl::Span<const std::shared_ptr<LogSegment>> segments) {
   std::vector<std::string> paths;
   for (const std::shared_ptr<LogSegment>& segment : segments) {
@@ -145,9 +145,10 @@ absl::Status Log::DoTruncateTo(Offset offset) {
     end = cut->base_offset;
     if (next_admitted_offset_ == offset) next_admitted_offset_ = end;
   }
-  // First in memory, for readers; then on disk, from the end: a power loss in between leaves a longer log without a hole.
-  std::vector<std::shared_ptr<LogSegment>> dropped(segments_.rbegin(),
-                                                   segments_.rend() - static_cast<ptrdiff_t>(index + 1));
+  // First in memory, for readers; then on disk, from the end: a power loss in between leaves a
+  // longer log without a hole.
+  std::vector<std::shared_ptr<LogSegment>> dropped(
+      segments_.rbegin(), segments_.rend() - static_cast<ptrdiff_t>(index + 1));
   segments_.resize(index + 1);
   last.Cut(end, cut ? cut->position : last.size());
   recent_.TruncateTo(end);
@@ -168,9 +169,8 @@ absl::Status Log::DoTruncateFully(Offset offset) {
   log_start_offset_ = offset;
   observer_.OnTruncated(broker_, partition_, offset);
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
-  HW_ASSIGN_OR_RETURN(
-      std::shared_ptr<LogSegment> segment,
-      LogSegment::Create(env_.files, directory_, offset, env_.clock.WallNow()));
+  HW_ASSIGN_OR_RETURN(std::shared_ptr<LogSegment> segment,
+                      LogSegment::Create(env_.files, directory_, offset, env_.clock.WallNow()));
   segments_.clear();
   segments_.push_back(std::move(segment));
   // Synced: where an empty log begins is known from the name of its segment only.

@@ -9,7 +9,7 @@ namespace {
 
 struct NumberSetting {
   std::string_view name;
-  int64_t LogConfig::*field;
+  int64_t LogConfig::* field;
   int64_t min;
   int64_t max;
 };
@@ -67,8 +67,8 @@ absl::Status LogConfig::Set(std::string_view name, std::string_view value) {
     } else if (value == "LogAppendTime") {
       message_timestamp_type = protocol::TimestampType::kLogAppendTime;
     } else {
-      return absl::InvalidArgumentError(fmt::format(
-          "{}: \"{}\" is neither CreateTime nor LogAppendTime", name, value));
+      return absl::InvalidArgumentError(
+          fmt::format("{}: \"{}\" is neither CreateTime nor LogAppendTime", name, value));
     }
     return absl::OkStatus();
   }
@@ -78,8 +78,8 @@ absl::Status LogConfig::Set(std::string_view name, std::string_view value) {
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error != std::errc() || end != value.data() + value.size() || number < setting.min ||
         number > setting.max) {
-      return absl::InvalidArgumentError(fmt::format("{}: \"{}\" is not a number from {} to {}", name,
-                                                    value, setting.min, setting.max));
+      return absl::InvalidArgumentError(fmt::format("{}: \"{}\" is not a number from {} to {}",
+                                                    name, value, setting.min, setting.max));
     }
     this->*setting.field = number;
     return absl::OkStatus();
@@ -91,8 +91,8 @@ absl::Status LogConfig::Validate() const {
   for (const NumberSetting& setting : kNumbers) {
     const int64_t value = this->*setting.field;
     if (value < setting.min || value > setting.max) {
-      return absl::InvalidArgumentError(fmt::format("{}: {} is not from {} to {}", setting.name, value,
-                                                    setting.min, setting.max));
+      return absl::InvalidArgumentError(fmt::format("{}: {} is not from {} to {}", setting.name,
+                                                    value, setting.min, setting.max));
     }
   }
   if (!cleanup_delete && !cleanup_compact) {

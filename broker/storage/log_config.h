@@ -1,15 +1,15 @@
 #pragma once
 
-// LogConfig: what one partition's log needs to know of its topic's settings, under Kafka's names with Kafka 3.2.3's defaults
-// [D17-D24, D35].
+// LogConfig: what one partition's log needs to know of its topic's settings, under Kafka's names
+// with Kafka 3.2.3's defaults [D17-D24, D35].
 //
 //   LogConfig config;                                              // the defaults
 //   HW_RETURN_IF_ERROR(config.Set("segment.bytes", "1048576"));
 //   HW_RETURN_IF_ERROR(config.Validate());
 //
 // Times are in milliseconds, as Kafka counts them in records and settings.
-// Not responsible for: the names and precedence of broker-wide defaults (server/topic_config.h), settings that only a partition's
-// leader needs (min.insync.replicas).
+// Not responsible for: the names and precedence of broker-wide defaults (server/topic_config.h),
+// settings that only a partition's leader needs (min.insync.replicas).
 
 #include <absl/status/status.h>
 
@@ -40,7 +40,8 @@ struct LogConfig {
   bool cleanup_delete = true;    // "delete" in cleanup.policy
   bool cleanup_compact = false;  // "compact" in cleanup.policy
 
-  // Sets the topic setting `name`. NotFound: a log has no such setting. InvalidArgument: not a value of it; says what is.
+  // Sets the topic setting `name`. NotFound: a log has no such setting. InvalidArgument: not a
+  // value of it; says what is.
   [[nodiscard]] absl::Status Set(std::string_view name, std::string_view value);
   // Whether the values are in Kafka's ranges and go together.
   [[nodiscard]] absl::Status Validate() const;

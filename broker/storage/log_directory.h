@@ -1,6 +1,7 @@
 #pragma once
 
-// LogManager::Directory: one of log.dirs: its lock, what its checkpoint files said, what is to be removed in it.
+// LogManager::Directory: one of log.dirs: its lock, what its checkpoint files said, what is to be
+// removed in it.
 
 #include <map>
 #include <memory>
@@ -39,15 +40,15 @@ class LogManager::Directory final : public LogOwner {
   const std::string path;
   std::unique_ptr<core::FileLock> lock;
   bool online = true;
-  bool clean = false;              // the clean-shutdown marker was there
-  std::string cluster_id;          // of meta.properties; "" if there was none
+  bool clean = false;      // the clean-shutdown marker was there
+  std::string cluster_id;  // of meta.properties; "" if there was none
   bool has_meta_properties = false;
   size_t logs_in_creation = 0;
-  Offsets recovery_points;         // as the files said at start
+  Offsets recovery_points;  // as the files said at start
   Offsets log_starts;
-  Offsets high_watermarks;         // the last known, for partitions that have none yet
-  core::Mutex checkpoint_mutex;    // one checkpoint is written at a time
-  std::map<std::string, std::string, std::less<>> written;  // checkpoint files as they are
+  Offsets high_watermarks;       // the last known, for partitions that have none yet
+  core::Mutex checkpoint_mutex;  // one checkpoint is written at a time
+  std::map<std::string, std::string, std::less<>> written;   // checkpoint files as they are
   std::multimap<core::MonotonicTime, std::string> removals;  // paths, by when
   bool remover_running = false;
 };

@@ -14,8 +14,8 @@ constexpr size_t kMaxNameLength = 255;
 template <typename Number>
 std::optional<Number> ParseDigits(std::string_view text) {
   Number number = 0;
-  if (text.empty() || !std::all_of(text.begin(), text.end(),
-                                   [](char c) { return c >= '0' && c <= '9'; })) {
+  if (text.empty() ||
+      !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     return std::nullopt;
   }
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -64,10 +64,10 @@ bool IsDeleteDirectoryName(std::string_view name) {
   if (!name.ends_with(kEnd)) return false;
   name.remove_suffix(kEnd.size());
   const size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos || dot == 0 || name.size() - dot - 1 != kHexDigits) return false;
-  return std::all_of(name.begin() + static_cast<ptrdiff_t>(dot) + 1, name.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  if (dot == std::string_view::npos || dot == 0 || name.size() - dot - 1 != kHexDigits)
+    return false;
+  return std::all_of(name.begin() + static_cast<ptrdiff_t>(dot) + 1, name.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace highwater::broker::storage

@@ -32,11 +32,13 @@ inline constexpr std::string_view kDirectoryLock = ".lock";
 // "00000000000000000042.log"
 [[nodiscard]] std::string FileNameOf(Offset base, std::string_view suffix);
 // The offset of a name made by FileNameOf with this suffix; nullopt for any other name.
-[[nodiscard]] std::optional<Offset> OffsetOfFileName(std::string_view name, std::string_view suffix);
+[[nodiscard]] std::optional<Offset> OffsetOfFileName(std::string_view name,
+                                                     std::string_view suffix);
 
 // "orders-0"
 [[nodiscard]] std::string DirectoryNameOf(const TopicPartition& partition);
-// The partition of a live log's directory; nullopt for any other name (also "...-delete" and "...-future").
+// The partition of a live log's directory; nullopt for any other name (also "...-delete" and
+// "...-future").
 [[nodiscard]] std::optional<TopicPartition> PartitionOfDirectoryName(std::string_view name);
 // [R9] "orders-0.<32 hex digits>-delete", the topic cut so that the name fits 255 bytes.
 [[nodiscard]] std::string DeleteDirectoryNameOf(const TopicPartition& partition,

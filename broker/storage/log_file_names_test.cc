@@ -21,8 +21,9 @@ TEST(LogFileNamesTest, DirectoriesNameTopicAndPartition) {  // [L1]
   const TopicPartition partition{"my-orders", PartitionIndex(3)};
   EXPECT_EQ(DirectoryNameOf(partition), "my-orders-3");
   EXPECT_EQ(PartitionOfDirectoryName("my-orders-3"), partition);
-  for (const char* other : {"orders", "-3", "orders-", "orders-x", "orders-03",
-                            "orders-0.0123456789abcdef0123456789abcdef-delete", "orders-3-future"}) {
+  for (const char* other :
+       {"orders", "-3", "orders-", "orders-x", "orders-03",
+        "orders-0.0123456789abcdef0123456789abcdef-delete", "orders-3-future"}) {
     EXPECT_EQ(PartitionOfDirectoryName(other), std::nullopt) << other;
   }
 }

@@ -23,7 +23,8 @@ absl::Status Log::FlushUpTo(Offset offset, IncludeEmptyActive include) {
   flushing_to_ = std::min(offset, log_end_offset_);
   const absl::Status status = RunFlush(flushing_to_, include);
   if (renamed_away_) return absl::OkStatus();  // [M93] a deleted log owes nobody a flush
-  if (absl::IsCancelled(status)) return status;  // nothing is known to have failed, and nothing was promised
+  if (absl::IsCancelled(status))
+    return status;  // nothing is known to have failed, and nothing was promised
   if (!status.ok()) {
     Fail(status);
     return status;

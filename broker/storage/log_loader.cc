@@ -75,9 +75,8 @@ absl::Status LogLoader::OpenSegments() {
 
 absl::Status LogLoader::StartOver(Offset base) {
   HW_RETURN_IF_ERROR(DropSegmentsFrom(0));
-  HW_ASSIGN_OR_RETURN(
-      std::shared_ptr<LogSegment> segment,
-      LogSegment::Create(env_.files, log_.directory_, base, env_.clock.WallNow()));
+  HW_ASSIGN_OR_RETURN(std::shared_ptr<LogSegment> segment,
+                      LogSegment::Create(env_.files, log_.directory_, base, env_.clock.WallNow()));
   log_.segments_.push_back(std::move(segment));
   bases_ = {base};
   log_end_ = base;
@@ -104,7 +103,8 @@ absl::Status LogLoader::DropSegmentsFrom(size_t index) {
 
 void LogLoader::NoteBatch(Offset segment_base, const BatchPosition& batch) {
   log_.recent_.Add(segment_base, batch);
-  // [K12] Epochs that the cache missed. One that it knows keeps its start: that of a leader's first record, or of its election.
+  // [K12] Epochs that the cache missed. One that it knows keeps its start: that of a leader's first
+  // record, or of its election.
   const auto latest = log_.epochs_.latest();
   if (!latest || *latest < batch.leader_epoch) {
     log_.epochs_.Assign(batch.leader_epoch, batch.base_offset);
@@ -117,7 +117,8 @@ absl::Status LogLoader::RecoverSegment(size_t index, const LogRecovery& recovery
                    segment.base(), segment.size());
   uint64_t truncated = 0;
   HW_RETURN_IF_ERROR(segment.Recover(
-      env_, scan, [&](const BatchPosition& batch) { NoteBatch(segment.base(), batch); }, &truncated));
+      env_, scan, [&](const BatchPosition& batch) { NoteBatch(segment.base(), batch); },
+      &truncated));
   truncated_bytes_ += truncated;
   log_end_ = scan.next_offset();
   *stop = recovery.MustDropAfter(index, scan);
@@ -175,7 +176,8 @@ absl::Status LogLoader::FinishBounds() {
   log_.epochs_.TruncateFromStart(log_.segments_.front()->base());
   log_.stored_epochs_ = log_.epochs_;
   log_.epochs_.TruncateFromStart(log_.log_start_offset_);
-  if (log_.stored_epochs_.entries() == absl::MakeConstSpan(epochs_on_disk_)) return absl::OkStatus();
+  if (log_.stored_epochs_.entries() == absl::MakeConstSpan(epochs_on_disk_))
+    return absl::OkStatus();
   return log_.WriteEpochs();
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
-// LogLoader: opens the directory of a log, recovers what was not closed cleanly and hands over a Log that is ready [K11-K14].
+// LogLoader: opens the directory of a log, recovers what was not closed cleanly and hands over a
+// Log that is ready [K11-K14].
 //
-// The order matters: left-over files first, then segments from the recovery point on, then the cuts, then the epoch cache; each removal
-// is durable before the next, so that another power loss in the middle of a recovery leaves a state that recovers to the same log.
+// The order matters: left-over files first, then segments from the recovery point on, then the
+// cuts, then the epoch cache; each removal is durable before the next, so that another power loss
+// in the middle of a recovery leaves a state that recovers to the same log.
 
 #include "broker/storage/log.h"
 

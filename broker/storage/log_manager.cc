@@ -158,7 +158,8 @@ absl::StatusOr<std::shared_ptr<Log>> LogManager::CreateIn(Directory& directory,
   directory.high_watermarks.erase(partition);
   std::shared_ptr<Log> log = hosted.log;
   logs_[partition] = std::move(hosted);
-  // What the files still say of a former log of this name would be believed of this one after a crash.
+  // What the files still say of a former log of this name would be believed of this one after a
+  // crash.
   const bool stale = directory.recovery_points.erase(partition) > 0;
   if (directory.log_starts.erase(partition) > 0 || stale) {
     HW_MARK("log_created_over_stale_checkpoint");
@@ -204,14 +205,14 @@ void LogManager::RunRemover(Directory& directory) {
   while (!directory.removals.empty() && !stopping_ && directory.online) {
     const auto first = directory.removals.begin();
     if (first->first > env_.fibers.Now()) {
-      const core::Wake wake =
-          stop_.Wait(env_.fibers, "files that are to be removed", first->first);
+      const core::Wake wake = stop_.Wait(env_.fibers, "files that are to be removed", first->first);
       if (wake == core::Wake::kCancelled) break;
       continue;
     }
     const std::string path = first->second;
     directory.removals.erase(first);
-    // A file that cannot be removed is found again at the next start; it is no reason to stop serving.
+    // A file that cannot be removed is found again at the next start; it is no reason to stop
+    // serving.
     if (!core::RemoveAll(env_.files, path).ok()) HW_MARK("log_file_not_removed");
   }
   directory.remover_running = false;

@@ -2,22 +2,26 @@
 
 // LogManager: the log directories of one broker and all logs in them.
 //
-//   LogManager logs(env, options, observer);
-//   HW_RETURN_IF_ERROR(logs.Start());                       // locks, loads, recovers; background tasks run
-//   HW_ASSIGN_OR_RETURN(auto log, logs.Create({"orders", PartitionIndex(0)}, config, topic_id, IsNew::kYes));
-//   HW_RETURN_IF_ERROR(logs.Stop());                        // flushes all, checkpoints, clean-shutdown markers
+//   LogManager logs(env, options, listener, observer);
+//   HW_RETURN_IF_ERROR(logs.Start());    // locks, loads, recovers; background tasks run
+//   HW_ASSIGN_OR_RETURN(auto log, logs.Create(partition, config, topic_id, IsNew::kYes));
+//   HW_RETURN_IF_ERROR(logs.Stop());     // flushes all, checkpoints, clean-shutdown markers
 //
-// Background tasks, one fiber each: retention [T1], recovery-point and log-start checkpoints [K8], high watermark checkpoint [K8, R25], flush.ms
-// [D21], removal of deleted files.
+// Background tasks, one fiber each: retention [T1], recovery-point and log-start checkpoints [K8],
+// high watermark checkpoint [K8, R25], flush.ms [D21], removal of deleted files.
 //
 // Invariants:
-//   1. A clean-shutdown marker is removed before any log of its directory is loaded, and written as the last act of a stop in which every
-//      log of the directory was flushed and closed without error [K10, M81].
-//   2. A directory that failed goes offline as a whole and is not written again; without any directory left the process halts [K16, P3].
+//   1. A clean-shutdown marker is removed before any log of its directory is loaded, and written as
+//      the last act of a stop in which every log of the directory was flushed and closed without
+//      error [K10, M81].
+//   2. A directory that failed goes offline as a whole and is not written again; without any
+//      directory left the process halts [K16, P3].
 //   3. Checkpoint files are replaced atomically [K6, M91].
-//   4. A manager outlives the fibers that use it: it is destroyed after Stop, or after a crash has unwound them all.
+//   4. A manager outlives the fibers that use it: it is destroyed after Stop, or after a crash has
+//      unwound them all.
 //
-// Not responsible for: roles and high watermarks (the partitions; supplied through LogManagerListener).
+// Not responsible for: roles and high watermarks (the partitions; supplied through
+// LogManagerListener).
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
@@ -44,10 +48,13 @@ namespace highwater::broker::storage {
 class LogManagerListener {
  public:
   virtual ~LogManagerListener() = default;
-  // A partition's high watermark, for its checkpoint; nullopt if the partition has none yet: its last checkpointed one is kept [R25].
+  // A partition's high watermark, for its checkpoint; nullopt if the partition has none yet: its
+  // last checkpointed one is kept [R25].
   virtual std::optional<Offset> HighWatermarkOf(const TopicPartition&) { return std::nullopt; }
   // The settings of a topic, for logs that are found at start.
-  virtual LogConfig ConfigOf(std::string_view /*topic*/, const LogConfig& defaults) { return defaults; }
+  virtual LogConfig ConfigOf(std::string_view /*topic*/, const LogConfig& defaults) {
+    return defaults;
+  }
   // The directory and these partitions are offline. Must not wait.
   virtual void OnDirectoryOffline(std::string_view /*directory*/,
                                   const std::vector<TopicPartition>& /*partitions*/) {}
@@ -56,9 +63,9 @@ class LogManagerListener {
 struct LogManagerOptions {
   std::vector<std::string> directories;  // log.dirs
   BrokerId broker_id{0};
-  std::string cluster_id;                // "" takes what meta.properties says, or draws one
+  std::string cluster_id;  // "" takes what meta.properties says, or draws one
   LogConfig defaults;
-  absl::Duration retention_check_interval = absl::Seconds(300);    // log.retention.check.interval.ms
+  absl::Duration retention_check_interval = absl::Seconds(300);  // log.retention.check.interval.ms
   absl::Duration initial_task_delay = absl::Seconds(30);
   absl::Duration recovery_point_checkpoint_interval = absl::Seconds(60);
   absl::Duration log_start_checkpoint_interval = absl::Seconds(60);
@@ -78,23 +85,26 @@ class LogManager {
   LogManager(const LogManager&) = delete;
   LogManager& operator=(const LogManager&) = delete;
 
-  // Locks the directories (made where missing), checks meta.properties, loads every log and starts the tasks. A directory that
-  // fails is offline; an error comes if none is left, if one is locked, or if their meta.properties disagree. REQUIRES: on a fiber.
+  // Locks the directories (made where missing), checks meta.properties, loads every log and starts
+  // the tasks. A directory that fails is offline; an error comes if none is left, if one is locked,
+  // or if their meta.properties disagree. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Start();
-  // Ends the tasks; flushes and closes every log; writes checkpoints and clean-shutdown markers. OK if every directory that was
-  // online stopped cleanly. REQUIRES: on a fiber.
+  // Ends the tasks; flushes and closes every log; writes checkpoints and clean-shutdown markers. OK
+  // if every directory that was online stopped cleanly. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Stop();
 
   // The log of a partition; nullptr if there is none here or its directory is offline.
   [[nodiscard]] std::shared_ptr<Log> Find(const TopicPartition& partition) const;
-  // Makes a log in the online directory with the fewest logs [R26] and its partition.metadata; the present one if there is one.
-  // Unavailable: a directory is offline and the partition is not new, so that it may lie there [M95]. FailedPrecondition: there is one
-  // with another topic id [K15]. REQUIRES: on a fiber.
+  // Makes a log in the online directory with the fewest logs [R26] and its partition.metadata; the
+  // present one if there is one. Unavailable: a directory is offline and the partition is not new,
+  // so that it may lie there [M95]. FailedPrecondition: there is one with another topic id [K15].
+  // REQUIRES: on a fiber.
   [[nodiscard]] absl::StatusOr<std::shared_ptr<Log>> Create(const TopicPartition& partition,
                                                             const LogConfig& config,
                                                             const protocol::Uuid& topic_id,
                                                             IsNew is_new);
-  // [R9] Renames the log's directory at once and removes it after file.delete.delay.ms. NotFound if there is none. REQUIRES: on a fiber.
+  // [R9] Renames the log's directory at once and removes it after file.delete.delay.ms. NotFound if
+  // there is none. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Delete(const TopicPartition& partition);
 
   struct LogInfo {
@@ -146,7 +156,8 @@ class LogManager {
   absl::Status WriteCheckpoint(Directory& directory, std::string_view name, std::string content);
   void ForEachOnlineDirectory(absl::Status (LogManager::*write)(Directory&));
 
-  absl::StatusOr<std::shared_ptr<Log>> CreateIn(Directory& directory, const TopicPartition& partition,
+  absl::StatusOr<std::shared_ptr<Log>> CreateIn(Directory& directory,
+                                                const TopicPartition& partition,
                                                 const LogConfig& config,
                                                 const protocol::Uuid& topic_id);
   absl::Status AdoptTopicId(HostedLog& hosted, const protocol::Uuid& topic_id);
@@ -165,9 +176,9 @@ class LogManager {
   absl::btree_map<TopicPartition, HostedLog> logs_;
   absl::btree_set<TopicPartition> creating_;
   core::WaitQueue created_;
-  core::WaitQueue stop_;         // tasks wait here for their time or the stop
+  core::WaitQueue stop_;  // tasks wait here for their time or the stop
   core::WaitGroup tasks_;
-  absl::Status start_error_;     // what two directories disagree about
+  absl::Status start_error_;  // what two directories disagree about
   bool started_ = false;
   bool serving_ = false;  // Start said OK and Stop has not begun
   bool stopping_ = false;

@@ -33,8 +33,9 @@ absl::Status MakeDirectories(core::FileSystem& files, const std::string& path) {
   }
   if (!absl::IsNotFound(info.status())) return info.status();
   const size_t slash = path.rfind('/');
-  const std::string parent =
-      slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  const std::string parent = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : path.substr(0, slash);
   if (slash != std::string::npos && slash != 0) HW_RETURN_IF_ERROR(MakeDirectories(files, parent));
   const absl::Status made = files.CreateDirectory(path);
   if (!absl::IsAlreadyExists(made)) HW_RETURN_IF_ERROR(made);
@@ -54,7 +55,8 @@ absl::Status LogManager::Start() {
   started_ = true;
   for (const auto& directory : directories_) {
     const absl::Status status = OpenDirectory(*directory);
-    if (absl::IsFailedPrecondition(status)) return status;  // the operator's mistake, not the disk's
+    if (absl::IsFailedPrecondition(status))
+      return status;  // the operator's mistake, not the disk's
     if (!status.ok()) TakeOffline(*directory, status);
   }
   HW_RETURN_IF_ERROR(AgreeOnMetaProperties());
@@ -91,9 +93,9 @@ absl::Status LogManager::OpenDirectory(Directory& directory) {
   HW_RETURN_IF_ERROR(text.status());
   HW_ASSIGN_OR_RETURN(const MetaProperties properties, ParseMetaProperties(*text));
   if (properties.broker_id != kNoBroker && properties.broker_id != options_.broker_id) {
-    return absl::FailedPreconditionError(
-        fmt::format("{} belongs to broker {}, this is broker {}",
-                    directory.PathOf(kMetaProperties), properties.broker_id, options_.broker_id));
+    return absl::FailedPreconditionError(fmt::format("{} belongs to broker {}, this is broker {}",
+                                                     directory.PathOf(kMetaProperties),
+                                                     properties.broker_id, options_.broker_id));
   }
   directory.has_meta_properties = true;
   directory.cluster_id = properties.cluster_id;
@@ -105,9 +107,9 @@ absl::Status LogManager::AgreeOnMetaProperties() {
     if (!directory->online || directory->cluster_id.empty()) continue;
     if (options_.cluster_id.empty()) options_.cluster_id = directory->cluster_id;
     if (options_.cluster_id == directory->cluster_id) continue;
-    return absl::FailedPreconditionError(
-        fmt::format("{} belongs to cluster {}, expected {}", directory->PathOf(kMetaProperties),
-                    directory->cluster_id, options_.cluster_id));
+    return absl::FailedPreconditionError(fmt::format("{} belongs to cluster {}, expected {}",
+                                                     directory->PathOf(kMetaProperties),
+                                                     directory->cluster_id, options_.cluster_id));
   }
   while (options_.cluster_id.empty()) {
     protocol::Uuid id;
@@ -133,7 +135,8 @@ void LogManager::LoadDirectory(Directory& directory) {
 }
 
 absl::Status LogManager::LoadLogs(Directory& directory) {
-  // [K10] The marker goes before anything is loaded: a crash in the middle of loading must not look clean next time.
+  // [K10] The marker goes before anything is loaded: a crash in the middle of loading must not look
+  // clean next time.
   const absl::Status removed = env_.files.Remove(directory.PathOf(kCleanShutdownMarker));
   if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
   directory.clean = removed.ok();
@@ -152,7 +155,8 @@ absl::Status LogManager::LoadLogs(Directory& directory) {
   }
   // [M82] A recovery point that had to come down is on disk before anything is appended.
   for (const HostedLog& hosted : LogsOf(directory)) {
-    if (hosted.log->recovery_point() < OffsetIn(directory.recovery_points, hosted.log->partition())) {
+    if (hosted.log->recovery_point() <
+        OffsetIn(directory.recovery_points, hosted.log->partition())) {
       return WriteRecoveryPoints(directory);
     }
   }
@@ -160,7 +164,8 @@ absl::Status LogManager::LoadLogs(Directory& directory) {
 }
 
 absl::Status LogManager::ReadCheckpoints(Directory& directory) {
-  // [K7] Without recovery points everything is recovered; without log starts they come from the segments.
+  // [K7] Without recovery points everything is recovered; without log starts they come from the
+  // segments.
   const auto recovery_points = ReadOffsets(env_.files, directory.PathOf(kRecoveryPointCheckpoint));
   if (absl::IsInvalidArgument(recovery_points.status())) {
     HW_MARK("log_recovery_checkpoint_unreadable");

@@ -32,9 +32,9 @@ struct LogOperation {
 
   Kind kind = Kind::kBarrier;
   absl::InlinedVector<protocol::RecordBatch, 1> batches;  // kAppend: with their offsets and epochs
-  Offset offset{0};     // target, or the high watermark for kRetention
+  Offset offset{0};       // target, or the high watermark for kRetention
   LeaderEpoch epoch{-1};  // kAssignEpoch
-  std::string name;     // kRenameAway
+  std::string name;       // kRenameAway
   Completion done;
 };
 

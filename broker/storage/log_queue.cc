@@ -79,14 +79,16 @@ absl::StatusOr<AdmittedOffsets> Log::AppendAsFollower(const core::ByteChain& rec
 
 absl::Status Log::AssignEpoch(LeaderEpoch epoch, Completion done) {
   HW_RETURN_IF_ERROR(CheckOpen());
-  return Enqueue({.kind = LogOperation::Kind::kAssignEpoch, .epoch = epoch, .done = std::move(done)});
+  return Enqueue(
+      {.kind = LogOperation::Kind::kAssignEpoch, .epoch = epoch, .done = std::move(done)});
 }
 
 absl::Status Log::TruncateTo(Offset offset, Completion done) {
   HW_RETURN_IF_ERROR(CheckOpen());
   if (offset.value() < 0) return absl::InvalidArgumentError("a truncation to a negative offset");
   next_admitted_offset_ = std::min(next_admitted_offset_, offset);
-  return Enqueue({.kind = LogOperation::Kind::kTruncateTo, .offset = offset, .done = std::move(done)});
+  return Enqueue(
+      {.kind = LogOperation::Kind::kTruncateTo, .offset = offset, .done = std::move(done)});
 }
 
 absl::Status Log::TruncateFullyAndStartAt(Offset offset, Completion done) {
@@ -186,14 +188,16 @@ void Log::RunAppends() {
     appends.push_back(std::move(queue_.front()));
     queue_.pop_front();
   } while (!queue_.empty() && queue_.front().kind == LogOperation::Kind::kAppend &&
-           bytes + BytesOf(queue_.front()) <= kMaxGroupBytes && appends.size() < kMaxGroupOperations);
+           bytes + BytesOf(queue_.front()) <= kMaxGroupBytes &&
+           appends.size() < kMaxGroupOperations);
   if (const absl::Status status = WriteAppends(absl::MakeSpan(appends)); !status.ok()) Fail(status);
   for (LogOperation& append : appends) {
     if (append.done) append.done(failure_);
   }
 }
 
-// Cuts the batches of `appends` into runs that go to one segment with one write, and flushes if so many messages wait [P2].
+// Cuts the batches of `appends` into runs that go to one segment with one write, and flushes if so
+// many messages wait [P2].
 absl::Status Log::WriteAppends(absl::Span<LogOperation> appends) {
   absl::InlinedVector<const protocol::RecordBatch*, 8> run;
   uint64_t run_bytes = 0;

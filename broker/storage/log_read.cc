@@ -75,8 +75,7 @@ std::optional<absl::StatusOr<Log::ReadResult>> Log::TryRead(const ReadRequest& r
          recent_[end].batch.last_offset < bound) {
     const BatchPosition& batch = recent_[end].batch;
     const uint64_t taken = batch.position + batch.size - first.batch.position;
-    const bool fits = taken <= request.max_bytes ||
-                      (end == *found && request.at_least_one_batch);
+    const bool fits = taken <= request.max_bytes || (end == *found && request.at_least_one_batch);
     if (!fits) break;
     end_position = batch.position + batch.size;
     ++end;
@@ -110,7 +109,8 @@ absl::StatusOr<Log::ReadResult> Log::Read(const ReadRequest& request) {
     HW_ASSIGN_OR_RETURN(const auto first, segment->FindBatch(env_, request.from));
     const Offset bound = std::min(request.upper_bound, log_end_offset_);
     if (!first) {
-      // The segment ends in a gap: the next one has the next batch. What changed while we waited is looked at again.
+      // The segment ends in a gap: the next one has the next batch. What changed while we waited is
+      // looked at again.
       HW_RETURN_IF_ERROR(CheckReadable(request));
       index = SegmentIndexOf(segment->base()) + 1;
       continue;
@@ -118,8 +118,8 @@ absl::StatusOr<Log::ReadResult> Log::Read(const ReadRequest& request) {
     HW_ASSIGN_OR_RETURN(const uint64_t bound_position, BoundPosition(*segment, bound));
     HW_RETURN_IF_ERROR(CheckReadable(request));
     ReadResult result{.position = {segment->base(), first->position}};
-    const uint64_t length = LengthToRead(
-        request, first->position, std::min(bound_position, segment->size()), first->size);
+    const uint64_t length = LengthToRead(request, first->position,
+                                         std::min(bound_position, segment->size()), first->size);
     if (length > 0) result.records = {segment->file(), first->position, length};
     return result;
   }
@@ -156,7 +156,8 @@ absl::StatusOr<std::optional<TimestampAndOffset>> Log::FirstRecordAtOrAfter(LogS
       }
     }
     HW_RETURN_IF_ERROR(reader.status());
-    from = candidate->last_offset + 1;  // the record was compacted away, or lies below the log start
+    from =
+        candidate->last_offset + 1;  // the record was compacted away, or lies below the log start
   }
 }
 

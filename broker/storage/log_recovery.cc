@@ -114,7 +114,8 @@ LoadedBounds BoundsAfterLoad(bool clean, Offset checkpointed_log_start,
 
 DirectoryPlan PlanDirectory(absl::Span<const core::DirectoryEntry> entries) {
   DirectoryPlan plan;
-  // Unfinished cleaning: the smallest `.cleaned` says which `.swap` belong to a pass that did not end.
+  // Unfinished cleaning: the smallest `.cleaned` says which `.swap` belong to a pass that did not
+  // end.
   std::optional<Offset> smallest_cleaned;
   for (const core::DirectoryEntry& entry : entries) {
     if (const auto base = BaseOfSuffixed(entry.name, kCleanedSuffix)) {
@@ -149,8 +150,8 @@ DirectoryPlan PlanDirectory(absl::Span<const core::DirectoryEntry> entries) {
     }
   }
   for (const std::string& name : names) {
-    for (const std::string_view suffix : {kOffsetIndexSuffix, kTimeIndexSuffix,
-                                          kTransactionIndexSuffix}) {
+    for (const std::string_view suffix :
+         {kOffsetIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
       const auto base = OffsetOfFileName(name, suffix);
       if (base && !names.contains(FileNameOf(*base, kLogSuffix))) plan.remove.push_back(name);
     }

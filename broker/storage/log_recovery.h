@@ -1,14 +1,16 @@
 #pragma once
 
-// Log recovery: what of a log's directory may be trusted after a start, and what has to go [K11-K14]. Pure: LogLoader reads the
-// files, feeds what it found and carries out the verdicts.
+// Log recovery: what of a log's directory may be trusted after a start, and what has to go
+// [K11-K14]. Pure: LogLoader reads the files, feeds what it found and carries out the verdicts.
 //
-// The default is the safe rule: besides a damaged batch, a hole between two batches or two segments of a log that is not compacted
-// cuts the log there [W20]: after a power loss a segment may end at a batch boundary although its last pages are gone while the
-// next segment's have survived. RecoveryRules::Kafka323() is the original, which keeps the hole.
+// The default is the safe rule: besides a damaged batch, a hole between two batches or two segments
+// of a log that is not compacted cuts the log there [W20]: after a power loss a segment may end at
+// a batch boundary although its last pages are gone while the next segment's have survived.
+// RecoveryRules::Kafka323() is the original, which keeps the hole.
 //
-// A log that was compacted once and is not any more may have holes that are no damage; after an unclean stop this rule cuts such a
-// log above its recovery point, and the replica fetches the rest again.
+// A log that was compacted once and is not any more may have holes that are no damage; after an
+// unclean stop this rule cuts such a log above its recovery point, and the replica fetches the rest
+// again.
 
 #include <absl/types/span.h>
 
@@ -24,7 +26,8 @@ namespace highwater::broker::storage {
 
 // A replaceable decision of recovery.
 struct RecoveryRules {
-  // [K12b, W20] Whether records may lawfully be missing between `end` (exclusive) and the next base offset.
+  // [K12b, W20] Whether records may lawfully be missing between `end` (exclusive) and the next base
+  // offset.
   bool (*MayHaveHole)(bool compacted, Offset end, Offset next_base);
   // [K12] Whether a batch's checksum is compared.
   bool (*MustVerifyChecksum)(Offset batch_base, Offset recovery_point);
@@ -35,8 +38,8 @@ struct RecoveryRules {
 
 // A batch as it was read. The fields behind `magic` are only meaningful if the header was whole.
 struct ScannedBatch {
-  uint64_t position = 0;   // bytes from the start of the segment
-  uint64_t length = 0;     // of the whole batch, by its own length field; 0 if there is not even that
+  uint64_t position = 0;  // bytes from the start of the segment
+  uint64_t length = 0;  // of the whole batch, by its own length field; 0 if there is not even that
   int8_t magic = 0;
   bool checksum_ok = false;
   Offset base_offset{0};
@@ -45,18 +48,18 @@ struct ScannedBatch {
 
 enum class BatchFault : uint8_t {
   kNone,
-  kIncomplete,   // the file ends inside it, or its length makes no sense
+  kIncomplete,  // the file ends inside it, or its length makes no sense
   kMagic,
   kChecksum,
-  kOffset,       // outside of what the segment can hold, or not above the batch before
+  kOffset,  // outside of what the segment can hold, or not above the batch before
   kHole,
 };
 
 // The batches of one segment, in order, up to the first that cannot stay.
 class SegmentScan {
  public:
-  SegmentScan(const RecoveryRules& rules, bool compacted, Offset recovery_point, Offset segment_base,
-              uint64_t segment_size);
+  SegmentScan(const RecoveryRules& rules, bool compacted, Offset recovery_point,
+              Offset segment_base, uint64_t segment_size);
   // Whether the batch stays. After a false nothing more may be fed.
   bool Accept(const ScannedBatch& batch);
 
@@ -86,7 +89,8 @@ class LogRecovery {
   // `bases`: of all segments, ascending.
   LogRecovery(const RecoveryRules& rules, bool clean, bool compacted, Offset recovery_point,
               std::vector<Offset> bases);
-  // [K12] The first segment that has to be scanned: the one that holds the recovery point; size() if none has to be.
+  // [K12] The first segment that has to be scanned: the one that holds the recovery point; size()
+  // if none has to be.
   [[nodiscard]] size_t first_to_scan() const { return first_to_scan_; }
   // Whether all segments behind the `index`th have to be deleted, after it was scanned.
   [[nodiscard]] bool MustDropAfter(size_t index, const SegmentScan& scan) const;

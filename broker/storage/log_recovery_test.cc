@@ -11,8 +11,12 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
 ScannedBatch Batch(uint64_t position, int64_t base, int64_t last, uint64_t length = 100) {
-  return {.position = position, .length = length, .magic = 2, .checksum_ok = true,
-          .base_offset = Offset(base), .last_offset = Offset(last)};
+  return {.position = position,
+          .length = length,
+          .magic = 2,
+          .checksum_ok = true,
+          .base_offset = Offset(base),
+          .last_offset = Offset(last)};
 }
 
 SegmentScan Scan(uint64_t size, const RecoveryRules& rules = {}, bool compacted = false) {
@@ -89,7 +93,8 @@ TEST(LogRecoveryTest, DropsWhatComesBehindALostPieceOrAHole) {  // [K12, W20]
   SegmentScan shorter = Scan(100);
   ASSERT_TRUE(shorter.Accept(Batch(0, 10, 17)));
   EXPECT_TRUE(Recovery(Offset(0)).MustDropAfter(1, shorter));
-  EXPECT_FALSE(Recovery(Offset(0), RecoveryRules::Kafka323()).MustDropAfter(1, shorter)) << "[K12b]";
+  EXPECT_FALSE(Recovery(Offset(0), RecoveryRules::Kafka323()).MustDropAfter(1, shorter))
+      << "[K12b]";
   SegmentScan cut = Scan(200);
   ASSERT_TRUE(cut.Accept(Batch(0, 10, 19)));
   ASSERT_FALSE(cut.Accept({.position = 100}));
@@ -118,9 +123,9 @@ TEST(PlanDirectoryTest, TidiesWhatAFormerRunLeft) {  // [K13]
   for (const char* name :
        {"00000000000000000000.log", "00000000000000000000.index", "00000000000000000005.index",
         "00000000000000000007.log.deleted", "00000000000000000009.log.cleaned",
-        "00000000000000000004.log.swap", "00000000000000000012.log.swap",
-        "leader-epoch-checkpoint", "leader-epoch-checkpoint.tmp", "partition.metadata",
-        "00000000000000000010.log", "00000000000000000010.snapshot", "0.log", "x.log"}) {
+        "00000000000000000004.log.swap", "00000000000000000012.log.swap", "leader-epoch-checkpoint",
+        "leader-epoch-checkpoint.tmp", "partition.metadata", "00000000000000000010.log",
+        "00000000000000000010.snapshot", "0.log", "x.log"}) {
     entries.push_back({name, core::FileInfo::Kind::kFile});
   }
   const DirectoryPlan plan = PlanDirectory(entries);
@@ -128,8 +133,8 @@ TEST(PlanDirectoryTest, TidiesWhatAFormerRunLeft) {  // [K13]
   EXPECT_THAT(plan.snapshots, ElementsAre(Offset(10)));
   EXPECT_THAT(plan.remove,
               UnorderedElementsAre("00000000000000000005.index", "00000000000000000007.log.deleted",
-                                   "00000000000000000009.log.cleaned", "00000000000000000012.log.swap",
-                                   "leader-epoch-checkpoint.tmp"));
+                                   "00000000000000000009.log.cleaned",
+                                   "00000000000000000012.log.swap", "leader-epoch-checkpoint.tmp"));
   ASSERT_EQ(plan.rename.size(), 1u);
   EXPECT_EQ(plan.rename[0].from, "00000000000000000004.log.swap");
   EXPECT_EQ(plan.rename[0].to, "00000000000000000004.log");

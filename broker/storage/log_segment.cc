@@ -133,7 +133,8 @@ absl::Status LogSegment::LoadIndexes(core::Environment& env) {
   if (!absl::IsNotFound(times.status())) HW_RETURN_IF_ERROR(times.status());
   HW_RETURN_IF_ERROR(ReadFirstTimestamp());
   if (indexes_loaded_) return absl::OkStatus();  // another fiber was faster
-  // A time index without entries says nothing of a segment that has batches: what it was is not known.
+  // A time index without entries says nothing of a segment that has batches: what it was is not
+  // known.
   if (!offset_index || !time_index || (size_ > 0 && time_index->entries().empty())) {
     HW_MARK("log_index_rebuilt_at_load");
     return RebuildIndexes(env);
@@ -168,7 +169,8 @@ absl::Status LogSegment::RebuildIndexes(core::Environment& env) {
     HW_RETURN_IF_ERROR(pacer.Work(scanner.header().size()));
     scanner.Advance();
   }
-  if (size_ != end) return absl::OkStatus();  // truncated or appended to meanwhile: by one with loaded indexes
+  if (size_ != end)
+    return absl::OkStatus();  // truncated or appended to meanwhile: by one with loaded indexes
   ResetIndexes();
   offset_index_ = std::move(fresh.offset_index_);
   time_index_ = std::move(fresh.time_index_);
@@ -324,9 +326,9 @@ absl::Status LogSegment::LoadLargestTimestamp(core::Environment& env) {
   if (file.ok()) {
     HW_ASSIGN_OR_RETURN(const uint64_t bytes, (*file)->Size());
     if (bytes >= TimeIndex::kEntrySize && bytes % TimeIndex::kEntrySize == 0) {
-      HW_ASSIGN_OR_RETURN(const core::ByteChain last,
-                          core::ReadExactly(**file, bytes - TimeIndex::kEntrySize,
-                                            TimeIndex::kEntrySize));
+      HW_ASSIGN_OR_RETURN(
+          const core::ByteChain last,
+          core::ReadExactly(**file, bytes - TimeIndex::kEntrySize, TimeIndex::kEntrySize));
       const auto entry = TimeIndex::Decode(last.Flatten());
       if (indexes_loaded_) return absl::OkStatus();
       if (entry && !entry->entries().empty()) {
@@ -349,7 +351,8 @@ absl::Status LogSegment::WriteIndex(IndexFile& index, std::string_view suffix,
   if (!index.exact) HW_RETURN_IF_ERROR(index.file->Truncate(end));
   index.exact = false;  // until the write is known to have happened
   if (!tail.empty()) HW_RETURN_IF_ERROR(index.file->WriteAt(end, tail));
-  if (generation != index_generation_) return absl::OkStatus();  // cut meanwhile: the next flush mends it
+  if (generation != index_generation_)
+    return absl::OkStatus();  // cut meanwhile: the next flush mends it
   index.persisted = entries;
   index.exact = true;
   return absl::OkStatus();

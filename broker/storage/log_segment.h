@@ -2,11 +2,13 @@
 
 // LogSegment: one segment of a log: its .log file, and its indexes in memory and on disk.
 //
-// Indexes are written when the segment is flushed, not when a batch is appended: what lies above the recovery point is rebuilt
-// from the batches after an unclean stop [K12], so an index file matters only below it. An index that was not loaded is read when it
-// is first needed, and rebuilt if it is missing or makes no sense [K11, K13].
+// Indexes are written when the segment is flushed, not when a batch is appended: what lies above
+// the recovery point is rebuilt from the batches after an unclean stop [K12], so an index file
+// matters only below it. An index that was not loaded is read when it is first needed, and rebuilt
+// if it is missing or makes no sense [K11, K13].
 //
-// Not responsible for: order of writes and syncs (Log), what may stay after a crash (log_recovery.h).
+// Not responsible for: order of writes and syncs (Log), what may stay after a crash
+// (log_recovery.h).
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -16,16 +18,17 @@
 #include <optional>
 #include <string>
 
+#include "broker/storage/batch_position.h"
 #include "broker/storage/log_recovery.h"
 #include "broker/storage/offset_index.h"
-#include "broker/storage/batch_position.h"
 #include "core/environment.h"
 
 namespace highwater::broker::storage {
 
 class LogSegment {
  public:
-  // [L5] Makes a new segment; an empty file of its name is replaced, AlreadyExists if it is not empty.
+  // [L5] Makes a new segment; an empty file of its name is replaced, AlreadyExists if it is not
+  // empty.
   [[nodiscard]] static absl::StatusOr<std::shared_ptr<LogSegment>> Create(
       core::FileSystem& files, std::string_view directory, Offset base, absl::Time now);
   // Opens an existing one; nothing of it is read.
@@ -53,39 +56,43 @@ class LogSegment {
   // Whether the next batch does not fit [L3].
   [[nodiscard]] bool IndexIsFull(int64_t segment_index_bytes) const;
 
-  // Reads the indexes or rebuilds them. Afterwards indexes_loaded() and the timestamps are right. REQUIRES: on a fiber.
+  // Reads the indexes or rebuilds them. Afterwards indexes_loaded() and the timestamps are right.
+  // REQUIRES: on a fiber.
   [[nodiscard]] absl::Status LoadIndexes(core::Environment& env);
-  // The first batch whose last offset is at or above `offset`; nullopt if the segment ends before. Reads headers only.
-  // REQUIRES: indexes_loaded().
-  // Rebuilds an index that turns out to point nowhere [M87].
+  // The first batch whose last offset is at or above `offset`; nullopt if the segment ends before.
+  // Reads headers only. REQUIRES: indexes_loaded(). Rebuilds an index that turns out to point
+  // nowhere [M87].
   [[nodiscard]] absl::StatusOr<std::optional<BatchPosition>> FindBatch(core::Environment& env,
                                                                        Offset offset);
-  // Calls `visit` for each batch from `position` on until it returns false. Headers only; yields now and then. DataLoss at a batch
-  // that makes no sense.
+  // Calls `visit` for each batch from `position` on until it returns false. Headers only; yields
+  // now and then. DataLoss at a batch that makes no sense.
   [[nodiscard]] absl::Status ForEachBatch(core::Environment& env, uint64_t position,
                                           const std::function<bool(const BatchPosition&)>& visit);
-  // Reads every batch with its body, feeds `scan`, rebuilds the indexes of what stays, calls `visit` for it, and cuts the file at the
-  // first batch that cannot stay. `truncated` gets the bytes that were cut.
+  // Reads every batch with its body, feeds `scan`, rebuilds the indexes of what stays, calls
+  // `visit` for it, and cuts the file at the first batch that cannot stay. `truncated` gets the
+  // bytes that were cut.
   [[nodiscard]] absl::Status Recover(core::Environment& env, SegmentScan& scan,
                                      const std::function<void(const BatchPosition&)>& visit,
                                      uint64_t* truncated);
-  // Cuts the segment in memory, so that the batch at `position`, which holds or follows `offset`, is the next to come; FinishCut cuts
-  // and syncs the file. REQUIRES: indexes_loaded().
+  // Cuts the segment in memory, so that the batch at `position`, which holds or follows `offset`,
+  // is the next to come; FinishCut cuts and syncs the file. REQUIRES: indexes_loaded().
   void Cut(Offset offset, uint64_t position);
   [[nodiscard]] absl::Status FinishCut(core::Environment& env);
-  // Where a segment with loaded indexes ends: walks from the last index entry. Takes note of what it finds as OnAppended does.
-  // DataLoss if the file makes no sense there.
+  // Where a segment with loaded indexes ends: walks from the last index entry. Takes note of what
+  // it finds as OnAppended does. DataLoss if the file makes no sense there.
   [[nodiscard]] absl::StatusOr<Offset> ReadNextOffset(
       core::Environment& env, const std::function<void(const BatchPosition&)>& visit);
 
-  // Brings the index files up to what is in memory. A segment whose indexes were never loaded has nothing to write.
+  // Brings the index files up to what is in memory. A segment whose indexes were never loaded has
+  // nothing to write.
   [[nodiscard]] absl::Status WriteIndexes();
   [[nodiscard]] absl::Status SyncLog() { return log_->Sync(); }
   [[nodiscard]] absl::Status SyncOffsetIndex();
   [[nodiscard]] absl::Status SyncTimeIndex();
   [[nodiscard]] absl::Status SyncTransactionIndex();
 
-  // Makes largest_timestamp() right without reading whole indexes where the time index says enough. REQUIRES: on a fiber.
+  // Makes largest_timestamp() right without reading whole indexes where the time index says enough.
+  // REQUIRES: on a fiber.
   [[nodiscard]] absl::Status LoadLargestTimestamp(core::Environment& env);
   // The relative offset from which a search for `timestamp` begins. REQUIRES: indexes_loaded().
   [[nodiscard]] Offset LookupTimestamp(int64_t timestamp) const {

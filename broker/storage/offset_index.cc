@@ -22,8 +22,9 @@ Unsigned GetBigEndian(const uint8_t* from) {
   return value;
 }
 
-// The content without entries of zeros at its end; nullopt if it is not a whole number of entries. A lawful entry is never all zeros
-// behind another one, and the first never points to the start of the segment.
+// The content without entries of zeros at its end; nullopt if it is not a whole number of entries.
+// A lawful entry is never all zeros behind another one, and the first never points to the start of
+// the segment.
 std::optional<size_t> CountEntries(const core::Bytes& content, size_t entry_size) {
   if (content.size() % entry_size != 0) return std::nullopt;
   size_t end = content.size();
@@ -35,9 +36,8 @@ std::optional<size_t> CountEntries(const core::Bytes& content, size_t entry_size
 
 void OffsetIndex::MaybeAppend(int32_t relative_offset, uint64_t position) {
   if (position > static_cast<uint64_t>(kMaxInt) || relative_offset < 0) return;
-  if (!entries_.empty() &&
-      (entries_.back().relative_offset >= relative_offset ||
-       static_cast<uint64_t>(entries_.back().position) >= position)) {
+  if (!entries_.empty() && (entries_.back().relative_offset >= relative_offset ||
+                            static_cast<uint64_t>(entries_.back().position) >= position)) {
     return;
   }
   entries_.push_back({relative_offset, static_cast<int32_t>(position)});
@@ -51,7 +51,8 @@ uint64_t OffsetIndex::Lookup(int64_t relative_offset) const {
 }
 
 void OffsetIndex::TruncateTo(int64_t relative_offset) {
-  while (!entries_.empty() && entries_.back().relative_offset >= relative_offset) entries_.pop_back();
+  while (!entries_.empty() && entries_.back().relative_offset >= relative_offset)
+    entries_.pop_back();
 }
 
 core::Bytes OffsetIndex::Encode(size_t from) const {
@@ -97,7 +98,8 @@ int64_t TimeIndex::Lookup(int64_t timestamp) const {
 }
 
 void TimeIndex::TruncateTo(int64_t relative_offset) {
-  while (!entries_.empty() && entries_.back().relative_offset >= relative_offset) entries_.pop_back();
+  while (!entries_.empty() && entries_.back().relative_offset >= relative_offset)
+    entries_.pop_back();
 }
 
 core::Bytes TimeIndex::Encode(size_t from) const {

@@ -1,12 +1,14 @@
 #pragma once
 
-// OffsetIndex and TimeIndex: the sparse indexes of one segment [L9]. Pure: they hold entries and know their bytes; LogSegment reads and
-// writes the files.
+// OffsetIndex and TimeIndex: the sparse indexes of one segment [L9]. Pure: they hold entries and
+// know their bytes; LogSegment reads and writes the files.
 //
-// An offset index entry is 8 bytes: int32 (last offset of a batch - base), int32 position of that batch. A time index entry is 12:
-// int64 timestamp, int32 (offset - base): no record at or below that offset is younger than the timestamp. Big endian.
+// An offset index entry is 8 bytes: int32 (last offset of a batch - base), int32 position of that
+// batch. A time index entry is 12: int64 timestamp, int32 (offset - base): no record at or below
+// that offset is younger than the timestamp. Big endian.
 //
-// Invariants: entries of an offset index strictly increase in both fields; of a time index in the timestamp, offsets not decreasing.
+// Invariants: entries of an offset index strictly increase in both fields; of a time index in the
+// timestamp, offsets not decreasing.
 
 #include <absl/types/span.h>
 
@@ -30,7 +32,8 @@ class OffsetIndex {
 
   // Appends unless the entry does not lie above the last.
   void MaybeAppend(int32_t relative_offset, uint64_t position);
-  // The position to search from for the batch that holds `relative_offset`: 0 if there is no entry at or below it.
+  // The position to search from for the batch that holds `relative_offset`: 0 if there is no entry
+  // at or below it.
   [[nodiscard]] uint64_t Lookup(int64_t relative_offset) const;
   // Drops entries at or above `relative_offset`.
   void TruncateTo(int64_t relative_offset);
@@ -42,8 +45,8 @@ class OffsetIndex {
 
   // The bytes of entries [from, end).
   [[nodiscard]] core::Bytes Encode(size_t from) const;
-  // The index of a file of these bytes; zeros at the end (a preallocated file that was not trimmed) are no entries [M87]. nullopt if it
-  // is no index of a segment of `segment_size` bytes.
+  // The index of a file of these bytes; zeros at the end (a preallocated file that was not trimmed)
+  // are no entries [M87]. nullopt if it is no index of a segment of `segment_size` bytes.
   [[nodiscard]] static std::optional<OffsetIndex> Decode(const core::Bytes& content,
                                                          uint64_t segment_size);
 
@@ -62,7 +65,8 @@ class TimeIndex {
 
   // Appends if the timestamp lies above the last entry's.
   void MaybeAppend(int64_t timestamp, int64_t relative_offset);
-  // The relative offset to search from for the first record with a timestamp >= `timestamp`: that of the last entry below it; 0 if none.
+  // The relative offset to search from for the first record with a timestamp >= `timestamp`: that
+  // of the last entry below it; 0 if none.
   [[nodiscard]] int64_t Lookup(int64_t timestamp) const;
   void TruncateTo(int64_t relative_offset);
   void Clear() { entries_.clear(); }

@@ -1,8 +1,10 @@
 #pragma once
 
-// RecentBatches: where the last batches of a log lie, so that a read near the end needs neither index nor file.
+// RecentBatches: where the last batches of a log lie, so that a read near the end needs neither
+// index nor file.
 //
-// Bounded: beyond kCapacity the oldest is forgotten. Batches are entered in the order of their offsets.
+// Bounded: beyond kCapacity the oldest is forgotten. Batches are entered in the order of their
+// offsets.
 
 #include <cstdint>
 #include <optional>
@@ -28,8 +30,8 @@ class RecentBatches {
   void DropSegmentsBelow(Offset segment_base);
   void Clear();
 
-  // The place of the first batch whose last offset is at or above `offset`; nullopt if all are below, or if it may be one that was
-  // forgotten.
+  // The place of the first batch whose last offset is at or above `offset`; nullopt if all are
+  // below, or if it may be one that was forgotten.
   [[nodiscard]] std::optional<size_t> Find(Offset offset) const;
   [[nodiscard]] size_t size() const { return count_; }
   // The `i`th oldest.

@@ -24,7 +24,8 @@ RetentionVerdict ApplyRetentionRules(absl::Span<const RetentionSegment> segments
   bool by_time = config.cleanup_delete && config.retention_ms >= 0;
   bool by_size = config.cleanup_delete && config.retention_bytes >= 0;
   RetentionVerdict verdict;
-  // Kafka goes over the log once per reason, each time from the oldest that is left: the first segment that a reason keeps ends it.
+  // Kafka goes over the log once per reason, each time from the oldest that is left: the first
+  // segment that a reason keeps ends it.
   for (size_t i = 0; i < segments.size(); ++i) {
     const RetentionSegment& segment = segments[i];
     const bool is_active = i + 1 == segments.size();

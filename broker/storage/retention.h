@@ -14,8 +14,9 @@ namespace highwater::broker::storage {
 
 struct RetentionSegment {
   Offset base{0};
-  uint64_t size = 0;              // bytes
-  int64_t largest_timestamp = -1;  // of a record, or the file's modification time if no record has one; milliseconds
+  uint64_t size = 0;  // bytes
+  int64_t largest_timestamp =
+      -1;  // of a record, or the file's modification time if no record has one; milliseconds
 };
 
 struct RetentionState {
@@ -26,11 +27,13 @@ struct RetentionState {
 };
 
 struct RetentionVerdict {
-  size_t segments = 0;        // so many of the oldest go
-  bool roll_first = false;    // the active one is among them: an empty one has to begin at log end first
+  size_t segments = 0;  // so many of the oldest go
+  bool roll_first =
+      false;  // the active one is among them: an empty one has to begin at log end first
 };
 
-// [T2] Oldest first and contiguous; only segments whose successor's base (log end for the last) is at or below the high watermark.
+// [T2] Oldest first and contiguous; only segments whose successor's base (log end for the last) is
+// at or below the high watermark.
 [[nodiscard]] RetentionVerdict ApplyRetentionRules(absl::Span<const RetentionSegment> segments,
                                                    const RetentionState& state,
                                                    const LogConfig& config);

@@ -5,13 +5,17 @@
 namespace highwater::broker::storage {
 namespace {
 
-// Three segments of 100 bytes at 0, 10 and 20; the log ends at 30; their largest timestamps are 1000, 2000, 3000.
+// Three segments of 100 bytes at 0, 10 and 20; the log ends at 30; their largest timestamps are
+// 1000, 2000, 3000.
 const std::vector<RetentionSegment> kSegments = {
     {Offset(0), 100, 1000}, {Offset(10), 100, 2000}, {Offset(20), 100, 3000}};
 
-RetentionState At(int64_t now_ms, Offset high_watermark = Offset(30), Offset log_start = Offset(0)) {
-  return {.high_watermark = high_watermark, .log_start_offset = log_start,
-          .log_end_offset = Offset(30), .now_ms = now_ms};
+RetentionState At(int64_t now_ms, Offset high_watermark = Offset(30),
+                  Offset log_start = Offset(0)) {
+  return {.high_watermark = high_watermark,
+          .log_start_offset = log_start,
+          .log_end_offset = Offset(30),
+          .now_ms = now_ms};
 }
 
 LogConfig Config(int64_t ms, int64_t bytes) {
@@ -54,8 +58,10 @@ TEST(RetentionTest, DropsBySizeWhileAWholeSegmentIsInExcess) {  // [T2]
 }
 
 TEST(RetentionTest, DropsBelowTheLogStartButNotTheActiveSegment) {  // [T2]
-  EXPECT_EQ(ApplyRetentionRules(kSegments, At(0, Offset(30), Offset(19)), Config(-1, -1)).segments, 1u);
-  EXPECT_EQ(ApplyRetentionRules(kSegments, At(0, Offset(30), Offset(30)), Config(-1, -1)).segments, 2u);
+  EXPECT_EQ(ApplyRetentionRules(kSegments, At(0, Offset(30), Offset(19)), Config(-1, -1)).segments,
+            1u);
+  EXPECT_EQ(ApplyRetentionRules(kSegments, At(0, Offset(30), Offset(30)), Config(-1, -1)).segments,
+            2u);
 }
 
 TEST(RetentionTest, NeverDropsAtOrAboveTheHighWatermark) {  // [T2]

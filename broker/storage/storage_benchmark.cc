@@ -1,4 +1,5 @@
-// What an append and a read near the end cost in CPU, the file system left out: its files swallow what is written.
+// What an append and a read near the end cost in CPU, the file system left out: its files swallow
+// what is written.
 
 #include <benchmark/benchmark.h>
 
@@ -114,8 +115,8 @@ void BM_Append(benchmark::State& state) {
   int64_t done = 0;
   for (auto _ : state) {
     for (int i = 0; i < group; ++i) {
-      benchmark::DoNotOptimize(
-          bench.log->AppendAsLeader(*valid.batch, LeaderEpoch(1), [&](const absl::Status&) { ++done; }));
+      benchmark::DoNotOptimize(bench.log->AppendAsLeader(*valid.batch, LeaderEpoch(1),
+                                                         [&](const absl::Status&) { ++done; }));
     }
     bench.world.Run();
   }
@@ -140,7 +141,8 @@ void BM_ReadNearTheEnd(benchmark::State& state) {
   bench.world.Run();
   const Offset end = bench.log->log_end_offset();
   for (auto _ : state) {
-    benchmark::DoNotOptimize(bench.log->TryRead({.from = end - 8, .max_bytes = 1 << 20, .upper_bound = end}));
+    benchmark::DoNotOptimize(
+        bench.log->TryRead({.from = end - 8, .max_bytes = 1 << 20, .upper_bound = end}));
   }
 }
 BENCHMARK(BM_ReadNearTheEnd);

@@ -15,8 +15,9 @@ TEST(LogFaultTest, TheOriginalRuleKeepsAHoleThatTheSafeRuleCuts) {  // [W20]
   ScriptOptions options{.config = TinyConfig()};
   options.disk.write_back = {100'000, 30'000'000};
   const std::vector<Command> story = {
-      {Command::Kind::kAppend, 4, 150}, {Command::Kind::kSleep, 20}, {Command::Kind::kAppend, 6, 150},
-      {Command::Kind::kSleep, 20},      {Command::Kind::kAppend, 6, 150}, {Command::Kind::kSleep, 20}};
+      {Command::Kind::kAppend, 4, 150}, {Command::Kind::kSleep, 20},
+      {Command::Kind::kAppend, 6, 150}, {Command::Kind::kSleep, 20},
+      {Command::Kind::kAppend, 6, 150}, {Command::Kind::kSleep, 20}};
   int holes = 0;
   for (options.seed = 1; options.seed <= 8; ++options.seed) {
     const uint64_t effects = CountEffects(story, options);
@@ -56,7 +57,8 @@ class TwoDirectories : public ::testing::Test {
                              .zone = world_.network().AddZone("az-a"),
                              .disk = sim::MakeDiskFactory(disk)});
   }
-  sim::ProcessEnd Run(ManagedApplication::Body body, std::vector<std::string> directories = {"a", "b"}) {
+  sim::ProcessEnd Run(ManagedApplication::Body body,
+                      std::vector<std::string> directories = {"a", "b"}) {
     sim::ProcessEnd how = sim::ProcessEnd::kCrashed;
     host_->OnProcessEnd([&](sim::ProcessEnd end) { how = end; });
     host_->SetProgram([&](core::Environment& env) {
@@ -122,7 +124,9 @@ TEST_F(TwoDirectories, AFailedWriteFailsEverythingBehindIt) {
     ASSERT_TRUE((*log)->AppendAsLeaderAndWait(Batch(), LeaderEpoch(0), &at).ok());
     Break(sim::DiskFault::Kind::kWriteErrors, 1);
     const auto note = [&](std::string what) {
-      return [&, what](const absl::Status& s) { outcomes.push_back(what + (s.ok() ? " ok" : " failed")); };
+      return [&, what](const absl::Status& s) {
+        outcomes.push_back(what + (s.ok() ? " ok" : " failed"));
+      };
     };
     ASSERT_TRUE((*log)->AppendAsLeader(Batch(), LeaderEpoch(0), note("append")).ok());
     ASSERT_TRUE((*log)->TruncateTo(Offset(1), note("truncate")).ok());
@@ -141,7 +145,8 @@ TEST_F(TwoDirectories, TheProcessHaltsWithoutAnyDirectory) {  // [K16]
         auto log = logs.Create(orders_, {}, {}, IsNew::kYes);
         ASSERT_TRUE(log.ok());
         Break(sim::DiskFault::Kind::kWriteErrors, 1);
-        ASSERT_TRUE((*log)->AppendAsLeader(Batch(), LeaderEpoch(0), [](const absl::Status&) {}).ok());
+        ASSERT_TRUE(
+            (*log)->AppendAsLeader(Batch(), LeaderEpoch(0), [](const absl::Status&) {}).ok());
         env.fibers.SleepFor(absl::Hours(1));
         ADD_FAILURE() << "still alive";
       },
@@ -160,7 +165,10 @@ TEST_F(TwoDirectories, AStalledDeviceHoldsUpItsOwnLogsOnly) {
     ASSERT_TRUE(log.ok() && other.ok());
     Break(sim::DiskFault::Kind::kStallDevice, 1);
     bool done = false;
-    ASSERT_TRUE((*log)->AppendAsLeader(Batch(), LeaderEpoch(0), [&](const absl::Status&) { done = true; }).ok());
+    ASSERT_TRUE(
+        (*log)
+            ->AppendAsLeader(Batch(), LeaderEpoch(0), [&](const absl::Status&) { done = true; })
+            .ok());
     const core::MonotonicTime begin = env.fibers.Now();
     AdmittedOffsets at;
     EXPECT_TRUE((*other)->AppendAsLeaderAndWait(Batch(), LeaderEpoch(0), &at).ok());
@@ -193,7 +201,8 @@ TEST_F(TwoDirectories, RefusesTheDirectoryOfAnotherBrokerAndRemembersTopicIds) {
     EXPECT_TRUE(logs.Stop().ok());
     EXPECT_TRUE(env.files.Stat("a/.kafka_cleanshutdown").ok());
     ASSERT_TRUE(core::WriteFileAtomically(env.files, "b/meta.properties",
-                                          "version=0\nbroker.id=7\ncluster.id=" + cluster + "\n").ok());
+                                          "version=0\nbroker.id=7\ncluster.id=" + cluster + "\n")
+                    .ok());
   });
   Run([&](core::Environment&, LogManager& logs) {
     const absl::Status status = logs.Start();

@@ -1,5 +1,5 @@
-// A log under power loss at every step: what was flushed is there, nothing is invented, offsets are contiguous, the epoch cache and the
-// indexes agree with the batches.
+// A log under power loss at every step: what was flushed is there, nothing is invented, offsets are
+// contiguous, the epoch cache and the indexes agree with the batches.
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -54,17 +54,21 @@ rc::Gen<Incarnation> AnyIncarnation() {
   return rc::gen::apply(
       [](std::vector<Command> commands, End end, bool in_the_middle, int effect) {
         Incarnation incarnation{.commands = std::move(commands), .end = end};
-        if (end != End::kCleanStop && in_the_middle) {
+        if ((end == End::kPowerLoss || end == End::kCrash) && in_the_middle) {
           incarnation.at_effect = static_cast<uint64_t>(effect);
         }
         return incarnation;
       },
       rc::gen::container<std::vector<Command>>(AnyCommand()),
-      rc::gen::weightedElement<End>({{2, End::kCleanStop}, {5, End::kPowerLoss}, {2, End::kCrash}}),
+      rc::gen::weightedElement<End>({{2, End::kCleanStop},
+                                     {5, End::kPowerLoss},
+                                     {2, End::kCrash},
+                                     {2, End::kStopThenPowerLoss}}),
       rc::gen::arbitrary<bool>(), rc::gen::inRange(1, 150));
 }
 
-// Write-back early and often, so that a power loss finds every mixture of what has and has not reached the device.
+// Write-back early and often, so that a power loss finds every mixture of what has and has not
+// reached the device.
 sim::DiskOptions EagerDisk() {
   sim::DiskOptions disk;
   disk.write_back = {1'000'000, 2'000'000'000};
@@ -76,13 +80,15 @@ RC_GTEST_PROP(LogPowerLossTest, AnyScriptOfIncarnationsKeepsWhatWasFlushedAndInv
   ScriptOptions options{.config = TinyConfig(), .disk = EagerDisk()};
   options.seed = *rc::gen::inRange<uint64_t>(1, 1'000'000);
   if (*rc::gen::inRange(0, 4) == 0) options.config.flush_messages = 3;
+  options.buggify = *rc::gen::inRange(0, 4) == 0;
   Oracle oracle;
   const std::string problem = RunScript(incarnations, options, &oracle);
   RC_TAG(oracle.lost_batches > 0 ? "lost unflushed batches" : "lost nothing");
   if (!problem.empty()) RC_FAIL(problem);
 }
 
-// Anomaly loops: the power fails before effect 1, 2, 3, ... of one story until the story gets through.
+// Anomaly loops: the power fails before effect 1, 2, 3, ... of one story until the story gets
+// through.
 void FailAtEveryEffect(const std::vector<Command>& story, const std::vector<Command>& before) {
   ScriptOptions options{.config = TinyConfig(), .disk = EagerDisk()};
   uint64_t lost = 0;
@@ -101,22 +107,39 @@ void FailAtEveryEffect(const std::vector<Command>& story, const std::vector<Comm
 }
 
 TEST(LogPowerLossTest, AtEveryEffectOfAppendsAndRolls) {
-  FailAtEveryEffect({{Kind::kAppend, 5, 90}, {Kind::kSleep, 1500}, {Kind::kAppend, 9, 90},
-                     {Kind::kDrain}, {Kind::kSleep, 900}, {Kind::kBumpEpoch}, {Kind::kAppend, 6, 20},
-                     {Kind::kDrain}, {Kind::kSleep, 700}},
+  FailAtEveryEffect({{Kind::kAppend, 5, 90},
+                     {Kind::kSleep, 1500},
+                     {Kind::kAppend, 9, 90},
+                     {Kind::kDrain},
+                     {Kind::kSleep, 900},
+                     {Kind::kBumpEpoch},
+                     {Kind::kAppend, 6, 20},
+                     {Kind::kDrain},
+                     {Kind::kSleep, 700}},
                     {});
 }
 
 TEST(LogPowerLossTest, AtEveryEffectOfATruncationAndWhatFollowsIt) {
-  FailAtEveryEffect({{Kind::kTruncate, 400}, {Kind::kReplicate, 4, 60}, {Kind::kSleep, 1500},
-                     {Kind::kReplicate, 5, 60}, {Kind::kDrain}, {Kind::kSleep, 1000}},
-                    {{Kind::kAppend, 12, 90}, {Kind::kFlush}, {Kind::kCheckpoint}, {Kind::kSleep, 100}});
+  FailAtEveryEffect(
+      {{Kind::kTruncate, 400},
+       {Kind::kReplicate, 4, 60},
+       {Kind::kSleep, 1500},
+       {Kind::kReplicate, 5, 60},
+       {Kind::kDrain},
+       {Kind::kSleep, 1000}},
+      {{Kind::kAppend, 12, 90}, {Kind::kFlush}, {Kind::kCheckpoint}, {Kind::kSleep, 100}});
 }
 
 TEST(LogPowerLossTest, AtEveryEffectOfRetentionAndAFullTruncation) {
-  FailAtEveryEffect({{Kind::kRetain}, {Kind::kAppend, 3, 10}, {Kind::kSleep, 1200},
-                     {Kind::kTruncateFully, 7}, {Kind::kReplicate, 5, 60}, {Kind::kSleep, 1500},
-                     {Kind::kAppend, 9, 90}, {Kind::kDrain}, {Kind::kSleep, 500}},
+  FailAtEveryEffect({{Kind::kRetain},
+                     {Kind::kAppend, 3, 10},
+                     {Kind::kSleep, 1200},
+                     {Kind::kTruncateFully, 7},
+                     {Kind::kReplicate, 5, 60},
+                     {Kind::kSleep, 1500},
+                     {Kind::kAppend, 9, 90},
+                     {Kind::kDrain},
+                     {Kind::kSleep, 500}},
                     {{Kind::kAppend, 40, 90}, {Kind::kDrain}});
 }
 

@@ -49,9 +49,10 @@ class ScriptApplication final : public sim::Application {
         host_(host),
         observer_(oracle),
         listener_(options.config),
-        manager_(env, {.directories = {"data"}, .defaults = options.config,
-                       .recovery_rules = options.rules},
-                 listener_, observer_) {}
+        manager_(
+            env,
+            {.directories = {"data"}, .defaults = options.config, .recovery_rules = options.rules},
+            listener_, observer_) {}
 
   void Run(core::Environment&) override {
     const absl::Status status = RunChecked();
@@ -68,7 +69,8 @@ class ScriptApplication final : public sim::Application {
     HW_ASSIGN_OR_RETURN(log_, manager_.Create(kPartition, options_.config, {}, IsNew::kYes));
     HW_RETURN_IF_ERROR(CheckAgainstOracle());
     for (const Command& command : incarnation_.commands) HW_RETURN_IF_ERROR(Do(command));
-    if (incarnation_.end == Incarnation::End::kCleanStop) {
+    if (incarnation_.end == Incarnation::End::kCleanStop ||
+        incarnation_.end == Incarnation::End::kStopThenPowerLoss) {
       HW_RETURN_IF_ERROR(manager_.Stop());
       oracle_.clean = true;
       return absl::OkStatus();
@@ -192,24 +194,23 @@ class ScriptApplication final : public sim::Application {
     std::vector<Stored> found;
     Offset at = log_->log_start_offset();
     while (at < log_->log_end_offset()) {
-      HW_ASSIGN_OR_RETURN(
-          const core::ByteChain bytes,
-          log_->ReadBatches({.from = at,
-                             .max_bytes = 300,
-                             .upper_bound = log_->log_end_offset(),
-                             .at_least_one_batch = true}));
+      HW_ASSIGN_OR_RETURN(const core::ByteChain bytes,
+                          log_->ReadBatches({.from = at,
+                                             .max_bytes = 300,
+                                             .upper_bound = log_->log_end_offset(),
+                                             .at_least_one_batch = true}));
       protocol::RecordBatchReader reader(bytes);
       Offset next = at;
       while (const auto batch = reader.Next()) {
         HW_RETURN_IF_ERROR(batch->Validate());
         const protocol::RecordBatchHeader& header = batch->header();
-        found.push_back({header.base_offset, header.last_offset(), header.partition_leader_epoch,
-                         header.crc});
+        found.push_back(
+            {header.base_offset, header.last_offset(), header.partition_leader_epoch, header.crc});
         next = header.next_offset();
       }
       if (next <= at) {
-        return absl::InternalError(fmt::format("nothing to read at {} below {}", at,
-                                               log_->log_end_offset()));
+        return absl::InternalError(
+            fmt::format("nothing to read at {} below {}", at, log_->log_end_offset()));
       }
       at = next;
     }
@@ -252,9 +253,9 @@ class ScriptApplication final : public sim::Application {
   absl::Status CheckAgainstOracle() {
     HW_ASSIGN_OR_RETURN(const std::vector<Stored> found, ReadAll());
     const Offset end = log_->log_end_offset();
-    const std::string place = fmt::format("log [{}, {}), {} batches, oracle {} from {}, durable {}: ",
-                                          log_->log_start_offset(), end, found.size(),
-                                          oracle_.content.size(), oracle_.start, oracle_.durable);
+    const std::string place = fmt::format(
+        "log [{}, {}), {} batches, oracle {} from {}, durable {}: ", log_->log_start_offset(), end,
+        found.size(), oracle_.content.size(), oracle_.start, oracle_.durable);
     for (size_t i = 1; i < found.size(); ++i) {
       if (found[i].base != found[i - 1].last + 1) {
         return absl::InternalError(fmt::format("{}a hole at {}", place, found[i].base));
@@ -275,8 +276,9 @@ class ScriptApplication final : public sim::Application {
     if (log_->log_start_offset() > oracle_.start && !may_be_elsewhere) {
       return absl::InternalError(place + "the log starts too late");
     }
-    if (oracle_.clean && (!is_new || (oracle_.content.empty() ? !found.empty()
-                                      : end != oracle_.content.back().last + 1))) {
+    if (oracle_.clean &&
+        (!is_new ||
+         (oracle_.content.empty() ? !found.empty() : end != oracle_.content.back().last + 1))) {
       return absl::InternalError(place + "a clean stop lost the end");
     }
     if (log_->recovery_point() > end) return absl::InternalError(place + "recovery point too high");
@@ -329,8 +331,8 @@ class ScriptApplication final : public sim::Application {
       HW_ASSIGN_OR_RETURN(const auto got, log_->OffsetForTimestamp(timestamp));
       const int64_t expected = first == records.end() ? -1 : first->second.value();
       if ((got ? got->offset.value() : -1) != expected) {
-        return absl::InternalError(fmt::format("timestamp {} is at {}, found {}", timestamp, expected,
-                                               got ? got->offset.value() : -1));
+        return absl::InternalError(fmt::format("timestamp {} is at {}, found {}", timestamp,
+                                               expected, got ? got->offset.value() : -1));
       }
     }
     return absl::OkStatus();
@@ -369,21 +371,24 @@ uint64_t RunIncarnation(sim::World& world, sim::Host& host, const Incarnation& i
     oracle.problem = fmt::format("stuck ({}):\n{}", sim::RunEndName(end), world.DescribeFibers());
   }
   if (planned && power) ++oracle.power_losses;
+  // Whatever a clean stop promised, it promised to the disk.
+  if (incarnation.end == Incarnation::End::kStopThenPowerLoss) host.LosePower();
   return host.effects() - before;
 }
 
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Command& command) {
-  static constexpr const char* kNames[] = {"kAppend", "kReplicate", "kBumpEpoch", "kFlush",
-                                           "kRoll", "kTruncate", "kTruncateFully", "kRaiseStart",
-                                           "kRetain", "kCheckpoint", "kSleep", "kDrain"};
+  static constexpr const char* kNames[] = {
+      "kAppend",        "kReplicate",  "kBumpEpoch", "kFlush",      "kRoll",  "kTruncate",
+      "kTruncateFully", "kRaiseStart", "kRetain",    "kCheckpoint", "kSleep", "kDrain"};
   return out << "{Kind::" << kNames[static_cast<size_t>(command.kind)] << ", " << command.a << ", "
              << command.b << "}";
 }
 
 std::ostream& operator<<(std::ostream& out, const Incarnation& incarnation) {
-  static constexpr const char* kEnds[] = {"kCleanStop", "kPowerLoss", "kCrash"};
+  static constexpr const char* kEnds[] = {"kCleanStop", "kPowerLoss", "kCrash",
+                                          "kStopThenPowerLoss"};
   out << "{{";
   for (const Command& command : incarnation.commands) out << command << ", ";
   return out << "}, End::" << kEnds[static_cast<size_t>(incarnation.end)] << ", "
@@ -404,7 +409,8 @@ std::string RunScript(const std::vector<Incarnation>& incarnations, const Script
                       Oracle* oracle) {
   Oracle own;
   if (oracle == nullptr) oracle = &own;
-  sim::World world({.seed = options.seed, .strategy = options.strategy});
+  sim::World world(
+      {.seed = options.seed, .strategy = options.strategy, .buggify = options.buggify});
   sim::Host& host = world.AddHost({.name = "broker-0",
                                    .zone = world.network().AddZone("az-a"),
                                    .disk = sim::MakeDiskFactory(options.disk)});
@@ -421,7 +427,8 @@ std::string RunScript(const std::vector<Incarnation>& incarnations, const Script
 
 uint64_t CountEffects(const std::vector<Command>& commands, const ScriptOptions& options) {
   Oracle oracle;
-  sim::World world({.seed = options.seed, .strategy = options.strategy});
+  sim::World world(
+      {.seed = options.seed, .strategy = options.strategy, .buggify = options.buggify});
   sim::Host& host = world.AddHost({.name = "broker-0",
                                    .zone = world.network().AddZone("az-a"),
                                    .disk = sim::MakeDiskFactory(options.disk)});
