@@ -13,7 +13,7 @@
 //
 // Close. close(2) of a socket with unread input, or one that gets input later, resets the connection
 // and throws away what the peer has not yet been sent. So a socket whose bytes are not all
-// acknowledged lingers: it is drained until they are, for at most five seconds.
+// acknowledged lingers: it is drained until they are, for at most four seconds.
 
 #include <memory>
 #include <optional>

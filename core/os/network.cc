@@ -95,6 +95,9 @@ class ConnectWait final : public EventSource {
   WaitQueue waiter_;
 };
 
+// A fiber that never finds the backlog empty lets others run after so many connections.
+constexpr int kAcceptsInARow = 16;
+
 class OsListener final : public Listener, private EventSource {
  public:
   OsListener(SocketContext& context, Fd fd, std::string host)
@@ -108,6 +111,10 @@ class OsListener final : public Listener, private EventSource {
 
   absl::StatusOr<std::unique_ptr<Connection>> Accept(MonotonicTime deadline) override {
     absl::Duration back_off = absl::Milliseconds(5);
+    if (++accepts_in_a_row_ > kAcceptsInARow) {
+      accepts_in_a_row_ = 0;
+      static_cast<void>(context_.fibers.Yield());
+    }
     while (true) {
       if (closed_) return absl::FailedPreconditionError("the listener was closed here");
       Fd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -134,6 +141,7 @@ class OsListener final : public Listener, private EventSource {
         default:
           continue;  // an error of the one connection, gone with it
       }
+      accepts_in_a_row_ = 0;
       const Wake wake = waiter_.Wait(context_.fibers, "a connection to accept", until);
       if (wake == Wake::kCancelled || (wake == Wake::kDeadline && until == deadline)) {
         return ToStatus(wake, "a connection to accept");
@@ -157,6 +165,7 @@ class OsListener final : public Listener, private EventSource {
   SocketContext& context_;
   Fd fd_;
   bool closed_ = false;
+  int accepts_in_a_row_ = 0;  // that did not wait
   const Endpoint local_;
   WaitQueue waiter_;
 };

@@ -39,8 +39,9 @@ class OsClock final : public Clock {
 
 class OsProcess final : public Process {
  public:
-  explicit OsProcess(uint64_t run_id)
-      : run_id_(run_id != 0 ? run_id : static_cast<uint64_t>(absl::ToUnixNanos(absl::Now()))) {}
+  OsProcess(Loop& loop, uint64_t run_id)
+      : loop_(loop),
+        run_id_(run_id != 0 ? run_id : static_cast<uint64_t>(absl::ToUnixNanos(absl::Now()))) {}
 
   [[noreturn]] void Halt(std::string_view reason) override {
     const std::string message = fmt::format("highwater: halted: {}\n", reason);
@@ -49,22 +50,34 @@ class OsProcess final : public Process {
   }
   bool StopRequested() const override { return stop_requested_; }
   void OnStopRequested(absl::AnyInvocable<void()> callback) override {
-    if (stop_requested_) return callback();
     callbacks_.push_back(std::move(callback));
+    if (stop_requested_) CallBackSoon();
   }
   uint64_t RunId() const override { return run_id_; }
 
   void RequestStop() {
     stop_requested_ = true;
-    for (auto& callback : std::exchange(callbacks_, {})) callback();
+    CallBackSoon();
   }
   // What is captured in callbacks may belong to fibers.
   void DropCallbacks() { callbacks_.clear(); }
 
  private:
+  // Calls back from the loop: whoever asks may be on a fiber.
+  struct CallBackNode final : TimerNode {
+    explicit CallBackNode(OsProcess& p) : process(p) {}
+    void OnTimer() override {
+      for (auto& callback : std::exchange(process.callbacks_, {})) callback();
+    }
+    OsProcess& process;
+  };
+  void CallBackSoon() { loop_.SetTimer(call_back_node_, MonotonicTime()); }
+
+  Loop& loop_;
   const uint64_t run_id_;
   bool stop_requested_ = false;
   std::vector<absl::AnyInvocable<void()>> callbacks_;
+  CallBackNode call_back_node_{*this};
 };
 
 // SIGTERM and SIGINT as events of the loop.
@@ -106,8 +119,8 @@ class Signals final : public EventSource {
 class OsWorld final : public World {
  public:
   OsWorld(const Options& options, std::string root, std::unique_ptr<Loop> loop)
-      : process_(options.run_id),
-        loop_(std::move(loop)),
+      : loop_(std::move(loop)),
+        process_(*loop_, options.run_id),
         clock_(*loop_),
         random_(SeedFromKernel()),
         fibers_(*loop_, process_.RunId()),
@@ -145,8 +158,8 @@ class OsWorld final : public World {
   void RequestStop() override { process_.RequestStop(); }
 
  private:
-  OsProcess process_;
   std::unique_ptr<Loop> loop_;
+  OsProcess process_;
   OsClock clock_;
   KeyedRandom random_;
   NoBuggify buggify_;

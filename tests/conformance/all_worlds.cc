@@ -3,11 +3,7 @@
 namespace highwater::conformance {
 
 std::vector<WorldParam> AllWorlds() {
-  std::vector<WorldParam> worlds{{"os", &MakeOsWorld}};
-#if defined(HW_HAS_SIMULATED_WORLD)
-  worlds.push_back({"sim", &MakeSimulatedWorld});
-#endif
-  return worlds;
+  return {{"os", &MakeOsWorld}, {"sim", &MakeSimulatedWorld}};
 }
 
 }  // namespace highwater::conformance

@@ -194,13 +194,21 @@ TEST_P(FibersTest, RunIdsGrow) {
 TEST_P(FibersTest, AStopIsAskedForOnce) {
   world_->Run([this](Environment& env) {
     int calls = 0;
+    const auto call = [&] {
+      EXPECT_EQ(env.fibers.current(), nullptr);
+      ++calls;
+    };
     EXPECT_FALSE(env.process.StopRequested());
-    env.process.OnStopRequested([&calls] { ++calls; });
+    env.process.OnStopRequested(call);
+    env.fibers.SleepFor(absl::Milliseconds(1));
+    EXPECT_EQ(calls, 0);
     world_->RequestStop();
-    Await(env, [&calls] { return calls > 0; });
+    Await(env, [&calls] { return calls == 1; });
     EXPECT_TRUE(env.process.StopRequested());
-    env.process.OnStopRequested([&calls] { calls += 10; });
-    EXPECT_EQ(calls, 11);
+    env.process.OnStopRequested(call);  // at once
+    Await(env, [&calls] { return calls == 2; });
+    env.fibers.SleepFor(absl::Milliseconds(1));
+    EXPECT_EQ(calls, 2);
   });
 }
 

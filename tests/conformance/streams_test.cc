@@ -45,7 +45,7 @@ TEST_P(StreamsTest, BothEndsKnowEachOther) {
       });
   EXPECT_EQ(server_local.port, client_peer.port);
   EXPECT_EQ(client_local.port, server_peer.port);
-  EXPECT_NE(server_local.port, client_local.port);
+  EXPECT_NE(server_local, client_local);
   EXPECT_EQ(server_peer.host, client_local.host);
   EXPECT_FALSE(server_peer.host.empty());
 }

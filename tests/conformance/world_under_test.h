@@ -46,7 +46,6 @@ class WorldUnderTest {
 };
 
 using WorldFactory = std::unique_ptr<WorldUnderTest> (*)();
-// One factory a world; nullptr if this build has not got it.
 std::unique_ptr<WorldUnderTest> MakeOsWorld();
 std::unique_ptr<WorldUnderTest> MakeSimulatedWorld();
 
