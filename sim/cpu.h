@@ -53,8 +53,8 @@ class Cpu {
 
  private:
   CpuCost cost_;
-  int64_t slowdown_ = 1;
   int64_t free_at_ = 0;
+  int64_t slowdown_ = 1;
   int64_t busy_ns_ = 0;
   bool was_free_ = false;
   FaultId fault_;

@@ -19,11 +19,11 @@ int64_t ClockOffset(uint64_t key) {
 
 Host::Host(World& world, HostId id, HostOptions options)
     : world_(world),
+      cpu_(options.cpu),
       id_(id),
       options_(std::move(options)),
       key_(core::MixName(options_.name, world.KeyFor("host"))),
       clock_(ClockOffset(key_)),
-      cpu_(options_.cpu),
       disk_context_(std::make_unique<HostDiskContext>(*this)),
       kernel_(std::make_unique<HostNetwork>(*this)) {
   if (options_.disk) disk_ = options_.disk(*disk_context_);

@@ -122,22 +122,23 @@ class Host {
   void ObserveWallFault();
   void DropPower();
 
+  // What every turn of a fiber and every effect touches stands together.
   World& world_;
+  uint64_t effects_ = 0;
+  uint64_t crash_at_ = 0;
+  Cpu cpu_;
   HostId id_;
   HostOptions options_;
   uint64_t key_;
   Program program_;
   absl::AnyInvocable<void(ProcessEnd)> on_process_end_;
   HostClock clock_;
-  Cpu cpu_;
   std::unique_ptr<HostDiskContext> disk_context_;
   std::unique_ptr<DiskPort> disk_;
   std::unique_ptr<HostNetwork> kernel_;
   std::unique_ptr<SimulatedProcess> process_;
   bool powered_ = true;
   uint64_t run_id_ = 0;
-  uint64_t effects_ = 0;
-  uint64_t crash_at_ = 0;
   CrashKind planned_crash_ = CrashKind::kProcess;
   FaultId planned_fault_;
   FaultId clock_fault_;

@@ -155,6 +155,7 @@ BENCHMARK(BM_Echo)
     ->ArgNames({"hosts", "connections", "strategy"})
     ->Args({2, 64, 0})
     ->Args({2, 1, 0})
+    ->Args({1000, 1, 0})
     ->Args({1000, 2, 0})
     ->Args({2, 64, 1})
     ->Args({2, 64, 2});

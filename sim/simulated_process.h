@@ -113,6 +113,12 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
 
   Host& host_;
   World& world_;
+  // What every turn of a fiber touches stands together.
+  bool dead_ = false;
+  FaultId thawed_fault_;  // the freeze that held what has not run yet
+  uint64_t charged_bytes_ = 0;
+  // What waits for the thaw, in drawn order. Exists while frozen.
+  std::unique_ptr<core::TimerWheel> frozen_;
   uint64_t run_id_;
   uint64_t key_;
   core::Fibers fibers_;
@@ -125,11 +131,9 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   std::unique_ptr<core::Environment> environment_;
   std::unique_ptr<Application> application_;
 
-  bool dead_ = false;
   bool stop_requested_ = false;
   ProcessEnd end_ = ProcessEnd::kExited;
   FaultId end_fault_;
-  uint64_t charged_bytes_ = 0;
   uint64_t draws_outside_fibers_ = 0;
   std::vector<absl::AnyInvocable<void()>> on_stop_;
   StopNode stop_node_;
@@ -138,12 +142,9 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   std::deque<core::Fiber*> cpu_queue_;
   CpuNode cpu_node_;
 
-  // What waits for the thaw, in drawn order. Exists while frozen.
-  std::unique_ptr<core::TimerWheel> frozen_;
   FaultId freeze_fault_;
   uint64_t freezes_ = 0;
   uint64_t held_ = 0;
-  FaultId thawed_fault_;  // the freeze that held what has not run yet
 };
 
 }  // namespace highwater::sim

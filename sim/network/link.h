@@ -45,22 +45,24 @@ struct TcpParameters {
   int syn_retries;
 };
 
-struct Link {
-  HostId from;
-  HostId to;
-  uint64_t key = 0;      // of its draws
-  uint32_t zone_pair = 0;  // index of the zones that it joins
-  int64_t base = 0;      // ns, one way
-  int64_t jitter = 0;    // at most so much more
-  bool tail = false;
+struct alignas(64) Link {
+  // What every message touches fills one cache line.
+  int64_t base = 0;    // ns, one way
+  int64_t jitter = 0;  // at most so much more
   Queue* egress = nullptr;
   Queue* between = nullptr;
   Queue* ingress = nullptr;
-
-  // What faults make of it. `faulty`: any of these is set.
-  bool faulty = false;
   FaultId silenced;
   FaultId resetting;
+  uint32_t zone_pair = 0;  // index of the zones that it joins
+  bool tail = false;
+  bool faulty = false;  // any fault concerns it
+
+  HostId from;
+  HostId to;
+  uint64_t key = 0;  // of its draws
+
+  // What faults make of it, beside silence and resets.
   FaultId delayed;
   FaultId lossy;
   FaultId squeezed;

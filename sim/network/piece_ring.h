@@ -21,8 +21,12 @@ class PieceRing {
   // The nth oldest.
   [[nodiscard]] Piece& operator[](size_t n) { return pieces_[(first_ + n) & mask_]; }
 
+  PieceRing() = default;
+  PieceRing(const PieceRing&) = delete;
+  PieceRing& operator=(const PieceRing&) = delete;
+
   void PushBack(core::Bytes bytes) {
-    if (size_ > mask_ || pieces_ == nullptr) Grow();
+    if (size_ > mask_) Grow();
     Piece& piece = (*this)[size_++];
     piece.bytes = std::move(bytes);
   }
@@ -37,18 +41,21 @@ class PieceRing {
 
  private:
   void Grow() {
-    const size_t capacity = pieces_ == nullptr ? 4 : (mask_ + 1) * 2;
+    const size_t capacity = (size_t{mask_} + 1) * 2;
     auto larger = std::make_unique<Piece[]>(capacity);
     for (size_t i = 0; i < size_; ++i) larger[i] = std::move((*this)[i]);
-    pieces_ = std::move(larger);
+    heap_ = std::move(larger);
+    pieces_ = heap_.get();
     mask_ = static_cast<uint32_t>(capacity - 1);
     first_ = 0;
   }
 
-  std::unique_ptr<Piece[]> pieces_;
-  uint32_t mask_ = 0;
+  Piece* pieces_ = inline_;
+  uint32_t mask_ = 1;
   uint32_t first_ = 0;
   size_t size_ = 0;
+  Piece inline_[2];
+  std::unique_ptr<Piece[]> heap_;
 };
 
 }  // namespace highwater::sim
