@@ -201,8 +201,8 @@ void Fibers::UnwindAll() {
   HW_CHECK(current_ == nullptr, "a process cannot unwind itself from its fiber \"{}\"",
            current_->name());
   unwinding_ = true;
-  while (first_live_ != nullptr) {
-    Fiber& fiber = *first_live_;
+  while (last_live_ != nullptr) {
+    Fiber& fiber = *last_live_;
     if (fiber.waiter_ != nullptr) fiber.waiter_->Unlink();
     // Not through the backend, which is dead by now: these nodes must leave its wheel all the same.
     fiber.deadline_node_.~DeadlineNode();

@@ -218,7 +218,8 @@ class Fibers {
   void SetTimer(TimerNode& timer, MonotonicTime when) { backend_.SetTimer(timer, when); }
   void CancelTimer(TimerNode& timer) { backend_.CancelTimer(timer); }
 
-  // Ends every fiber at this instant, in the order of their births. REQUIRES: not on a fiber of this process.
+  // Ends every fiber at this instant, the youngest first: what lies on the stack of an older one outlives those that it spawned.
+  // REQUIRES: not on a fiber of this process.
   void UnwindAll();
   [[nodiscard]] bool unwinding() const { return unwinding_; }
 

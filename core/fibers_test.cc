@@ -89,7 +89,7 @@ TEST_F(FibersTest, ChannelDeliversInOrderWithBackPressure) {
   EXPECT_EQ(greatest, 2u);
 }
 
-TEST_F(FibersTest, UnwindingRunsDestructorsInOrderOfBirth) {
+TEST_F(FibersTest, UnwindingRunsDestructorsOfTheYoungestFirst) {
   struct Tracer {
     std::vector<int>& log;
     int id;
@@ -109,7 +109,7 @@ TEST_F(FibersTest, UnwindingRunsDestructorsInOrderOfBirth) {
   fibers_.Spawn("not yet started", [&] { log.push_back(300); });
   log.clear();
   fibers_.UnwindAll();
-  EXPECT_THAT(log, ::testing::ElementsAre(0, 1, 2));
+  EXPECT_THAT(log, ::testing::ElementsAre(2, 1, 0));
 }
 
 TEST_F(FibersTest, WaitingInADestructorWhileUnwoundFailsACheck) {
@@ -245,7 +245,7 @@ TEST_F(FibersTest, StacksAreCleanForTheNextFiber) {
           ++caught;
         }
       });
-      process.Spawn("unwound", [&deep, &process, i] {
+      process.Spawn("unwound", [&process, i] {
         volatile char frame[3000];
         frame[2999] = static_cast<char>(i);
         process.SleepFor(absl::Hours(1));

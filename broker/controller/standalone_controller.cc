@@ -197,10 +197,13 @@ TopicResult StandaloneController::CreateTopic(const NewTopic& topic) {
   settings.id = DrawId();
   stored_.topics[topic.name] = {.id = settings.id, .partitions = settings.partitions,
                                 .overrides = settings.overrides};
-  absl::Status status = Save();
-  if (status.ok()) status = CreateLogs(topic.name, settings, storage::IsNew::kYes);
+  if (absl::Status status = Save(); !status.ok()) {
+    stored_.topics.erase(topic.name);  // a disk that is full now may have room when it is asked again
+    return Refusal(topic.name, ErrorCode::KAFKA_STORAGE_ERROR, std::string(status.message()));
+  }
+  const absl::Status status = CreateLogs(topic.name, settings, storage::IsNew::kYes);
   if (!status.ok()) {
-    // What was made of it is in the file: the next start, or a deletion, takes it from here.
+    // It is in the file: the next start, or a deletion, takes it from here.
     return Refusal(topic.name, ErrorCode::KAFKA_STORAGE_ERROR, std::string(status.message()));
   }
   TopicResult result{.name = topic.name, .id = settings.id};
@@ -228,13 +231,15 @@ TopicResult StandaloneController::DeleteTopic(const std::string& name) {
   }
   TopicResult result{.name = name, .id = stored->second.id};
   const bool was_announced = announced_.contains(name);
-  stored->second.deleting = true;
+  const bool was_deleting = std::exchange(stored->second.deleting, true);
   absl::Status status = Save();
-  if (status.ok()) {
-    names_by_id_.erase(result.id);
-    announced_.erase(name);
-    status = FinishDeletion(name);
+  if (!status.ok()) {
+    stored->second.deleting = was_deleting;
+    return Refusal(name, ErrorCode::KAFKA_STORAGE_ERROR, std::string(status.message()));
   }
+  names_by_id_.erase(result.id);
+  announced_.erase(name);
+  status = FinishDeletion(name);
   if (!status.ok()) {
     return Refusal(name, ErrorCode::KAFKA_STORAGE_ERROR, std::string(status.message()));
   }

@@ -52,7 +52,7 @@ class OsTest : public ::testing::Test {
 };
 
 TEST_F(OsTest, RunReturnsWhatMainReturns) {
-  EXPECT_EQ(Run(options_, [](Environment& env) {
+  EXPECT_EQ(os::Run(options_, [](Environment& env) {
               env.fibers.Spawn("left behind", [&env] { env.fibers.SleepFor(absl::Hours(1)); });
               env.fibers.SleepFor(absl::Milliseconds(1));
               return 17;
@@ -62,11 +62,11 @@ TEST_F(OsTest, RunReturnsWhatMainReturns) {
 
 TEST_F(OsTest, AMissingRootIsAnError) {
   EXPECT_TRUE(absl::IsNotFound(World::Create({.root_directory = "/no/such/root"}).status()));
-  EXPECT_EQ(Run({.root_directory = "/no/such/root"}, [](Environment&) { return 0; }), 1);
+  EXPECT_EQ(os::Run({.root_directory = "/no/such/root"}, [](Environment&) { return 0; }), 1);
 }
 
 TEST_F(OsTest, HaltEndsTheProcessAtOnce) {
-  EXPECT_EXIT(Run(options_,
+  EXPECT_EXIT(os::Run(options_,
                   [](Environment& env) {
                     env.process.Halt("the last log directory failed");
                     return 0;
@@ -76,7 +76,7 @@ TEST_F(OsTest, HaltEndsTheProcessAtOnce) {
 
 TEST_F(OsTest, TheFirstSignalAsksAndTheSecondEnds) {
   options_.handle_signals = true;
-  EXPECT_EQ(Run(options_,
+  EXPECT_EQ(os::Run(options_,
                 [](Environment& env) {
                   bool asked = false;
                   env.process.OnStopRequested([&asked] { asked = true; });
@@ -85,7 +85,7 @@ TEST_F(OsTest, TheFirstSignalAsksAndTheSecondEnds) {
                   return asked && env.process.StopRequested() ? 3 : 4;
                 }),
             3);
-  EXPECT_EXIT(Run(options_,
+  EXPECT_EXIT(os::Run(options_,
                   [](Environment& env) {
                     kill(getpid(), SIGINT);
                     while (!env.process.StopRequested()) env.fibers.SleepFor(absl::Milliseconds(1));
@@ -97,7 +97,7 @@ TEST_F(OsTest, TheFirstSignalAsksAndTheSecondEnds) {
 }
 
 TEST_F(OsTest, ColdPagesAreReadByWorkersAndWarmOnesInline) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     std::string content;
     for (int i = 0; content.size() < 300'000; ++i) content += fmt::format("{};", i);
     auto file = ColdFile(env, content);
@@ -121,7 +121,7 @@ TEST_F(OsTest, ColdPagesAreReadByWorkersAndWarmOnesInline) {
 }
 
 TEST_F(OsTest, ColdFileRangesAreSentByWorkers) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     std::string content;
     for (int i = 0; content.size() < 5'000'000; ++i) content += fmt::format("{},", i);
     auto file = ColdFile(env, content);
@@ -149,7 +149,7 @@ TEST_F(OsTest, ColdFileRangesAreSentByWorkers) {
 
 // Close while a worker sends from a file: the descriptor must stay the worker's until it is done.
 TEST_F(OsTest, ClosingUnderASendThatAWorkerDoes) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     for (int round = 0; round < 20; ++round) {
       auto file = ColdFile(env, std::string(3'000'000, 'x'));
       Pair pair = MakePair(env);
@@ -185,7 +185,7 @@ class DecoratedFile final : public File {
 };
 
 TEST_F(OsTest, RangesOfDecoratedFilesGoThroughMemory) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     const std::string content(10'000, 'd');
     auto file = std::make_shared<DecoratedFile>(ColdFile(env, content));
     Pair pair = MakePair(env);
@@ -207,7 +207,7 @@ TEST_F(OsTest, RangesOfDecoratedFilesGoThroughMemory) {
 }
 
 TEST_F(OsTest, AcceptBacksOffWhileThereAreNoDescriptors) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     auto listener = env.network.Listen({.host = "127.0.0.1", .port = 0});
     auto client = env.network.Dial((*listener)->local(), Soon(env));
     EXPECT_TRUE(client.ok());
@@ -238,7 +238,7 @@ TEST_F(OsTest, AcceptBacksOffWhileThereAreNoDescriptors) {
 }
 
 TEST_F(OsTest, NamesAndBothKindsOfAddressesWork) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     auto any = env.network.Listen({.host = "", .port = 0});
     EXPECT_TRUE(any.ok());
     const uint16_t port = (*any)->local().port;
@@ -259,7 +259,7 @@ TEST_F(OsTest, NamesAndBothKindsOfAddressesWork) {
 }
 
 TEST_F(OsTest, ALookUpThatNobodyWaitsForEndsAlone) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     FiberHandle handle = env.fibers.Spawn("dialler", [&env] {
       static_cast<void>(env.network.Dial({.host = "localhost", .port = 1}, MonotonicTime::Never()));
     });
@@ -278,7 +278,7 @@ TEST_F(OsTest, ALookUpThatNobodyWaitsForEndsAlone) {
 
 // Many turns of fibers that are always ready must not keep events and timers from being seen.
 TEST_F(OsTest, BusyFibersDoNotStarveTimers) {
-  Run(options_, [](Environment& env) {
+  os::Run(options_, [](Environment& env) {
     bool stop = false;
     for (int i = 0; i < 4; ++i) {
       env.fibers.Spawn("busy", [&] {
@@ -294,7 +294,7 @@ TEST_F(OsTest, BusyFibersDoNotStarveTimers) {
 }
 
 TEST_F(OsTest, ALinkOutOfTheRootIsFollowed) {
-  Run(options_, [this](Environment& env) {
+  os::Run(options_, [this](Environment& env) {
     EXPECT_EQ(symlink(root_.c_str(), (root_ + "/link").c_str()), 0);
     EXPECT_TRUE(env.files.Open("link/file", OpenMode::kCreate).ok());
     EXPECT_TRUE(env.files.Stat("file").ok());

@@ -131,6 +131,8 @@ void ConnectionPort::OnReadable(absl::AnyInvocable<void()> callback) {
 void ConnectionPort::Close() {
   if (side_ == nullptr || !process_.BeginEffectWithoutWaiting(EventKind::kEnd)) return;
   side_->Flush();
+  closed_note_.callback = side_->TakeOnReadable();
+  if (closed_note_.callback) process_.fibers().SetTimer(closed_note_, process_.fibers().Now());
   std::exchange(side_, nullptr)->EndStream();
 }
 

@@ -3,6 +3,7 @@
 // ConnectionPort: a process's handle on its end of a connection.
 
 #include "core/network.h"
+#include "core/timer_wheel.h"
 
 namespace highwater::sim {
 
@@ -26,6 +27,12 @@ class ConnectionPort final : public core::Connection {
   [[nodiscard]] const core::Endpoint& peer() const override { return peer_; }
 
  private:
+  // Calls back, outside of Close, who was waiting to read when the connection was closed here.
+  struct ClosedNote final : core::TimerNode {
+    void OnTimer() override { std::exchange(callback, nullptr)(); }
+    absl::AnyInvocable<void()> callback;
+  };
+
   [[nodiscard]] absl::StatusOr<core::ByteChain> Take(size_t max);
   [[nodiscard]] absl::Status WriteBytes(core::Bytes bytes, core::MonotonicTime deadline);
   [[nodiscard]] absl::Status WriteRange(const core::FileRange& range,
@@ -38,6 +45,7 @@ class ConnectionPort final : public core::Connection {
   TcpSide* side_;  // nullptr once closed by us
   core::Endpoint local_;
   core::Endpoint peer_;
+  ClosedNote closed_note_;
 };
 
 }  // namespace highwater::sim

@@ -14,6 +14,9 @@ namespace highwater::sim {
 
 absl::StatusOr<std::unique_ptr<core::Connection>> NetworkPort::Dial(const core::Endpoint& to,
                                                                    core::MonotonicTime deadline) {
+  if (to.host.empty() || to.port == 0) {
+    return absl::InvalidArgumentError(fmt::format("no address to dial: {}", to));
+  }
   if (!process_.BeginEffect(EventKind::kConnect)) return absl::CancelledError("the process ended");
   Host& host = process_.host();
   SimulatedNetwork& network = host.world().network();

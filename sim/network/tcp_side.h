@@ -78,6 +78,8 @@ class TcpSide {
   }
   void Flush();
   void SetOnReadable(absl::AnyInvocable<void()> callback);
+  // Withdraws and returns it; empty if there is none.
+  [[nodiscard]] absl::AnyInvocable<void()> TakeOnReadable() { return std::exchange(on_readable_, nullptr); }
   // Counts the fault, if any, that made what the process sees now different or later.
   void ObserveRead();
   void ObserveWrite();

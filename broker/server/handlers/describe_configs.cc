@@ -109,6 +109,8 @@ void DescribeBroker(const Services& services, const DescribeConfigsRequest& requ
 }  // namespace
 
 absl::StatusOr<Answer> HandleDescribeConfigs(Services& services, const Call& call) {
+  // Version 0 alone says it so; later ones give the source instead.
+  const bool says_is_default = call.header.api_version == 0;
   return Serve<DescribeConfigsRequest>(call, [&](const DescribeConfigsRequest& request) {
     DescribeConfigsResponse response;
     for (const Resource& resource : request.resources) {
@@ -124,6 +126,7 @@ absl::StatusOr<Answer> HandleDescribeConfigs(Services& services, const Call& cal
         result.error_code = ErrorCode::INVALID_REQUEST;
         result.error_message = "only topics and brokers have settings here";
       }
+      for (Entry& entry : result.configs) entry.is_default = entry.is_default && says_is_default;
     }
     return response;
   });

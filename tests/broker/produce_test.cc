@@ -1,0 +1,170 @@
+// What a producer is told.
+
+#include "broker/protocol/produce.h"
+
+#include "tests/broker/broker_world.h"
+
+namespace highwater::tests {
+namespace {
+
+using namespace broker::protocol;  // the messages
+using broker::PartitionIndex;
+using broker::ProducerId;
+using broker::TopicPartition;
+using ::testing::SizeIs;
+
+core::ByteChain Changed(const core::ByteChain& batch, size_t at, char to) {
+  std::string bytes = batch.ToString();
+  bytes[at] = to;
+  return core::Bytes::Copy(bytes);
+}
+
+TEST(ProduceTest, GivesOffsetsInEachVersion) {
+  BrokerWorld w;
+  w.Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a");
+    for (int16_t version = 0; version <= 9; ++version) {
+      for (const int16_t acks : {1, -1}) {
+        const auto response = client.Call(ProduceOf("a", BatchOf({"x", "y"}), acks), version);
+        ASSERT_TRUE(response.ok()) << response.status();
+        const auto& result = response->responses.at(0).partition_responses.at(0);
+        EXPECT_EQ(result.error_code, ErrorCode::NONE);
+        EXPECT_EQ(result.base_offset, 4 * version + (acks == 1 ? 0 : 2));
+        EXPECT_EQ(result.log_append_time_ms, -1);
+        EXPECT_EQ(result.log_start_offset, version >= 5 ? 0 : -1);
+      }
+    }
+  });
+  EXPECT_EQ((w.events.acknowledged[TopicPartition{"a", PartitionIndex(0)}]), 39);
+}
+
+TEST(ProduceTest, AnswersForEachPartitionByItself) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a", 2);
+    ProduceRequest request = ProduceOf("a", BatchOf({"x"}));
+    request.topic_data[0].partition_data.push_back({.index = 1, .records = BatchOf({"y"})});
+    request.topic_data[0].partition_data.push_back({.index = 2, .records = BatchOf({"z"})});
+    request.topic_data.push_back({.name = "none", .partition_data = {{.records = BatchOf({"n"})}}});
+    const auto response = client.Call(request, 9);
+    ASSERT_TRUE(response.ok()) << response.status();
+    const auto& results = response->responses.at(0).partition_responses;
+    EXPECT_EQ(results.at(0).error_code, ErrorCode::NONE);
+    EXPECT_EQ(results.at(1).error_code, ErrorCode::NONE);
+    EXPECT_EQ(results.at(2).error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    EXPECT_EQ(response->responses.at(1).partition_responses.at(0).error_code,
+              ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+  });
+}
+
+TEST(ProduceTest, RefusesWhatIsNoProperBatch) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a", 1, {{"max.message.bytes", "300"}});
+    const core::ByteChain good = BatchOf({"x"});
+    const auto refused = [&](core::ByteChain records, int16_t version = 9, int16_t acks = -1) {
+      return ErrorOf(client.Call(ProduceOf("a", std::move(records), acks), version));
+    };
+    EXPECT_EQ(refused(good, 9, 2), ErrorCode::INVALID_REQUIRED_ACKS);
+    EXPECT_EQ(refused(good, 9, -2), ErrorCode::INVALID_REQUIRED_ACKS);
+    EXPECT_EQ(refused(Changed(good, 65, '!')), ErrorCode::CORRUPT_MESSAGE);
+    EXPECT_EQ(refused(Changed(good, 16, 1), 2), ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT);
+    EXPECT_EQ(refused(Changed(good, 16, 0), 0), ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT);
+    EXPECT_EQ(refused(Changed(good, 16, 1), 3), ErrorCode::INVALID_RECORD);
+    EXPECT_EQ(refused(BatchOf({std::string(400, 'x')})), ErrorCode::MESSAGE_TOO_LARGE);
+    core::ByteChain two = good;
+    two.Append(good);
+    EXPECT_EQ(refused(two), ErrorCode::INVALID_RECORD);
+    EXPECT_EQ(refused(core::ByteChain()), ErrorCode::INVALID_RECORD);
+    EXPECT_EQ(refused(core::Bytes::Copy("garbage")), ErrorCode::CORRUPT_MESSAGE);
+    EXPECT_EQ(refused(BatchOf({"x"}, 0, {.codec = Codec::kZstd}), 6),
+              ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
+    EXPECT_EQ(refused(BatchOf({"x"}, 0, {.codec = Codec::kZstd}), 7), ErrorCode::NONE);
+    EXPECT_EQ(refused(BatchOf({"x"}, 0,
+                              {.producer_id = ProducerId(1), .producer_epoch = 0,
+                               .base_sequence = 0, .is_transactional = true})),
+              ErrorCode::INVALID_TXN_STATE);
+    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("__consumer_offsets", good), 9)),
+              ErrorCode::INVALID_TOPIC_EXCEPTION);
+  });
+}
+
+TEST(ProduceTest, NullRecordsAreRefused) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a");
+    ProduceRequest request = ProduceOf("a", {});
+    request.topic_data[0].partition_data[0].records = Records();
+    EXPECT_EQ(ErrorOf(client.Call(request, 9)), ErrorCode::INVALID_RECORD);
+  });
+}
+
+TEST(ProduceTest, ABatchWithAProducerIdCountsAsAnyOther) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a");
+    const auto batch = BatchOf(
+        {"x"}, 0, {.producer_id = ProducerId(7), .producer_epoch = 0, .base_sequence = 5});
+    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", batch), 9)), ErrorCode::NONE);
+    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", batch), 9)), ErrorCode::NONE);
+  });
+}
+
+TEST(ProduceTest, AcksZeroHasNoAnswerAndClosesOnAnError) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a");
+    ASSERT_TRUE(client.Send(ProduceOf("a", BatchOf({"x"}), 0), 9).ok());
+    // The next answer belongs to the next request.
+    const auto next = client.Call(ProduceOf("a", BatchOf({"y"}), 1), 9);
+    ASSERT_TRUE(next.ok()) << next.status();
+    EXPECT_EQ(next->responses.at(0).partition_responses.at(0).base_offset, 1);
+    ASSERT_TRUE(client.Send(ProduceOf("none", BatchOf({"x"}), 0), 9).ok());
+    EXPECT_TRUE(client.IsClosedByBroker());
+  });
+}
+
+TEST(ProduceTest, TooFewInSyncReplicasForAcksAll) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a", 1, {{"min.insync.replicas", "2"}});
+    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", BatchOf({"x"}), -1), 9)),
+              ErrorCode::NOT_ENOUGH_REPLICAS);
+    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", BatchOf({"x"}), 1), 9)), ErrorCode::NONE);
+  });
+}
+
+TEST(ProduceTest, StampsTheAppendTimeWhereTheTopicSaysSo) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a", 1, {{"message.timestamp.type", "LogAppendTime"}});
+    const auto response = client.Call(ProduceOf("a", BatchOf({"x"}, 5)), 9);
+    EXPECT_EQ(ErrorOf(response), ErrorCode::NONE);
+    EXPECT_GT(response->responses.at(0).partition_responses.at(0).log_append_time_ms, 5);
+  });
+}
+
+TEST(ProduceTest, AStalledDiskTimesOutAcksAllAndNobodyElse) {
+  BrokerWorld w(Settings{{"log.flush.interval.messages", "1"}});
+  auto* disk = static_cast<sim::Disk*>(w.host.disk());
+  w.Run([&](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a");
+    disk->Begin({.id = sim::kNoFault, .kind = sim::DiskFault::Kind::kStallDevice});
+    ProduceRequest request = ProduceOf("a", BatchOf({"x"}));
+    request.timeout_ms = 300;
+    const core::MonotonicTime before = env.clock.Now();
+    EXPECT_EQ(ErrorOf(client.Call(request, 9)), ErrorCode::REQUEST_TIMED_OUT);
+    EXPECT_GE(env.clock.Now() - before, absl::Milliseconds(300));
+    EXPECT_LT(env.clock.Now() - before, absl::Seconds(1));
+    disk->End(sim::kNoFault);
+    // The record stayed.
+    const auto next = client.Call(ProduceOf("a", BatchOf({"y"})), 9);
+    EXPECT_EQ(next->responses.at(0).partition_responses.at(0).base_offset, 1);
+  });
+  EXPECT_EQ((w.events.acknowledged[TopicPartition{"a", PartitionIndex(0)}]), 1);
+}
+
+}  // namespace
+}  // namespace highwater::tests
