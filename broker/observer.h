@@ -1,9 +1,11 @@
 #pragma once
 
-// Observer: what a broker reports of itself as it happens. Production turns these events into metrics and logs, simulation into
-// checks. An observer has no effect on behaviour: it never waits, never calls back.
+// Observer: what a broker reports of itself as it happens. Production turns these events into
+// metrics and logs, simulation into checks. An observer has no effect on behaviour: it never waits,
+// never calls back.
 //
-// An event is reported in the same step as the change that it names, before anybody else can see the change.
+// An event is reported in the same step as the change that it names, before anybody else can see
+// the change.
 
 #include <absl/time/time.h>
 
@@ -14,8 +16,9 @@
 
 namespace highwater::broker {
 
-// Batches [base, last] of a partition. `digest` is core::Mix folded over the record-data digests of its batches: it survives
-// replication, since offsets and epochs stand in the batch header and not in the digest.
+// Batches [base, last] of a partition. `digest` is core::Mix folded over the record-data digests of
+// its batches: it survives replication, since offsets and epochs stand in the batch header and not
+// in the digest.
 struct AppendedEvent {
   const TopicPartition& partition;
   LeaderEpoch leader_epoch;
@@ -26,10 +29,10 @@ struct AppendedEvent {
 
 struct LogLoadedEvent {
   const TopicPartition& partition;
-  bool clean;                  // the clean-shutdown marker was there
+  bool clean;  // the clean-shutdown marker was there
   Offset log_start_offset;
-  Offset log_end_offset;       // after recovery
-  uint64_t truncated_bytes;    // cut from torn or unreadable tails
+  Offset log_end_offset;     // after recovery
+  uint64_t truncated_bytes;  // cut from torn or unreadable tails
 };
 
 class Observer {
@@ -41,19 +44,22 @@ class Observer {
   virtual void OnBrokerStopped(BrokerId) {}
   // The log is open; nothing else was reported of this partition in this incarnation.
   virtual void OnLogLoaded(BrokerId, const LogLoadedEvent&) {}
-  virtual void OnBecameLeader(BrokerId, const TopicPartition&, LeaderEpoch, Offset /*log_end_offset*/) {}
+  virtual void OnBecameLeader(BrokerId, const TopicPartition&, LeaderEpoch,
+                              Offset /*log_end_offset*/) {}
   // The write completed: the log end offset is last_offset + 1.
   virtual void OnAppended(BrokerId, const AppendedEvent&) {}
   virtual void OnFlushed(BrokerId, const TopicPartition&, Offset /*recovery_point*/) {}
   virtual void OnTruncated(BrokerId, const TopicPartition&, Offset /*log_end_offset*/) {}
   virtual void OnLogStartMoved(BrokerId, const TopicPartition&, Offset /*log_start_offset*/) {}
   virtual void OnHighWatermarkMoved(BrokerId, const TopicPartition&, LeaderEpoch, Offset) {}
-  // A Produce answer without error leaves the broker: everything up to `last_offset` counts as acknowledged with `acks`.
+  // A Produce answer without error leaves the broker: everything up to `last_offset` counts as
+  // acknowledged with `acks`.
   virtual void OnAcknowledged(BrokerId, const TopicPartition&, LeaderEpoch, Offset /*base_offset*/,
                               Offset /*last_offset*/, int16_t /*acks*/) {}
   virtual void OnTopicCreated(BrokerId, std::string_view /*topic*/, int32_t /*partitions*/) {}
   virtual void OnTopicDeleted(BrokerId, std::string_view /*topic*/) {}
-  virtual void OnLogDirectoryFailed(BrokerId, std::string_view /*path*/, std::string_view /*error*/) {}
+  virtual void OnLogDirectoryFailed(BrokerId, std::string_view /*path*/,
+                                    std::string_view /*error*/) {}
 };
 
 }  // namespace highwater::broker

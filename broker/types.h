@@ -1,6 +1,7 @@
 #pragma once
 
-// The ids of Kafka's own vocabulary, one type each. Values that Kafka gives a meaning are named here.
+// The ids of Kafka's own vocabulary, one type each. Values that Kafka gives a meaning are named
+// here.
 
 #include <cstdint>
 #include <string>

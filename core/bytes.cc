@@ -14,10 +14,11 @@ namespace highwater::core {
 namespace internal {
 namespace {
 
-// Blocks of up to 64 KiB are recycled by power-of-two size: a fresh page costs more than a simulated message, and malloc is
-// slow past 1 KiB. One cache a thread, since blocks belong to the fiber thread.
-constexpr int kSmallestClass = 6;   // 64 bytes, header included
-constexpr int kClasses = 11;        // up to 64 KiB
+// Blocks of up to 64 KiB are recycled by power-of-two size: a fresh page costs more than a
+// simulated message, and malloc is slow past 1 KiB. One cache a thread, since blocks belong to the
+// fiber thread.
+constexpr int kSmallestClass = 6;  // 64 bytes, header included
+constexpr int kClasses = 11;       // up to 64 KiB
 constexpr uint8_t kUnpooled = 255;
 constexpr size_t kKeptBytesPerClass = 4 << 20;
 
@@ -61,9 +62,8 @@ Block* Block::Allocate(size_t size) {
     memory = std::malloc(total);
   }
   HW_CHECK(memory != nullptr, "out of memory for {} bytes", size);
-  return new (memory) Block{.references = 1,
-                            .size = static_cast<uint32_t>(capacity),
-                            .size_class = stored_class};
+  return new (memory)
+      Block{.references = 1, .size = static_cast<uint32_t>(capacity), .size_class = stored_class};
 }
 
 void Block::Free(Block* block) {

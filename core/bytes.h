@@ -1,17 +1,21 @@
 #pragma once
 
-// Bytes: a slice of a shared, immutable, reference-counted block; ByteChain: several of them in a row.
+// Bytes: a slice of a shared, immutable, reference-counted block; ByteChain: several of them in a
+// row.
 //
 //   Bytes body = Bytes::Copy("payload");
 //   ByteChain frame{header, body};            // nothing is copied
 //   Bytes tail = body.Slice(3, 4);            // shares the block
 //
-// The body of a record batch that goes from a producer through a leader's log to its followers and a consumer exists once in
-// memory. Invariants:
-//   1. A block's bytes never change once a Bytes of it exists. A bit flip or a torn write makes a new block.
-//   2. Reference counts are not atomic: they change on the fiber thread only. I/O threads borrow (pointer, length) of a slice
+// The body of a record batch that goes from a producer through a leader's log to its followers and
+// a consumer exists once in memory. Invariants:
+//   1. A block's bytes never change once a Bytes of it exists. A bit flip or a torn write makes a
+//   new block.
+//   2. Reference counts are not atomic: they change on the fiber thread only. I/O threads borrow
+//   (pointer, length) of a slice
 //      which somebody on the fiber thread keeps alive.
-//   3. A digest or checksum may be remembered for one (offset, length) of a block; a new block remembers none.
+//   3. A digest or checksum may be remembered for one (offset, length) of a block; a new block
+//   remembers none.
 //
 // Not responsible for: growing buffers (BytesBuilder), parsing (broker/protocol).
 
@@ -55,8 +59,7 @@ static_assert(sizeof(Block) % 8 == 0);
 class Bytes {
  public:
   Bytes() = default;
-  Bytes(const Bytes& other)
-      : block_(other.block_), offset_(other.offset_), length_(other.length_) {
+  Bytes(const Bytes& other) : block_(other.block_), offset_(other.offset_), length_(other.length_) {
     if (block_ != nullptr) ++block_->references;
   }
   Bytes(Bytes&& other) noexcept
@@ -94,8 +97,8 @@ class Bytes {
   // As Slice(n, size() - n).
   void RemovePrefix(size_t n);
 
-  // A 64-bit digest of the content (XXH3), the same on every machine and in every build; remembered for this slice if it is
-  // the first of its block that was asked for.
+  // A 64-bit digest of the content (XXH3), the same on every machine and in every build; remembered
+  // for this slice if it is the first of its block that was asked for.
   [[nodiscard]] uint64_t Digest() const;
   // CRC-32C of the content, remembered in the same way.
   [[nodiscard]] uint32_t Crc32c() const;
@@ -145,9 +148,7 @@ class BytesBuilder {
 
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] uint8_t* data() { return block_ == nullptr ? nullptr : block_->data(); }
-  [[nodiscard]] const uint8_t* data() const {
-    return block_ == nullptr ? nullptr : block_->data();
-  }
+  [[nodiscard]] const uint8_t* data() const { return block_ == nullptr ? nullptr : block_->data(); }
 
   // The bytes written so far, now immutable. The builder is empty afterwards and may be used again.
   [[nodiscard]] Bytes Freeze() &&;
@@ -193,7 +194,8 @@ class ByteChain {
   // The whole content in one block: shared if there is one slice, else copied.
   [[nodiscard]] Bytes Flatten() const;
   [[nodiscard]] std::string ToString() const;
-  // A digest of the content as it is cut: folds each slice's digest. Two chains of equal content but other cuts may differ.
+  // A digest of the content as it is cut: folds each slice's digest. Two chains of equal content
+  // but other cuts may differ.
   [[nodiscard]] uint64_t SliceDigest() const;
 
   friend bool operator==(const ByteChain& a, const ByteChain& b);

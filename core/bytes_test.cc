@@ -163,7 +163,8 @@ RC_GTEST_PROP(ByteChainTest, BehavesAsAString, (uint64_t seed)) {
   }
 }
 
-RC_GTEST_PROP(BytesTest, AnySliceHasTheChecksumOfItsContent, (const std::string& content, uint64_t seed)) {
+RC_GTEST_PROP(BytesTest, AnySliceHasTheChecksumOfItsContent,
+              (const std::string& content, uint64_t seed)) {
   KeyedRandom random(seed);
   const Bytes whole = Bytes::Copy(content);
   for (int i = 0; i < 8; ++i) {

@@ -4,7 +4,8 @@
 //
 //   Channel<Request> requests(fibers, 500);
 //   if (requests.Send(std::move(request), deadline) != ChannelResult::kOk) ...
-//   while (auto request = requests.Receive()) Handle(*request);        // ends after Close, once it is empty
+//   while (auto request = requests.Receive()) Handle(*request);        // ends after Close, once it
+//   is empty
 //
 // Values leave in the order in which they were sent.
 

@@ -4,9 +4,10 @@
 //
 //   HW_CHECK(offset >= log_start, "offset {} below log start {}", offset, log_start);
 //
-// A failed check is a bug in Highwater (or, inside a simulated world, in the code under test). It prints the condition, the
-// place and the message, lets the current world add its seed, virtual time and last events, then ends the process. It is not
-// for the user's input (absl::Status) nor for failures of the simulated world (data).
+// A failed check is a bug in Highwater (or, inside a simulated world, in the code under test). It
+// prints the condition, the place and the message, lets the current world add its seed, virtual
+// time and last events, then ends the process. It is not for the user's input (absl::Status) nor
+// for failures of the simulated world (data).
 
 #include <fmt/format.h>
 
@@ -24,8 +25,9 @@ struct FailedCheck {
   std::string& story;
 };
 
-// What somebody around the failed code does with a failed check: a world tells its last events, a worker process writes what it
-// knows. After all have been asked, the innermost first, the process aborts.
+// What somebody around the failed code does with a failed check: a world tells its last events, a
+// worker process writes what it knows. After all have been asked, the innermost first, the process
+// aborts.
 class CheckFailureHandler {
  public:
   virtual ~CheckFailureHandler() = default;
@@ -65,14 +67,14 @@ template <typename... Args>
 
 }  // namespace highwater::core
 
-#define HW_CHECK(condition, ...)                                                            \
-  do {                                                                                      \
-    if (!(condition)) [[unlikely]]                                                          \
-      ::highwater::core::internal::FailCheckFormat(__FILE__, __LINE__,                      \
-                                                   #condition __VA_OPT__(, ) __VA_ARGS__);  \
+#define HW_CHECK(condition, ...)                                                           \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]]                                                         \
+      ::highwater::core::internal::FailCheckFormat(__FILE__, __LINE__,                     \
+                                                   #condition __VA_OPT__(, ) __VA_ARGS__); \
   } while (false)
 
 // For a place that no execution may reach.
-#define HW_UNREACHABLE(...)                                                                  \
-  ::highwater::core::internal::FailCheckFormat(__FILE__, __LINE__,                           \
+#define HW_UNREACHABLE(...)                                        \
+  ::highwater::core::internal::FailCheckFormat(__FILE__, __LINE__, \
                                                "unreachable" __VA_OPT__(, ) __VA_ARGS__)

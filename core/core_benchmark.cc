@@ -1,4 +1,5 @@
-// What the seam costs: switches, fibers, timers, checksums, slices. Limits: DESIGN's performance budget.
+// What the seam costs: switches, fibers, timers, checksums, slices. Limits: DESIGN's performance
+// budget.
 
 #include <benchmark/benchmark.h>
 #include <xmmintrin.h>
@@ -41,7 +42,9 @@ class RoundRobin final : public FiberBackend {
 
 // The stacks of the pool, so that only what Fibers adds differs.
 struct PoolAllocator {
-  void deallocate(boost::context::stack_context&) noexcept { FiberStackPool::OfThread().Free(stack); }
+  void deallocate(boost::context::stack_context&) noexcept {
+    FiberStackPool::OfThread().Free(stack);
+  }
   FiberStack stack;
 };
 

@@ -31,7 +31,8 @@ constexpr auto kTables = MakeTables();
 
 #if defined(__x86_64__)
 
-// The operator that appends kStride zero bytes, as four byte-indexed tables: joins three interleaved streams.
+// The operator that appends kStride zero bytes, as four byte-indexed tables: joins three
+// interleaved streams.
 constexpr size_t kStride = 256;
 
 constexpr std::array<std::array<uint32_t, 256>, 4> MakeShiftTables() {

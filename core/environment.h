@@ -7,8 +7,8 @@
 //     ...
 //   }
 //
-// core/os gives one on Linux; sim/ gives one for each process that runs on a simulated host. Code behind the seam never asks
-// which of them it has.
+// core/os gives one on Linux; sim/ gives one for each process that runs on a simulated host. Code
+// behind the seam never asks which of them it has.
 
 #include <absl/time/time.h>
 
@@ -27,11 +27,13 @@ namespace highwater::core {
 class Process {
  public:
   virtual ~Process() = default;
-  // Ends the process at once, as a crash does: nothing is flushed, no destructor sends anything. Does not return.
+  // Ends the process at once, as a crash does: nothing is flushed, no destructor sends anything.
+  // Does not return.
   [[noreturn]] virtual void Halt(std::string_view reason) = 0;
   // Whether somebody asked for a clean stop (SIGTERM; `stop` in a scenario).
   [[nodiscard]] virtual bool StopRequested() const = 0;
-  // Calls back once when a stop is requested (at once if it already was); not on a fiber, must not wait.
+  // Calls back once when a stop is requested (at once if it already was); not on a fiber, must not
+  // wait.
   virtual void OnStopRequested(absl::AnyInvocable<void()> callback) = 0;
   // The incarnation: grows with each start of this process on its host.
   [[nodiscard]] virtual uint64_t RunId() const = 0;
@@ -45,9 +47,11 @@ class Clock {
   [[nodiscard]] virtual absl::Time WallNow() const = 0;  // may jump
 };
 
-// Places where simulation makes a rare but legal thing common: short reads, early time-outs, tiny buffers, delayed effects.
+// Places where simulation makes a rare but legal thing common: short reads, early time-outs, tiny
+// buffers, delayed effects.
 //   if (env.buggify.Fires("log.short_read")) length = 1;
-// A site is switched on for a run with chance 1/4 and then fires with chance 1/4. Never in production.
+// A site is switched on for a run with chance 1/4 and then fires with chance 1/4. Never in
+// production.
 class Buggify {
  public:
   virtual ~Buggify() = default;

@@ -1,11 +1,13 @@
 #pragma once
 
-// FiberStackPool: memory for fiber stacks, mapped in slabs once per thread and recycled, also between seeds.
+// FiberStackPool: memory for fiber stacks, mapped in slabs once per thread and recycled, also
+// between seeds.
 //
-// A fresh page costs more than a simulated message, so nothing is given back before the thread ends. Tops are coloured: equal
-// page offsets of all tops would fall into the same cache sets. A slab's edge is a guard page; every stack has a canary at its
-// low end that is checked when its fiber ends, and a fiber checks at each wait how deep it is. Memory starts as zeros; what a
-// fiber leaves behind is not cleared.
+// A fresh page costs more than a simulated message, so nothing is given back before the thread
+// ends. Tops are coloured: equal page offsets of all tops would fall into the same cache sets. A
+// slab's edge is a guard page; every stack has a canary at its low end that is checked when its
+// fiber ends, and a fiber checks at each wait how deep it is. Memory starts as zeros; what a fiber
+// leaves behind is not cleared.
 
 #include <cstddef>
 #include <cstdint>

@@ -12,7 +12,8 @@
 namespace highwater::core {
 namespace {
 
-// Thrown through a fiber's frames to end it. Deliberately not a std::exception: nobody else catches it.
+// Thrown through a fiber's frames to end it. Deliberately not a std::exception: nobody else catches
+// it.
 struct FiberUnwinding {};
 
 // The fiber that is being unwound now, for the terminate handler.
@@ -20,16 +21,15 @@ thread_local Fiber* unwinding_fiber = nullptr;
 
 [[noreturn]] void OnTerminate() {
   if (unwinding_fiber != nullptr) {
-    internal::FailCheck(
-        __FILE__, __LINE__, "no wait in a destructor or noexcept function",
-        fmt::format("fiber \"{}\" was unwound while it waited inside one",
-                    std::exchange(unwinding_fiber, nullptr)->name()));
+    internal::FailCheck(__FILE__, __LINE__, "no wait in a destructor or noexcept function",
+                        fmt::format("fiber \"{}\" was unwound while it waited inside one",
+                                    std::exchange(unwinding_fiber, nullptr)->name()));
   }
   std::abort();
 }
 
-// Boost.Context's switch is fifteen times dearer when the sticky floating-point flags of two contexts differ: set them all
-// before the first fiber exists (docs: facts of the platform).
+// Boost.Context's switch is fifteen times dearer when the sticky floating-point flags of two
+// contexts differ: set them all before the first fiber exists (docs: facts of the platform).
 struct PrepareThread {
   PrepareThread() {
     _mm_setcsr(_mm_getcsr() | 0x3f);
@@ -38,7 +38,8 @@ struct PrepareThread {
 };
 thread_local PrepareThread prepare_thread;
 
-// A wait may not begin in the last bytes of a stack: what runs between two waits has at least these.
+// A wait may not begin in the last bytes of a stack: what runs between two waits has at least
+// these.
 constexpr size_t kStackReserve = 4096;
 
 }  // namespace
@@ -66,13 +67,15 @@ Fiber::Fiber(Fibers& group, FiberStack stack, std::string_view name, uint64_t pa
       body_(std::move(body)) {
   name_length_ = static_cast<uint8_t>(std::min(name.size(), sizeof(name_)));
   std::memcpy(name_, name.data(), name_length_);
-  // The fiber object lies at the top of its own stack, at a multiple of 64; the context begins below it.
+  // The fiber object lies at the top of its own stack, at a multiple of 64; the context begins
+  // below it.
   auto* top = reinterpret_cast<uint8_t*>(this);
-  context_ = boost::context::detail::make_fcontext(top, static_cast<size_t>(top - stack.low), Enter);
+  context_ =
+      boost::context::detail::make_fcontext(top, static_cast<size_t>(top - stack.low), Enter);
 }
 
-// The first and last frame of a fiber. Contexts are switched by Boost.Context's own layer below its `fiber`: ours end by
-// UnwindAll, not by its forced unwinding.
+// The first and last frame of a fiber. Contexts are switched by Boost.Context's own layer below its
+// `fiber`: ours end by UnwindAll, not by its forced unwinding.
 void Fiber::Enter(boost::context::detail::transfer_t from) {
   auto* fiber = static_cast<Fiber*>(from.data);
 #if defined(HW_ASAN)
@@ -98,7 +101,8 @@ void Fiber::Run() {
   state_ = State::kFinished;
 }
 
-// Inline: after a switch each return is mispredicted, since the processor's stack of return addresses is the other fiber's.
+// Inline: after a switch each return is mispredicted, since the processor's stack of return
+// addresses is the other fiber's.
 [[gnu::always_inline]] inline Wake Fiber::SwitchOut() {
   HW_CHECK(static_cast<uint8_t*>(__builtin_frame_address(0)) >= lowest_frame_,
            "fiber \"{}\" has all but used up its stack", name());
@@ -110,7 +114,8 @@ void Fiber::Run() {
 #if defined(HW_ASAN)
   __sanitizer_finish_switch_fiber(fake_stack, &resumer_bottom_, &resumer_size_);
 #endif
-  if (unwinding_) [[unlikely]] throw FiberUnwinding{};
+  if (unwinding_) [[unlikely]]
+    throw FiberUnwinding{};
   return wake_;
 }
 
@@ -248,7 +253,8 @@ absl::Status ToStatus(Wake wake, std::string_view waiting_for) {
     case Wake::kSignaled:
       return absl::OkStatus();
     case Wake::kDeadline:
-      return absl::DeadlineExceededError(fmt::format("deadline passed waiting for {}", waiting_for));
+      return absl::DeadlineExceededError(
+          fmt::format("deadline passed waiting for {}", waiting_for));
     case Wake::kCancelled:
       return absl::CancelledError(fmt::format("cancelled waiting for {}", waiting_for));
   }

@@ -1,18 +1,22 @@
 #pragma once
 
-// Fibers: the concurrency of one process. Straight-line code that waits without blocking the thread.
+// Fibers: the concurrency of one process. Straight-line code that waits without blocking the
+// thread.
 //
 //   env.fibers.Spawn("accept", [&] {
 //     while (env.fibers.SleepFor(absl::Seconds(1)) != core::Wake::kCancelled) { ... }
 //   });
 //
-// A fiber runs until it waits, so code between two waits is atomic towards other fibers of its world. Every wait names what it
-// waits for, ends at a deadline and can be cancelled. Fibers decides nothing about order or time: a FiberBackend (core/os on
-// Linux, sim/ in simulation) says when a fiber runs next.
+// A fiber runs until it waits, so code between two waits is atomic towards other fibers of its
+// world. Every wait names what it waits for, ends at a deadline and can be cancelled. Fibers
+// decides nothing about order or time: a FiberBackend (core/os on Linux, sim/ in simulation) says
+// when a fiber runs next.
 //
-// Unwinding. A crash ends all fibers of a process at one instant: each is resumed once more and leaves by an internal
-// exception, so that destructors run. By then its ports are dead and do nothing. Invariants:
-//   1. A destructor and a noexcept function never wait: waiting while unwinding fails a check, and so does an unwinding that
+// Unwinding. A crash ends all fibers of a process at one instant: each is resumed once more and
+// leaves by an internal exception, so that destructors run. By then its ports are dead and do
+// nothing. Invariants:
+//   1. A destructor and a noexcept function never wait: waiting while unwinding fails a check, and
+//   so does an unwinding that
 //      meets a noexcept frame.
 //   2. A bare catch (...) around a wait is forbidden: it would swallow the unwinding.
 //   3. A finished or unwound fiber is never resumed; a FiberHandle to it does nothing.
@@ -55,8 +59,8 @@ class FiberBackend {
  public:
   virtual ~FiberBackend() = default;
   [[nodiscard]] virtual MonotonicTime Now() const = 0;
-  // `fiber` can run: the world calls fiber.Resume() later, once, from its scheduler. It may use fiber.ready_node() to queue it
-  // and is called back by OnReady when that node's time has come.
+  // `fiber` can run: the world calls fiber.Resume() later, once, from its scheduler. It may use
+  // fiber.ready_node() to queue it and is called back by OnReady when that node's time has come.
   virtual void MakeReady(Fiber& fiber) = 0;
   virtual void OnReady(Fiber& fiber) = 0;
   // Calls node.OnTimer() at `when` of this process's clock, unless cancelled.
@@ -67,17 +71,19 @@ class FiberBackend {
 // A fiber as a debugger sees it.
 struct FiberInfo {
   std::string name;
-  std::string state;        // "running", "ready" or what it waits for
-  MonotonicTime since;      // start of the wait
-  MonotonicTime deadline;   // Never() if it waits without one
+  std::string state;       // "running", "ready" or what it waits for
+  MonotonicTime since;     // start of the wait
+  MonotonicTime deadline;  // Never() if it waits without one
 };
 
-// A weak reference to a fiber, valid as long as its thread. A fiber lies at the top of its stack, beside a word that counts the
-// fibers which have ended there: a handle whose count is behind means a fiber that has gone.
+// A weak reference to a fiber, valid as long as its thread. A fiber lies at the top of its stack,
+// beside a word that counts the fibers which have ended there: a handle whose count is behind means
+// a fiber that has gone.
 class FiberHandle {
  public:
   FiberHandle() = default;
-  // Ends the fiber's present wait with kCancelled, and each later one at once. No effect on a finished fiber.
+  // Ends the fiber's present wait with kCancelled, and each later one at once. No effect on a
+  // finished fiber.
   void Cancel();
   [[nodiscard]] bool finished() const { return ended_ == nullptr || *ended_ != ended_before_; }
 
@@ -107,12 +113,14 @@ class Fiber {
   }
   [[nodiscard]] Fibers& group() { return *group_; }
 
-  // Ends a wait. No effect unless the fiber is parked. For those who hold a Waiter; others wake through a WaitQueue.
+  // Ends a wait. No effect unless the fiber is parked. For those who hold a Waiter; others wake
+  // through a WaitQueue.
   void Unpark(Wake wake);
 
   // For the backend: runs the fiber until it waits or ends. REQUIRES: it was made ready.
   inline void Resume();
-  // Fetches what Resume will touch into the cache. Worth half a switch if it is called one or two resumptions before.
+  // Fetches what Resume will touch into the cache. Worth half a switch if it is called one or two
+  // resumptions before.
   void Prefetch() const {
     const auto* top = reinterpret_cast<const char*>(this);
     for (int line = 0; line < 6; ++line) __builtin_prefetch(top - 64 * line);
@@ -151,7 +159,8 @@ class Fiber {
   inline void SwitchIn();
 
   // What a switch touches, in one cache line.
-  boost::context::detail::fcontext_t context_;  // its own while it is parked; of its resumer while it runs
+  boost::context::detail::fcontext_t
+      context_;  // its own while it is parked; of its resumer while it runs
   Fibers* group_;
   Waiter* waiter_ = nullptr;
   State state_ = State::kReady;
@@ -192,8 +201,9 @@ class Fibers {
   Fibers(const Fibers&) = delete;
   Fibers& operator=(const Fibers&) = delete;
 
-  // Starts `body` on a new fiber, which runs after the caller waits or returns to the scheduler. `name` is cut to 34 bytes.
-  // After UnwindAll has begun: destroys `body` and returns an empty handle.
+  // Starts `body` on a new fiber, which runs after the caller waits or returns to the scheduler.
+  // `name` is cut to 34 bytes. After UnwindAll has begun: destroys `body` and returns an empty
+  // handle.
   FiberHandle Spawn(std::string_view name, absl::AnyInvocable<void()> body);
 
   [[nodiscard]] MonotonicTime Now() const { return backend_.Now(); }
@@ -203,8 +213,9 @@ class Fibers {
   // Lets others run: returns kSignaled, or kCancelled.
   Wake Yield();
 
-  // The wait under all others: parks the current fiber until Unpark, `deadline` or Cancel. `waiting_for` is a literal, printed
-  // when a world does not end. REQUIRES: on a fiber of this process that is not unwinding.
+  // The wait under all others: parks the current fiber until Unpark, `deadline` or Cancel.
+  // `waiting_for` is a literal, printed when a world does not end. REQUIRES: on a fiber of this
+  // process that is not unwinding.
   Wake Park(const char* waiting_for, MonotonicTime deadline,
             Cancellation cancellation = Cancellation::kHeeded);
   // Parks for good: only unwinding ends it. For Process::Halt.
@@ -218,8 +229,8 @@ class Fibers {
   void SetTimer(TimerNode& timer, MonotonicTime when) { backend_.SetTimer(timer, when); }
   void CancelTimer(TimerNode& timer) { backend_.CancelTimer(timer); }
 
-  // Ends every fiber at this instant, the youngest first: what lies on the stack of an older one outlives those that it spawned.
-  // REQUIRES: not on a fiber of this process.
+  // Ends every fiber at this instant, the youngest first: what lies on the stack of an older one
+  // outlives those that it spawned. REQUIRES: not on a fiber of this process.
   void UnwindAll();
   [[nodiscard]] bool unwinding() const { return unwinding_; }
 
@@ -244,7 +255,8 @@ class Fibers {
 void Fiber::SwitchIn() {
 #if defined(HW_ASAN)
   void* fake_stack = nullptr;
-  __sanitizer_start_switch_fiber(&fake_stack, stack_.low, static_cast<size_t>(stack_.high - stack_.low));
+  __sanitizer_start_switch_fiber(&fake_stack, stack_.low,
+                                 static_cast<size_t>(stack_.high - stack_.low));
 #endif
   context_ = boost::context::detail::jump_fcontext(context_, this).fctx;
 #if defined(HW_ASAN)
@@ -252,7 +264,8 @@ void Fiber::SwitchIn() {
 #endif
 }
 
-// Inline, as few returns follow a switch as can be: the processor predicts each of them from the other stack.
+// Inline, as few returns follow a switch as can be: the processor predicts each of them from the
+// other stack.
 void Fiber::Resume() {
   HW_CHECK(state_ == State::kReady, "resume of fiber \"{}\", which is not ready", name());
   Fibers& group = *group_;

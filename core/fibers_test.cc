@@ -61,7 +61,8 @@ TEST_F(FibersTest, AWakeIsNotLostToAFiberWhoseDeadlineHasCome) {
   });
   fibers_.Spawn("second", [&] { second = queue.Wait(fibers_, "a test", MonotonicTime::Never()); });
   fibers_.Spawn("waker", [&] {
-    fibers_.SleepFor(absl::Nanoseconds(100));  // due in the same instant, after the first's deadline
+    fibers_.SleepFor(
+        absl::Nanoseconds(100));  // due in the same instant, after the first's deadline
     queue.WakeOne();
   });
   world_.RunUntil(1000);
@@ -179,9 +180,8 @@ TEST_F(FibersTest, AHandleKnowsItsFiberFromTheNextOnTheSameStack) {
     EXPECT_TRUE(handles.back().finished());
   }
   bool cancelled = false;
-  fibers_.Spawn("last", [&] {
-    cancelled = fibers_.SleepFor(absl::Nanoseconds(5)) == Wake::kCancelled;
-  });
+  fibers_.Spawn("last",
+                [&] { cancelled = fibers_.SleepFor(absl::Nanoseconds(5)) == Wake::kCancelled; });
   for (FiberHandle& handle : handles) {
     EXPECT_TRUE(handle.finished());
     handle.Cancel();
@@ -224,8 +224,8 @@ TEST_F(FibersTest, SpawningWhileUnwoundDestroysTheBody) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-// Frames with arrays, left by an exception, by a return and by unwinding, on stacks that are used again: what
-// AddressSanitizer remembers of a frame must not outlive it.
+// Frames with arrays, left by an exception, by a return and by unwinding, on stacks that are used
+// again: what AddressSanitizer remembers of a frame must not outlive it.
 TEST_F(FibersTest, StacksAreCleanForTheNextFiber) {
   const std::function<int(int, bool)> deep = [&](int depth, bool wait) {
     volatile char frame[700];

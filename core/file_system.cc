@@ -63,8 +63,7 @@ absl::Status WriteFileAtomically(FileSystem& files, std::string_view path,
                                  std::string_view content) {
   const std::string temporary = fmt::format("{}.tmp", path);
   {
-    HW_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
-                        files.Open(temporary, OpenMode::kCreate));
+    HW_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, files.Open(temporary, OpenMode::kCreate));
     HW_RETURN_IF_ERROR(file->Truncate(0));
     HW_RETURN_IF_ERROR(file->WriteAt(0, Bytes::Copy(content)));
     HW_RETURN_IF_ERROR(file->Sync());

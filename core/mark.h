@@ -1,7 +1,8 @@
 #pragma once
 
-// HW_MARK("fenced_fetch"): counts that a rare branch was reached. Marks are summed across seeds; one never reached by the nightly
-// campaign fails it. A mark never decides anything and costs one increment.
+// HW_MARK("fenced_fetch"): counts that a rare branch was reached. Marks are summed across seeds;
+// one never reached by the nightly campaign fails it. A mark never decides anything and costs one
+// increment.
 
 #include <cstdint>
 #include <string_view>
@@ -19,7 +20,8 @@ class Mark {
     std::string_view name;
     uint64_t count;
   };
-  // All marks of the program with this thread's counts, sorted by name (places of equal name are summed).
+  // All marks of the program with this thread's counts, sorted by name (places of equal name are
+  // summed).
   [[nodiscard]] static std::vector<Count> Counts();
   static void ResetCounts();
 

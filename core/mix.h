@@ -2,7 +2,8 @@
 
 // Mix: folds one 64-bit value into another. The base of the state-hash chain and of keyed draws.
 //
-// A widening multiply of the operands, each offset by a constant so that zeros do not stick; the same on every machine.
+// A widening multiply of the operands, each offset by a constant so that zeros do not stick; the
+// same on every machine.
 
 #include <cstdint>
 #include <string_view>

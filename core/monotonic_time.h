@@ -1,9 +1,10 @@
 #pragma once
 
-// MonotonicTime: a node's own clock reading, in nanoseconds since an origin that means nothing outside the node.
+// MonotonicTime: a node's own clock reading, in nanoseconds since an origin that means nothing
+// outside the node.
 //
-// Durations are absl::Duration at the seam; wall-clock instants are absl::Time. Ticks are integers, so equal inputs give equal
-// times under every compiler.
+// Durations are absl::Duration at the seam; wall-clock instants are absl::Time. Ticks are integers,
+// so equal inputs give equal times under every compiler.
 
 #include <absl/time/time.h>
 

@@ -7,7 +7,8 @@
 //     if (condition.Wait(mutex, deadline) != Wake::kSignaled) return;
 //   }
 //
-// Needed only where a critical section waits: between two waits a fiber is alone anyway. Ownership passes first-in first-out.
+// Needed only where a critical section waits: between two waits a fiber is alone anyway. Ownership
+// passes first-in first-out.
 
 #include "core/wait_queue.h"
 
@@ -18,9 +19,7 @@ class Mutex {
   explicit Mutex(Fibers& fibers) : fibers_(fibers) {}
 
   // Waits for ownership, also when the fiber is cancelled. REQUIRES: not owned by the caller.
-  void Lock() {
-    static_cast<void>(LockUntil(MonotonicTime::Never(), Cancellation::kIgnored));
-  }
+  void Lock() { static_cast<void>(LockUntil(MonotonicTime::Never(), Cancellation::kIgnored)); }
   // kSignaled: owned by the caller now.
   [[nodiscard]] Wake LockUntil(MonotonicTime deadline,
                                Cancellation cancellation = Cancellation::kHeeded) {
@@ -66,7 +65,8 @@ class MutexLock {
 
 class Condition {
  public:
-  // Gives up `mutex`, waits for a notification, takes `mutex` again (however the wait ended). REQUIRES: mutex is held.
+  // Gives up `mutex`, waits for a notification, takes `mutex` again (however the wait ended).
+  // REQUIRES: mutex is held.
   [[nodiscard]] Wake Wait(Mutex& mutex, MonotonicTime deadline = MonotonicTime::Never()) {
     mutex.Unlock();
     const Wake wake = waiters_.Wait(mutex.fibers(), "a condition", deadline);

@@ -2,18 +2,22 @@
 
 // Network, Listener and Connection: byte streams between nodes, as TCP gives them to a program.
 //
-// Every call may wait on a fiber; none blocks the thread. Calls end at their deadline with DeadlineExceeded, and with Cancelled
-// when the fiber is cancelled; the stream stays usable after either for reading (for writing it may have sent a part).
+// Every call may wait on a fiber; none blocks the thread. Calls end at their deadline with
+// DeadlineExceeded, and with Cancelled when the fiber is cancelled; the stream stays usable after
+// either for reading (for writing it may have sent a part).
 //
 // Invariants:
-//   1. Bytes arrive in order, unchanged, at most once. What Write accepted may still be lost if the connection breaks.
-//   2. A reader sees every byte sent before a Close of the other side, then the end of the stream. A reset (Aborted) may
+//   1. Bytes arrive in order, unchanged, at most once. What Write accepted may still be lost if the
+//   connection breaks.
+//   2. A reader sees every byte sent before a Close of the other side, then the end of the stream.
+//   A reset (Aborted) may
 //      overtake bytes.
 //   3. At most one fiber reads and at most one writes at a time.
 //   4. An idle connection holds no fiber: OnReadable calls back instead.
 //
-// Errors: Unavailable (connection refused, network unreachable), Aborted (connection reset), DeadlineExceeded (also: the
-// network gave up on silence), Cancelled, FailedPrecondition (closed by us), AlreadyExists (port in use).
+// Errors: Unavailable (connection refused, network unreachable), Aborted (connection reset),
+// DeadlineExceeded (also: the network gave up on silence), Cancelled, FailedPrecondition (closed by
+// us), AlreadyExists (port in use).
 
 #include <absl/container/inlined_vector.h>
 #include <absl/functional/any_invocable.h>
@@ -39,7 +43,8 @@ struct Endpoint {
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
-// A part of a file that is sent without passing through the program (sendfile). Holds the file open.
+// A part of a file that is sent without passing through the program (sendfile). Holds the file
+// open.
 struct FileRange {
   std::shared_ptr<File> file;
   uint64_t offset = 0;
@@ -89,17 +94,19 @@ class Connection {
 
   // Waits for at least one byte and returns up to `max` of them; empty at the end of the stream.
   [[nodiscard]] virtual absl::StatusOr<ByteChain> Read(size_t max, MonotonicTime deadline) = 0;
-  // Bytes that a Read would return at once, up to `max`; empty if it would wait or the stream has ended.
+  // Bytes that a Read would return at once, up to `max`; empty if it would wait or the stream has
+  // ended.
   [[nodiscard]] virtual absl::StatusOr<ByteChain> TryRead(size_t max) = 0;
-  // Writes everything, waiting for room (back-pressure). After an error the connection is of no use for writing. File ranges
-  // that turn out shorter than promised end the connection with DataLoss.
+  // Writes everything, waiting for room (back-pressure). After an error the connection is of no use
+  // for writing. File ranges that turn out shorter than promised end the connection with DataLoss.
   [[nodiscard]] virtual absl::Status Write(const Payload& payload, MonotonicTime deadline) = 0;
-  // Calls `callback` once, on the fiber thread but not on a fiber, as soon as a Read would not wait (data, end or error);
-  // perhaps already inside this call's world step, never from within the call itself. Replaces an earlier callback; nullptr
-  // withdraws it. The callback must not wait: it spawns or wakes a fiber.
+  // Calls `callback` once, on the fiber thread but not on a fiber, as soon as a Read would not wait
+  // (data, end or error); perhaps already inside this call's world step, never from within the call
+  // itself. Replaces an earlier callback; nullptr withdraws it. The callback must not wait: it
+  // spawns or wakes a fiber.
   virtual void OnReadable(absl::AnyInvocable<void()> callback) = 0;
-  // Ends both directions: the peer reads what was written, then the end. Later calls here fail with FailedPrecondition.
-  // Never waits; wakes a fiber that reads or writes here.
+  // Ends both directions: the peer reads what was written, then the end. Later calls here fail with
+  // FailedPrecondition. Never waits; wakes a fiber that reads or writes here.
   virtual void Close() = 0;
   [[nodiscard]] virtual const Endpoint& local() const = 0;
   [[nodiscard]] virtual const Endpoint& peer() const = 0;

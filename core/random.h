@@ -1,7 +1,8 @@
 #pragma once
 
-// Random: a node's own stream of draws. In simulation every draw is keyed by who draws and when in its own life (host, fiber
-// path, wake count), never by a global counter, so that "the same run without fault 7" keeps all other draws.
+// Random: a node's own stream of draws. In simulation every draw is keyed by who draws and when in
+// its own life (host, fiber path, wake count), never by a global counter, so that "the same run
+// without fault 7" keeps all other draws.
 
 #include <cstdint>
 

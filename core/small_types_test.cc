@@ -64,7 +64,8 @@ TEST(MarkTest, CountsWhatWasReachedAndSumsEqualNames) {
 }
 
 TEST(RandomTest, BelowIsUniform) {
-  // Chi-square over 64 cells of 1,000 expected draws each: 63 degrees of freedom stay below 120 with all but one in 50,000 keys.
+  // Chi-square over 64 cells of 1,000 expected draws each: 63 degrees of freedom stay below 120
+  // with all but one in 50,000 keys.
   for (uint64_t key = 0; key < 8; ++key) {
     KeyedRandom random(key);
     std::array<int64_t, 64> cells{};
@@ -118,8 +119,8 @@ TEST(RandomTest, RangesKeepTheirEnds) {
     EXPECT_EQ(random.Below(1), 0u);
     EXPECT_TRUE(random.Chance(1, 1));
     EXPECT_FALSE(random.Chance(0, 1));
-    static_cast<void>(random.Between(std::numeric_limits<int64_t>::min(),
-                                     std::numeric_limits<int64_t>::max()));
+    static_cast<void>(
+        random.Between(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()));
   }
   EXPECT_EQ(seen.size(), 5u);
 }

@@ -21,7 +21,8 @@
 #define HW_ASSIGN_OR_RETURN(declaration, expression) \
   HW_ASSIGN_OR_RETURN_IMPL(HW_STATUS_CONCAT(hw_statusor_, __LINE__), declaration, expression)
 
-#define HW_ASSIGN_OR_RETURN_IMPL(statusor, declaration, expression)      \
-  auto statusor = (expression);                                          \
-  if (!statusor.ok()) [[unlikely]] return std::move(statusor).status();  \
+#define HW_ASSIGN_OR_RETURN_IMPL(statusor, declaration, expression) \
+  auto statusor = (expression);                                     \
+  if (!statusor.ok()) [[unlikely]]                                  \
+    return std::move(statusor).status();                            \
   declaration = *std::move(statusor)

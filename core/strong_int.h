@@ -6,7 +6,8 @@
 //   Offset next = last + 1;            // an offset and a plain distance give an offset
 //   int64_t distance = next - last;    // two offsets give a plain distance
 //
-// Two different StrongInt types neither convert nor compare. The default is zero. Formats as its number.
+// Two different StrongInt types neither convert nor compare. The default is zero. Formats as its
+// number.
 
 #include <fmt/format.h>
 

@@ -190,8 +190,9 @@ TEST_F(SynchronizationTest, SendEndsAtDeadlineCancellationAndClose) {
   world_.RunUntil(30);
   channel.Close();
   world_.RunUntil(40);
-  EXPECT_EQ(results, (std::vector<ChannelResult>{ChannelResult::kDeadline, ChannelResult::kCancelled,
-                                                 ChannelResult::kClosed}));
+  EXPECT_EQ(results,
+            (std::vector<ChannelResult>{ChannelResult::kDeadline, ChannelResult::kCancelled,
+                                        ChannelResult::kClosed}));
   EXPECT_EQ(channel.TryReceive(), 0);  // what was inside stays
   EXPECT_EQ(channel.TryReceive(), std::nullopt);
   EXPECT_FALSE(channel.TrySend(4));

@@ -32,8 +32,9 @@ TimerNode* TimerWheel::PopDue(int64_t until) {
       Unlink(*node);
       return node;
     }
-    // Every pending time is at or after this slot's start, so now may move there; what differs from now in a lower byte only
-    // belongs to a lower level. Order is kept: nothing can be on a lower level yet.
+    // Every pending time is at or after this slot's start, so now may move there; what differs from
+    // now in a lower byte only belongs to a lower level. Order is kept: nothing can be on a lower
+    // level yet.
     now_ = start;
     Cascade(level, index);
   }

@@ -6,8 +6,8 @@
 //   wheel.Set(expiry, now + 30 s);   wheel.Cancel(expiry);             // both O(1)
 //   while (TimerNode* due = wheel.PopDue(until)) due->OnTimer();
 //
-// Hierarchical: eight levels of 256 slots; a node sits at the level of the highest byte in which its time differs from now and
-// comes down at most once a level. Invariants:
+// Hierarchical: eight levels of 256 slots; a node sits at the level of the highest byte in which
+// its time differs from now and comes down at most once a level. Invariants:
 //   1. Nodes leave in order of time; among equal times in order of Set.
 //   2. A time in the past counts as now.
 //   3. A node belongs to at most one wheel; its destructor cancels it.
@@ -23,7 +23,8 @@ namespace highwater::core {
 
 class TimerWheel;
 
-// Something that can be pending in a wheel; the object that holds it decides what its instant means.
+// Something that can be pending in a wheel; the object that holds it decides what its instant
+// means.
 class TimerNode {
  public:
   TimerNode() = default;
@@ -62,7 +63,8 @@ class TimerWheel {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] size_t size() const { return size_; }
 
-  // Makes `node` pending at `when`, moving it if it already was. `owner` means something to the caller only (whose timer it is).
+  // Makes `node` pending at `when`, moving it if it already was. `owner` means something to the
+  // caller only (whose timer it is).
   void Set(TimerNode& node, int64_t when, uint32_t owner = 0) {
     if (node.wheel_ != nullptr) node.wheel_->Unlink(node);
     node.owner_ = owner;
@@ -75,10 +77,11 @@ class TimerWheel {
     if (node.wheel_ != nullptr) node.wheel_->Unlink(node);
   }
 
-  // The first node due at or before `until`, no longer pending, with now() moved to its time; or nullptr with now() moved to
-  // `until`. REQUIRES: until >= now().
+  // The first node due at or before `until`, no longer pending, with now() moved to its time; or
+  // nullptr with now() moved to `until`. REQUIRES: until >= now().
   [[nodiscard]] TimerNode* PopDue(int64_t until);
-  // A lower bound of the next pending time, exact when it lies within 256 ns; kNever if nothing is pending.
+  // A lower bound of the next pending time, exact when it lies within 256 ns; kNever if nothing is
+  // pending.
   [[nodiscard]] int64_t NextTimeBound() const;
   // All pending nodes of `owner`, in an order that depends only on what was set when; for rare use.
   [[nodiscard]] std::vector<TimerNode*> PendingOf(uint32_t owner) const;

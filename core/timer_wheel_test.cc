@@ -66,7 +66,8 @@ TEST_F(TimerWheelTest, APastTimeIsNow) {
   EXPECT_THAT(fired_, ::testing::ElementsAre(0, 1, 2));
 }
 
-// A node that is alone in its slot is taken at once, wherever the slot is: what is set afterwards must still be in order.
+// A node that is alone in its slot is taken at once, wherever the slot is: what is set afterwards
+// must still be in order.
 TEST_F(TimerWheelTest, SettingAfterALonePopKeepsTheOrder) {
   wheel_.Set(Node(0), 1'000'000);
   wheel_.Set(Node(1), 9'000'000'000);
@@ -133,8 +134,9 @@ RC_GTEST_PROP(TimerWheelProperty, FiresInOrderOfTimeThenOfSetting, ()) {
     nodes[i].id = i;
   }
   int settings = 0;
-  const auto steps = *rc::gen::container<std::vector<std::tuple<int, int, uint64_t>>>(
-      rc::gen::tuple(rc::gen::inRange(0, 4), rc::gen::inRange(0, 40), rc::gen::arbitrary<uint64_t>()));
+  const auto steps =
+      *rc::gen::container<std::vector<std::tuple<int, int, uint64_t>>>(rc::gen::tuple(
+          rc::gen::inRange(0, 4), rc::gen::inRange(0, 40), rc::gen::arbitrary<uint64_t>()));
   for (const auto& [kind, id, raw] : steps) {
     const int64_t distance = static_cast<int64_t>(raw >> (24 + raw % 40));
     if (kind <= 1) {

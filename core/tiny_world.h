@@ -1,6 +1,7 @@
 #pragma once
 
-// The smallest world, for tests of core: a wheel, first-in first-out, time that jumps to the next event.
+// The smallest world, for tests of core: a wheel, first-in first-out, time that jumps to the next
+// event.
 
 #include "core/fibers.h"
 

@@ -1,12 +1,15 @@
 #pragma once
 
-// WaitQueue: fibers that wait for the same thing, woken first-in first-out. The base of mutex, condition, channel, wait group
-// and of whatever else has to wait; fibers of several processes may wait in one queue (the two ends of a simulated connection).
+// WaitQueue: fibers that wait for the same thing, woken first-in first-out. The base of mutex,
+// condition, channel, wait group and of whatever else has to wait; fibers of several processes may
+// wait in one queue (the two ends of a simulated connection).
 //
-//   while (!ready) HW_RETURN_IF_ERROR(ToStatus(queue.Wait(fibers, "readiness", deadline), "readiness"));
+//   while (!ready) HW_RETURN_IF_ERROR(ToStatus(queue.Wait(fibers, "readiness", deadline),
+//   "readiness"));
 //   ... elsewhere: ready = true; queue.WakeAll();
 //
-// A wake is never lost to a fiber whose deadline has already come: such a fiber has left the queue at that instant.
+// A wake is never lost to a fiber whose deadline has already come: such a fiber has left the queue
+// at that instant.
 
 #include "core/fibers.h"
 

@@ -17,7 +17,8 @@ sim::Disk& DiskOf(sim::Host& host) {
 // Something that is wrong with a disk from Apply to Withdraw.
 class DiskCondition final : public Fault {
  public:
-  DiskCondition(sim::DiskFault fault, std::string what) : fault_(std::move(fault)), what_(std::move(what)) {}
+  DiskCondition(sim::DiskFault fault, std::string what)
+      : fault_(std::move(fault)), what_(std::move(what)) {}
 
   void Apply(sim::World&, const Hosts& victims, const Hosts&, sim::FaultId id) override {
     fault_.id = id;

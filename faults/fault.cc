@@ -13,10 +13,12 @@ struct Kind {
 
 // A row for each row of the fault table.
 constexpr Kind kKinds[] = {
-    {"clock_jump", MakeClockJump}, {"crash_broker", MakeCrash},    {"disk_error", MakeDiskError},
-    {"fill_disk", MakeFillDisk},   {"flip_bits", MakeFlipBits},    {"freeze", MakeFreeze},
-    {"power_loss", MakePowerLoss}, {"slow_disk", MakeSlowDisk},    {"partition_network", MakePartition},
-    {"stall_disk", MakeStallDisk}, {"slow_network", MakeSlowNetwork},
+    {"clock_jump", MakeClockJump},        {"crash_broker", MakeCrash},
+    {"disk_error", MakeDiskError},        {"fill_disk", MakeFillDisk},
+    {"flip_bits", MakeFlipBits},          {"freeze", MakeFreeze},
+    {"power_loss", MakePowerLoss},        {"slow_disk", MakeSlowDisk},
+    {"partition_network", MakePartition}, {"stall_disk", MakeStallDisk},
+    {"slow_network", MakeSlowNetwork},
 };
 
 }  // namespace

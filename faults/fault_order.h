@@ -1,7 +1,8 @@
 #pragma once
 
-// FaultOrder: one fault as it will be tried in one run: what, at whom, when, how long and how strong, everything drawn. A list of
-// orders is the materialised fault schedule that replay, and later the shrinker, work on.
+// FaultOrder: one fault as it will be tried in one run: what, at whom, when, how long and how
+// strong, everything drawn. A list of orders is the materialised fault schedule that replay, and
+// later the shrinker, work on.
 
 #include <absl/time/time.h>
 
@@ -20,15 +21,16 @@ struct Aim {
 };
 
 struct FaultOrder {
-  std::string kind;       // of the fault table: `power_loss`
+  std::string kind;  // of the fault table: `power_loss`
   Aim aim;
   Aim other;              // the other side, of faults between two
   absl::Duration at;      // since the world began
   absl::Duration length;  // until it is withdrawn, or its victim is started again; zero: at once
-  std::map<std::string, int64_t, std::less<>> numbers;      // counts, bytes, parts per million, nanoseconds
+  std::map<std::string, int64_t, std::less<>>
+      numbers;  // counts, bytes, parts per million, nanoseconds
   std::map<std::string, std::string, std::less<>> choices;  // `kind` → `device`
-  std::string place;      // where it was asked for: `faults.timeline[0]`
-  uint64_t key = 0;       // of its own draws
+  std::string place;  // where it was asked for: `faults.timeline[0]`
+  uint64_t key = 0;   // of its own draws
 
   // REQUIRES: the fault table gives this kind such a parameter.
   [[nodiscard]] int64_t Number(std::string_view name) const;

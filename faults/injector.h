@@ -1,12 +1,14 @@
 #pragma once
 
-// Injector: tries each ordered fault at its time, withdraws it at its end, and keeps the ledger honest: requested when it is
-// ordered, applied when the world's state changed; observed is for the victim's ports to say.
+// Injector: tries each ordered fault at its time, withdraws it at its end, and keeps the ledger
+// honest: requested when it is ordered, applied when the world's state changed; observed is for the
+// victim's ports to say.
 //
 //   Injector injector(world, cast, told);
 //   injector.Order(orders);            // before the world runs
 //   ... world.Run(...);
-//   injector.Heal();                   // at the start of the heal phase: withdraws what is left, starts who is down
+//   injector.Heal();                   // at the start of the heal phase: withdraws what is left,
+//   starts who is down
 //
 // After Heal nothing is started, killed or reconfigured: faults cannot heal a stuck cluster.
 
@@ -38,8 +40,8 @@ struct Cast {
 class Fault {
  public:
   virtual ~Fault() = default;
-  // Changes the world under `id`: whoever changes tells the ledger so, and nobody does if there is nothing to change (the victim
-  // is down already, say).
+  // Changes the world under `id`: whoever changes tells the ledger so, and nobody does if there is
+  // nothing to change (the victim is down already, say).
   virtual void Apply(sim::World& world, const std::vector<sim::Host*>& victims,
                      const std::vector<sim::Host*>& others, sim::FaultId id) = 0;
   // Ends it: called once after an Apply that was applied, at the order's end or at Heal.

@@ -29,7 +29,8 @@ std::vector<sim::HostId> OtherSide(sim::World& world, const FaultOrder& order, c
                                    const std::vector<sim::HostId>& side) {
   if (order.other.role == Aim::Role::kAny) return EverybodyElse(world, side);
   std::vector<sim::HostId> ids = IdsOf(others);
-  std::erase_if(ids, [&](sim::HostId id) { return std::find(side.begin(), side.end(), id) != side.end(); });
+  std::erase_if(
+      ids, [&](sim::HostId id) { return std::find(side.begin(), side.end(), id) != side.end(); });
   return ids;
 }
 
@@ -37,18 +38,21 @@ class Partition final : public Fault {
  public:
   explicit Partition(FaultOrder order) : order_(std::move(order)) {}
 
-  void Apply(sim::World& world, const Hosts& victims, const Hosts& others, sim::FaultId id) override {
+  void Apply(sim::World& world, const Hosts& victims, const Hosts& others,
+             sim::FaultId id) override {
     id_ = id;
     const auto side = IdsOf(victims);
     const auto other = OtherSide(world, order_, others, side);
     const std::string& cut = order_.Choice("cut");
-    // "reset" answers whatever arrives with a reset; the others drop it, and "silence" resets nothing either at the end.
+    // "reset" answers whatever arrives with a reset; the others drop it, and "silence" resets
+    // nothing either at the end.
     if (cut == "reset") world.network().ResetConnections(id, side, other);
-    world.network().Apply({.id = id,
-                           .from = side,
-                           .to = other,
-                           .ways = cut == "one-way" ? sim::Ways::kOneWay : sim::Ways::kBoth,
-                           .effect = cut == "reset" ? sim::LinkEffect::kReset : sim::LinkEffect::kSilence});
+    world.network().Apply(
+        {.id = id,
+         .from = side,
+         .to = other,
+         .ways = cut == "one-way" ? sim::Ways::kOneWay : sim::Ways::kBoth,
+         .effect = cut == "reset" ? sim::LinkEffect::kReset : sim::LinkEffect::kSilence});
   }
   void Withdraw(sim::World& world) override { world.network().Withdraw(id_); }
   std::string Describe(const Hosts& victims) const override {
@@ -88,7 +92,11 @@ class SlowNetwork final : public Fault {
 
 }  // namespace
 
-std::unique_ptr<Fault> MakePartition(const FaultOrder& order) { return std::make_unique<Partition>(order); }
-std::unique_ptr<Fault> MakeSlowNetwork(const FaultOrder& order) { return std::make_unique<SlowNetwork>(order); }
+std::unique_ptr<Fault> MakePartition(const FaultOrder& order) {
+  return std::make_unique<Partition>(order);
+}
+std::unique_ptr<Fault> MakeSlowNetwork(const FaultOrder& order) {
+  return std::make_unique<SlowNetwork>(order);
+}
 
 }  // namespace highwater::faults

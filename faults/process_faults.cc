@@ -22,7 +22,9 @@ class Down final : public Fault {
       if (!host->running()) host->Start();
     }
   }
-  std::string Describe(const Hosts&) const override { return fmt::format("{} {}", Names(down_), verb_); }
+  std::string Describe(const Hosts&) const override {
+    return fmt::format("{} {}", Names(down_), verb_);
+  }
 
  private:
   sim::CrashKind kind_;
@@ -61,7 +63,8 @@ class ClockJump final : public Fault {
   }
   void Withdraw(sim::World&) override {}  // a clock that has jumped stays where it is
   std::string Describe(const Hosts& victims) const override {
-    return fmt::format("the wall clock of {} jumps by {}", Names(victims), absl::FormatDuration(by_));
+    return fmt::format("the wall clock of {} jumps by {}", Names(victims),
+                       absl::FormatDuration(by_));
   }
 
  private:
@@ -74,7 +77,8 @@ std::unique_ptr<Fault> MakeCrash(const FaultOrder&) {
   return std::make_unique<Down>(sim::CrashKind::kProcess, "crashes: its process is killed");
 }
 std::unique_ptr<Fault> MakePowerLoss(const FaultOrder&) {
-  return std::make_unique<Down>(sim::CrashKind::kPowerLoss, "loses power: what was not synced may be gone");
+  return std::make_unique<Down>(sim::CrashKind::kPowerLoss,
+                                "loses power: what was not synced may be gone");
 }
 std::unique_ptr<Fault> MakeFreeze(const FaultOrder&) { return std::make_unique<Freeze>(); }
 std::unique_ptr<Fault> MakeClockJump(const FaultOrder& order) {

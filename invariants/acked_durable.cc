@@ -10,7 +10,8 @@ using broker::TopicPartition;
 
 class AckedDurable final : public Invariant {
  public:
-  AckedDurable(const ClientHistory& history, ViolationSink& sink) : history_(history), sink_(sink) {}
+  AckedDurable(const ClientHistory& history, ViolationSink& sink)
+      : history_(history), sink_(sink) {}
 
   std::string_view id() const override { return "acked-durable"; }
 
@@ -34,10 +35,11 @@ class AckedDurable final : public Invariant {
     const auto first_lost = acked->second.lower_bound(event.log_end_offset);
     if (first_lost == acked->second.end()) return;
     const auto lost = static_cast<size_t>(std::distance(first_lost, acked->second.end()));
-    std::vector<std::string> where{fmt::format(
-        "absent      on broker-{}, the only replica, whose log ends at {} after {}", broker,
-        event.log_end_offset,
-        event.clean ? "a clean stop" : fmt::format("recovery cut {} bytes", event.truncated_bytes))};
+    std::vector<std::string> where{
+        fmt::format("absent      on broker-{}, the only replica, whose log ends at {} after {}",
+                    broker, event.log_end_offset,
+                    event.clean ? "a clean stop"
+                                : fmt::format("recovery cut {} bytes", event.truncated_bytes))};
     Report(event.partition, first_lost->first, first_lost->second, at, lost, std::move(where));
     acked->second.erase(first_lost, acked->second.end());
   }
@@ -94,12 +96,12 @@ class AckedDurable final : public Invariant {
         .at = at,
         .partition = partition,
         .offset = offset};
-    violation.witnesses.push_back(fmt::format("topic {}, partition {}, offset {}, record {}{}",
-                                              partition.topic, partition.partition, offset,
-                                              history_.Describe(acked.id),
-                                              lost > 1 ? fmt::format(", and {} more behind it", lost - 1) : ""));
-    violation.witnesses.push_back(fmt::format("acknowledged to {} at {}",
-                                              history_.NameOf(acked.id.client), FormatTime(acked.at)));
+    violation.witnesses.push_back(
+        fmt::format("topic {}, partition {}, offset {}, record {}{}", partition.topic,
+                    partition.partition, offset, history_.Describe(acked.id),
+                    lost > 1 ? fmt::format(", and {} more behind it", lost - 1) : ""));
+    violation.witnesses.push_back(fmt::format(
+        "acknowledged to {} at {}", history_.NameOf(acked.id.client), FormatTime(acked.at)));
     for (std::string& line : where) violation.witnesses.push_back(std::move(line));
     sink_.Report(std::move(violation));
   }

@@ -56,7 +56,8 @@ std::string ClientHistory::Describe(RecordId id) const {
 
 core::Bytes MakeValue(RecordId id, uint32_t size) {
   size = std::max(size, kSmallestValue);
-  Header header{.magic = kMagic, .size = size, .client = id.client, .operation = id.operation, .seal = 0};
+  Header header{
+      .magic = kMagic, .size = size, .client = id.client, .operation = id.operation, .seal = 0};
   header.seal = SealOf(header);
   core::BytesBuilder builder(size);
   uint8_t* data = builder.Grow(size);

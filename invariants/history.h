@@ -1,8 +1,10 @@
 #pragma once
 
-// ClientHistory: what the workload's clients did and were told, in one run. Omniscient memory: it is never part of the world.
+// ClientHistory: what the workload's clients did and were told, in one run. Omniscient memory: it
+// is never part of the world.
 //
-// A value names its writer: record `operation` of producer `client`. So a polled record is looked up, not searched.
+// A value names its writer: record `operation` of producer `client`. So a polled record is looked
+// up, not searched.
 
 #include <absl/time/time.h>
 
@@ -65,7 +67,8 @@ class ClientHistory {
   std::vector<Producer> producers_;
 };
 
-// The bytes of a record's value: a header that names the record, then filler that follows from it. At least 24 bytes.
+// The bytes of a record's value: a header that names the record, then filler that follows from it.
+// At least 24 bytes.
 inline constexpr uint32_t kSmallestValue = 24;
 [[nodiscard]] core::Bytes MakeValue(RecordId id, uint32_t size);
 // The record that wrote `value`, if every byte is as MakeValue made it; nullopt for anything else.

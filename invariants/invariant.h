@@ -1,8 +1,10 @@
 #pragma once
 
-// Invariant: one guarantee and the events from which it is judged. One file each; `CatalogOfInvariants` lists them.
+// Invariant: one guarantee and the events from which it is judged. One file each;
+// `CatalogOfInvariants` lists them.
 //
-// A checker only remembers and compares: it draws nothing, changes nothing, and the world runs the same without it.
+// A checker only remembers and compares: it draws nothing, changes nothing, and the world runs the
+// same without it.
 
 #include <absl/types/span.h>
 
@@ -36,9 +38,10 @@ struct ConsumedRecord {
 // What a reader of the whole partition found once all faults were over.
 struct PartitionAtRest {
   broker::TopicPartition partition;
-  bool readable = false;      // the reader reached the end in time
-  std::string obstacle;       // what it last met, where it did not
-  absl::Duration as_of;       // when it asked where the log ends: what was acknowledged later may be missing
+  bool readable = false;  // the reader reached the end in time
+  std::string obstacle;   // what it last met, where it did not
+  absl::Duration
+      as_of;  // when it asked where the log ends: what was acknowledged later may be missing
   broker::Offset log_start;
   broker::Offset log_end;
   std::vector<std::pair<broker::Offset, RecordId>> records;  // by offset; those that parse
@@ -51,7 +54,8 @@ class Invariant {
 
   virtual void OnAcked(const AckedRecord&) {}
   virtual void OnConsumed(const ConsumedRecord&) {}
-  virtual void OnLogLoaded(broker::BrokerId, const broker::LogLoadedEvent&, absl::Duration /*at*/) {}
+  virtual void OnLogLoaded(broker::BrokerId, const broker::LogLoadedEvent&, absl::Duration /*at*/) {
+  }
   virtual void OnTopicDeleted(std::string_view /*topic*/) {}
   virtual void AtRest(const std::vector<PartitionAtRest>&, absl::Duration /*at*/) {}
 };

@@ -67,7 +67,11 @@ TEST_F(InvariantsTest, AnAckedOffsetThatHoldsSomethingElseAtRestIsLost) {
   auto durable = Make("acked-durable");
   const RecordId lost = Sent(), other = Sent();
   durable->OnAcked(Acked(lost, 3));
-  PartitionAtRest rest{.partition = orders_, .readable = true, .as_of = absl::Seconds(8), .log_start = Offset(0), .log_end = Offset(4)};
+  PartitionAtRest rest{.partition = orders_,
+                       .readable = true,
+                       .as_of = absl::Seconds(8),
+                       .log_start = Offset(0),
+                       .log_end = Offset(4)};
   rest.records = {{Offset(3), lost}};
   durable->AtRest({rest}, absl::Seconds(9));
   EXPECT_TRUE(sink_.violations.empty());
@@ -111,7 +115,8 @@ TEST_F(InvariantsTest, AStuckPartitionIsReported) {
   auto readable = Make("readable-at-rest");
   readable->AtRest({{.partition = orders_, .readable = true}}, absl::Seconds(1));
   EXPECT_TRUE(sink_.violations.empty());
-  readable->AtRest({{.partition = orders_, .readable = false, .obstacle = "connection refused"}}, absl::Seconds(1));
+  readable->AtRest({{.partition = orders_, .readable = false, .obstacle = "connection refused"}},
+                   absl::Seconds(1));
   EXPECT_EQ(sink_.violations.size(), 1u);
 }
 

@@ -17,17 +17,20 @@ class Phantom final : public Invariant {
     }
     const Send* send = history_.Find(*id);
     if (send == nullptr) {
-      return Report(record, fmt::format("it names {}, which was never sent", history_.Describe(*id)));
+      return Report(record,
+                    fmt::format("it names {}, which was never sent", history_.Describe(*id)));
     }
     const bool elsewhere =
         send->partition.topic != record.partition.topic ||
         (send->partition.partition.value() >= 0 && send->partition != record.partition);
     if (elsewhere) {
-      return Report(record, fmt::format("{} was sent to {}", history_.Describe(*id), send->partition));
+      return Report(record,
+                    fmt::format("{} was sent to {}", history_.Describe(*id), send->partition));
     }
     if (send->value_size != record.value.size()) {
-      return Report(record, fmt::format("{} was sent with {} bytes and has {}", history_.Describe(*id),
-                                        send->value_size, record.value.size()));
+      return Report(record,
+                    fmt::format("{} was sent with {} bytes and has {}", history_.Describe(*id),
+                                send->value_size, record.value.size()));
     }
   }
 

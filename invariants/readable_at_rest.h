@@ -2,8 +2,9 @@
 
 // readable-at-rest: once the faults are over, every partition can be read to its end again.
 //
-// In the client's words: "when the machines are back, so is my topic." Judged at rest, after the heal phase in which nothing is
-// started, killed or reconfigured: a cluster that stays stuck although nothing is broken any more violates it.
+// In the client's words: "when the machines are back, so is my topic." Judged at rest, after the
+// heal phase in which nothing is started, killed or reconfigured: a cluster that stays stuck
+// although nothing is broken any more violates it.
 
 #include "invariants/invariant.h"
 

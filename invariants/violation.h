@@ -1,7 +1,7 @@
 #pragma once
 
-// Violation: a broken guarantee as a value. Which rule, what a client would say of it, and the witnesses; the chain of events that
-// led to it is told by who watched the world.
+// Violation: a broken guarantee as a value. Which rule, what a client would say of it, and the
+// witnesses; the chain of events that led to it is told by who watched the world.
 
 #include <absl/time/time.h>
 

@@ -1,9 +1,10 @@
-// highwater-broker: a broker on this machine. Serves real clients on a real socket; no simulator is linked in.
+// highwater-broker: a broker on this machine. Serves real clients on a real socket; no simulator is
+// linked in.
 
-#include <CLI/CLI.hpp>
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <filesystem>
@@ -42,12 +43,11 @@ class LogObserver final : public highwater::broker::Observer {
   void OnLogLoaded(BrokerId, const highwater::broker::LogLoadedEvent& event) override {
     // A new log says enough by getting a leader.
     if (event.log_end_offset == Offset(0) && event.truncated_bytes == 0) return;
-    Log(fmt::format("{}: log loaded after a{} stop, offsets {} to {}{}", event.partition,
-                    event.clean ? " clean" : "n unclean", event.log_start_offset,
-                    event.log_end_offset,
-                    event.truncated_bytes == 0
-                        ? ""
-                        : fmt::format(", {} bytes cut off", event.truncated_bytes)));
+    Log(fmt::format(
+        "{}: log loaded after a{} stop, offsets {} to {}{}", event.partition,
+        event.clean ? " clean" : "n unclean", event.log_start_offset, event.log_end_offset,
+        event.truncated_bytes == 0 ? ""
+                                   : fmt::format(", {} bytes cut off", event.truncated_bytes)));
   }
   void OnBecameLeader(BrokerId, const TopicPartition& partition, LeaderEpoch epoch,
                       Offset log_end) override {
@@ -101,7 +101,8 @@ absl::Status MakeAbsolute(BrokerConfig& config) {
     if (directory.front() == '/') continue;
     std::error_code error;
     directory = std::filesystem::absolute(directory, error).lexically_normal().string();
-    if (error) return absl::FailedPreconditionError(fmt::format("{}: {}", directory, error.message()));
+    if (error)
+      return absl::FailedPreconditionError(fmt::format("{}: {}", directory, error.message()));
   }
   return absl::OkStatus();
 }
@@ -116,8 +117,9 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag("--print-config", print,
                "Print every setting with its value and what it is for, then exit");
-  app.footer("Exit: 0 stopped cleanly, 1 failed, 2 bad usage or settings.\n"
-             "SIGTERM and SIGINT stop it cleanly; a second one at once.");
+  app.footer(
+      "Exit: 0 stopped cleanly, 1 failed, 2 bad usage or settings.\n"
+      "SIGTERM and SIGINT stop it cleanly; a second one at once.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

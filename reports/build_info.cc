@@ -17,13 +17,15 @@ BuildInfo Make() {
   if (id.ends_with(kDirty)) id.remove_suffix(kDirty.size());
   build.id = std::string(id);
 #if defined(__clang__)
-  build.compiler = fmt::format("clang {}.{}.{}", __clang_major__, __clang_minor__, __clang_patchlevel__);
+  build.compiler =
+      fmt::format("clang {}.{}.{}", __clang_major__, __clang_minor__, __clang_patchlevel__);
 #else
   build.compiler = fmt::format("gcc {}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
 #endif
   build.type = kGeneratedBuildType;
-  std::transform(build.type.begin(), build.type.end(), build.type.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(build.type.begin(), build.type.end(), build.type.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return build;
 }
 
@@ -35,8 +37,8 @@ const BuildInfo& ThisBuild() {
 }
 
 std::string DescribeBuild(const BuildInfo& build) {
-  return fmt::format("{} ({}, {}, {})", build.id, build.clean ? "clean" : "modified", build.compiler,
-                     build.type);
+  return fmt::format("{} ({}, {}, {})", build.id, build.clean ? "clean" : "modified",
+                     build.compiler, build.type);
 }
 
 }  // namespace highwater::reports

@@ -36,10 +36,10 @@ std::string Header(const ScenarioSummary& scenario, const CaseResult& result,
   if (result.result.trace_hash != 0) {
     hash = fmt::format("  trace-hash {}", ShortHash(result.result.trace_hash));
   }
-  return fmt::format("{}  {}  seed {}  build {}{}\n",
-                     expected ? style.Paint(Color::kCyan, "EXPECTED") : style.Paint(Color::kRed, "FAIL"),
-                     style.Paint(Color::kBold, scenario.name), result.result.seed,
-                     DescribeBuild(build), hash);
+  return fmt::format(
+      "{}  {}  seed {}  build {}{}\n",
+      expected ? style.Paint(Color::kCyan, "EXPECTED") : style.Paint(Color::kRed, "FAIL"),
+      style.Paint(Color::kBold, scenario.name), result.result.seed, DescribeBuild(build), hash);
 }
 
 // Columns are as wide as their widest cell, within reason.
@@ -81,7 +81,8 @@ std::string ChainLine(const ChainEvent& event, const Columns& columns, const Sty
   return Trimmed(fmt::format("{}  {}   {}", ClockTime(event.at), middle, remark));
 }
 
-std::string ViolationText(const Violation& violation, const SeedResult& result, const Style& style) {
+std::string ViolationText(const Violation& violation, const SeedResult& result,
+                          const Style& style) {
   std::string out = fmt::format("\n  {} {}\n", style.Paint(Color::kBold, violation.invariant + ":"),
                                 Printable(violation.sentence));
   for (const std::string& witness : violation.witnesses) {
@@ -191,10 +192,11 @@ std::string FailureScreen(const ScenarioSummary& scenario, const CaseResult& res
                        VerdictSentence(result.result.verdict));
   }
   if (!result.differs.empty()) {
-    out += fmt::format("\n  {}: two runs of this seed differ: {}.\n"
-                       "    Find the first event: highwater hash-check {} --seeds {}\n",
-                       style.Paint(Color::kRed, "not deterministic"), result.differs,
-                       ShellWord(scenario.file), result.result.seed);
+    out += fmt::format(
+        "\n  {}: two runs of this seed differ: {}.\n"
+        "    Find the first event: highwater hash-check {} --seeds {}\n",
+        style.Paint(Color::kRed, "not deterministic"), result.differs, ShellWord(scenario.file),
+        result.result.seed);
   }
   if (!result.result.dump.empty()) out += DumpText(result.result.dump);
   return out + Commands(scenario, result, build);

@@ -38,7 +38,9 @@ CaseResult LostRecord() {
        .witnesses = {"topic orders, partition 0, offset 57, key \"o-1031\"",
                      "acknowledged to producer-1 at 00:03.118 by broker-0",
                      "absent     on broker-0, whose log ends at 57"},
-       .chain = {{.at = Ms(3117), .actor = "producer-1 → broker-0", .text = "Produce(acks=all, orders-0)"},
+       .chain = {{.at = Ms(3117),
+                  .actor = "producer-1 → broker-0",
+                  .text = "Produce(acks=all, orders-0)"},
                  {.at = Ms(3118),
                   .actor = "broker-0",
                   .text = "high watermark 57 → 58; ack to producer-1",
@@ -58,8 +60,9 @@ CaseResult LostRecord() {
 }
 
 TEST(FailureScreenTest, ShowsTheGuaranteeTheWitnessesTheChainAndWhatToType) {
-  EXPECT_EQ(FailureScreen(SomeScenario(), LostRecord(), SomeBuild(), Style(false)),
-            R"(FAIL  power-loss-default-flush  seed 417  build 4f2c1e9 (clean, gcc 12.2.0, release)  trace-hash 9c41…e07a
+  EXPECT_EQ(
+      FailureScreen(SomeScenario(), LostRecord(), SomeBuild(), Style(false)),
+      R"(FAIL  power-loss-default-flush  seed 417  build 4f2c1e9 (clean, gcc 12.2.0, release)  trace-hash 9c41…e07a
 
   acked-durable: a record acknowledged with acks=all is gone.
     topic orders, partition 0, offset 57, key "o-1031"
@@ -101,7 +104,8 @@ TEST(FailureScreenTest, ADifferenceOfTwoRunsIsNamed) {
   CaseResult c = LostRecord();
   c.differs = "trace hash 1 in one run, 2 in the next";
   EXPECT_THAT(FailureScreen(SomeScenario(), c, SomeBuild(), Style(false)),
-              HasSubstr("highwater hash-check scenarios/single-broker/power-loss-default-flush.yaml --seeds 417"));
+              HasSubstr("highwater hash-check "
+                        "scenarios/single-broker/power-loss-default-flush.yaml --seeds 417"));
 }
 
 TEST(FailureScreenTest, TextOfTheWorldCannotMoveTheCursor) {

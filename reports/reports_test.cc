@@ -61,9 +61,14 @@ CampaignResult SomeCampaign() {
   fails.simulated = absl::Hours(1);
   CaseResult failed{.scenario = 1};
   failed.result = {.scenario = "az-loss", .seed = 7, .verdict = Verdict::kViolated};
-  failed.result.violations.push_back({.invariant = "acked-durable", .sentence = "a <record> & more is gone."});
+  failed.result.violations.push_back(
+      {.invariant = "acked-durable", .sentence = "a <record> & more is gone."});
   campaign.scenarios = {holds, fails};
-  campaign.groups.push_back({.scenario = 1, .signature = "acked-durable/power_loss", .first = failed, .count = 1, .seeds = {7}});
+  campaign.groups.push_back({.scenario = 1,
+                             .signature = "acked-durable/power_loss",
+                             .first = failed,
+                             .count = 1,
+                             .seeds = {7}});
   campaign.findings.push_back({ExitCode::kViolated, "az-loss", "1 seed violated a guarantee"});
   campaign.marks = {{"fenced_fetch", 3}, {"torn_tail", 0}};
   campaign.cases = 250;
@@ -76,9 +81,11 @@ CampaignResult SomeCampaign() {
 TEST(SummaryScreenTest, IsAsPeopleReadIt) {
   const CampaignResult campaign = SomeCampaign();
   EXPECT_EQ(ScenarioLine(campaign, campaign.scenarios[0], Style(false)),
-            "       PASS  steady                               125 seeds   20.0 h simulated   0 violations (below 2.4 % at 95 %)\n");
+            "       PASS  steady                               125 seeds   20.0 h simulated   0 "
+            "violations (below 2.4 % at 95 %)\n");
   EXPECT_EQ(ScenarioLine(campaign, campaign.scenarios[1], Style(false)),
-            "       FAIL  az-loss                              125 seeds   60.0 min simulated   acked-durable in 1 seed (1 failure)\n");
+            "       FAIL  az-loss                              125 seeds   60.0 min simulated   "
+            "acked-durable in 1 seed (1 failure)\n");
   EXPECT_EQ(SummaryScreen(campaign, Style(false)),
             R"(────────────
     Summary  250 seeds in 58 s: 249 held, 1 violated · determinism 9/9
@@ -102,16 +109,23 @@ TEST(JUnitTest, HasACaseAScenarioAndOneMoreASignature) {
 
 TEST(JUnitTest, WantOfEvidenceFailsTheScenariosOwnCase) {
   CampaignResult campaign = SomeCampaign();
-  campaign.findings.push_back({ExitCode::kInconclusive, "steady", "the fault freeze was never observed"});
-  EXPECT_THAT(JUnitXml(campaign, {}), AllOf(HasSubstr("<testsuite name=\"steady\" tests=\"1\" failures=\"1\""),
-                                            HasSubstr("the fault freeze was never observed")));
+  campaign.findings.push_back(
+      {ExitCode::kInconclusive, "steady", "the fault freeze was never observed"});
+  EXPECT_THAT(JUnitXml(campaign, {}),
+              AllOf(HasSubstr("<testsuite name=\"steady\" tests=\"1\" failures=\"1\""),
+                    HasSubstr("the fault freeze was never observed")));
 }
 
 TEST(TerminalReporterTest, TheBarFitsTheLine) {
-  CampaignProgress progress{.done = 281, .total = 375, .elapsed = absl::Seconds(41), .simulated = absl::Hours(45),
-                            .failures = 3, .distinct_failures = 1};
-  EXPECT_EQ(ProgressBar(progress, 100),
-            " [█████████████████░░░░░░░]  281/375   1 distinct failure   00:00:41   3 951× real time");
+  CampaignProgress progress{.done = 281,
+                            .total = 375,
+                            .elapsed = absl::Seconds(41),
+                            .simulated = absl::Hours(45),
+                            .failures = 3,
+                            .distinct_failures = 1};
+  EXPECT_EQ(
+      ProgressBar(progress, 100),
+      " [█████████████████░░░░░░░]  281/375   1 distinct failure   00:00:41   3 951× real time");
   for (const size_t width : {40, 60, 80}) EXPECT_LT(Width(ProgressBar(progress, width)), width);
   progress.running.push_back({"az-loss", 412, absl::Seconds(20)});
   EXPECT_THAT(ProgressCounter(progress), HasSubstr("SLOW az-loss seed 412 (20 s)"));
@@ -158,23 +172,41 @@ TEST_F(ResultsFolderTest, SaysWhenItCannotWrite) {
   EXPECT_FALSE(ResultsFolder::Create((root_ / "file").string(), "t", {}, {.id = "b"}).ok());
 }
 
-// Everything that a result can say crosses the pipe between processes, whatever bytes its texts hold.
+// Everything that a result can say crosses the pipe between processes, whatever bytes its texts
+// hold.
 RC_GTEST_PROP(ResultJsonTest, ACaseRoundTrips, ()) {
   const auto text = [] { return *rc::gen::arbitrary<std::string>(); };
   const auto number = [] { return *rc::gen::arbitrary<uint64_t>(); };
   const auto time = [] { return absl::Nanoseconds(*rc::gen::arbitrary<int32_t>()); };
-  CaseResult c{.scenario = 3, .run_twice = *rc::gen::arbitrary<bool>(), .differs = text(), .died = *rc::gen::arbitrary<bool>()};
+  CaseResult c{.scenario = 3,
+               .run_twice = *rc::gen::arbitrary<bool>(),
+               .differs = text(),
+               .died = *rc::gen::arbitrary<bool>()};
   scenarios::SeedResult& r = c.result;
-  r = {.scenario = text(), .seed = number(), .verdict = static_cast<Verdict>(*rc::gen::inRange(0, scenarios::kVerdicts)),
-       .signature = text(), .trace_hash = number(), .strategy = text(), .simulated = time(), .host = time(),
-       .dump = text(), .history = text()};
+  r = {.scenario = text(),
+       .seed = number(),
+       .verdict = static_cast<Verdict>(*rc::gen::inRange(0, scenarios::kVerdicts)),
+       .signature = text(),
+       .trace_hash = number(),
+       .strategy = text(),
+       .simulated = time(),
+       .host = time(),
+       .dump = text(),
+       .history = text()};
   r.metrics.acked = number();
   r.metrics.produce_latency_p999 = time();
   r.metrics.unavailable = time();
   r.ledger.push_back({text(), number(), number(), number()});
   r.marks.push_back({text(), number()});
-  r.violations.push_back({.invariant = text(), .sentence = text(), .witnesses = {text(), text()},
-                          .chain = {{.at = time(), .kind = scenarios::ChainEventKind::kFault, .actor = text(), .text = text(), .note = text(), .decisive = text()}},
+  r.violations.push_back({.invariant = text(),
+                          .sentence = text(),
+                          .witnesses = {text(), text()},
+                          .chain = {{.at = time(),
+                                     .kind = scenarios::ChainEventKind::kFault,
+                                     .actor = text(),
+                                     .text = text(),
+                                     .note = text(),
+                                     .decisive = text()}},
                           .at = time()});
   const absl::StatusOr<CaseResult> decoded = DecodeCase(EncodeCase(c));
   RC_ASSERT(decoded.ok());

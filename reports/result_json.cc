@@ -59,7 +59,8 @@ Json Pack(const SeedResult& r) {
                       Pack(r.metrics), PackList(r.ledger), PackList(r.marks), r.dump, r.history});
 }
 
-// Reads the elements of an array one after the other; a wrong type or a missing element makes it not ok.
+// Reads the elements of an array one after the other; a wrong type or a missing element makes it
+// not ok.
 class Unpacker {
  public:
   explicit Unpacker(const Json& array) : array_(array), ok_(array.is_array()) {}
@@ -237,17 +238,16 @@ Json Ledger(const std::vector<LedgerRow>& ledger) {
 }
 
 Json Build(const BuildInfo& build) {
-  return {{"id", build.id},
-          {"clean", build.clean},
-          {"compiler", build.compiler},
-          {"type", build.type}};
+  return {
+      {"id", build.id}, {"clean", build.clean}, {"compiler", build.compiler}, {"type", build.type}};
 }
 
 Json Scenario(const scenarios::ScenarioSummary& s) {
   Json verdicts = Json::object();
   for (int i = 0; i < scenarios::kVerdicts; ++i) {
     const auto verdict = static_cast<scenarios::Verdict>(i);
-    if (s.Count(verdict) > 0) verdicts[std::string(scenarios::VerdictName(verdict))] = s.Count(verdict);
+    if (s.Count(verdict) > 0)
+      verdicts[std::string(scenarios::VerdictName(verdict))] = s.Count(verdict);
   }
   return {{"scenario", s.name},
           {"file", s.file},
@@ -341,7 +341,8 @@ std::string SummaryJson(const CampaignResult& campaign, const BuildInfo& build) 
 
 std::string RunJson(const RunInfo& run, const CampaignResult& campaign, const BuildInfo& build) {
   Json files = Json::array();
-  for (const auto& s : campaign.scenarios) files.push_back({{"scenario", s.name}, {"file", s.file}});
+  for (const auto& s : campaign.scenarios)
+    files.push_back({{"scenario", s.name}, {"file", s.file}});
   return Dump({{"schema_version", kSchemaVersion},
                {"command", run.command},
                {"started", run.started},

@@ -66,8 +66,8 @@ absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Create(const std::
   }
   std::FILE* lines = std::fopen((path / "results.ndjson").c_str(), "wb");
   if (lines == nullptr) {
-    return absl::UnavailableError(fmt::format("cannot write below {}: {}", path.string(),
-                                              std::strerror(errno)));
+    return absl::UnavailableError(
+        fmt::format("cannot write below {}: {}", path.string(), std::strerror(errno)));
   }
   PointLatest(root, path);
   return std::unique_ptr<ResultsFolder>(

@@ -49,9 +49,9 @@ std::string Ledger(const CampaignResult& campaign) {
   std::string table;
   for (const ScenarioSummary& scenario : campaign.scenarios) {
     for (const LedgerRow& row : scenario.ledger) {
-      table += Line("", fmt::format("{} {} {:>10} {:>10} {:>10}", PadRight(scenario.name, 28),
-                                    PadRight(row.kind, 20), row.requested, row.applied,
-                                    row.observed));
+      table +=
+          Line("", fmt::format("{} {} {:>10} {:>10} {:>10}", PadRight(scenario.name, 28),
+                               PadRight(row.kind, 20), row.requested, row.applied, row.observed));
     }
   }
   if (table.empty()) return "";
@@ -66,8 +66,8 @@ std::string Marks(const CampaignResult& campaign) {
   for (const MarkCount& mark : campaign.marks) {
     if (mark.count == 0) never.push_back(mark.name);
   }
-  std::string text = fmt::format("{} of {} reached", campaign.marks.size() - never.size(),
-                                 campaign.marks.size());
+  std::string text =
+      fmt::format("{} of {} reached", campaign.marks.size() - never.size(), campaign.marks.size());
   for (size_t i = 0; i < never.size() && i < kMarksNamed; ++i) {
     text += fmt::format("{} {}", i == 0 ? "; never:" : ",", never[i]);
   }
@@ -125,27 +125,31 @@ std::string SummaryScreen(const CampaignResult& campaign, const Style& style) {
   std::string out = "────────────\n";
   absl::Duration simulated;
   for (const ScenarioSummary& s : campaign.scenarios) simulated += s.simulated;
-  out += Line("Summary", fmt::format("{} in {}: {} · determinism {}/{}", Plural(campaign.cases, "seed"),
-                                     RoughTime(campaign.elapsed), VerdictCounts(campaign),
-                                     campaign.run_twice - campaign.differing, campaign.run_twice));
+  out += Line("Summary",
+              fmt::format("{} in {}: {} · determinism {}/{}", Plural(campaign.cases, "seed"),
+                          RoughTime(campaign.elapsed), VerdictCounts(campaign),
+                          campaign.run_twice - campaign.differing, campaign.run_twice));
   if (campaign.elapsed > absl::ZeroDuration()) {
     const double speed = absl::FDivDuration(simulated, campaign.elapsed);
-    const double rate = static_cast<double>(campaign.cases) / absl::ToDoubleSeconds(campaign.elapsed);
-    out += Line("Speed", fmt::format("{} simulated, {}× real time, {:.0f} seeds/s on {}",
-                                     RoughTime(simulated), Grouped(static_cast<uint64_t>(speed)),
-                                     rate, Plural(static_cast<uint64_t>(campaign.workers), "worker")));
+    const double rate =
+        static_cast<double>(campaign.cases) / absl::ToDoubleSeconds(campaign.elapsed);
+    out +=
+        Line("Speed", fmt::format("{} simulated, {}× real time, {:.0f} seeds/s on {}",
+                                  RoughTime(simulated), Grouped(static_cast<uint64_t>(speed)), rate,
+                                  Plural(static_cast<uint64_t>(campaign.workers), "worker")));
   }
   out += Ledger(campaign);
   out += Marks(campaign);
   for (const Finding& finding : campaign.findings) {
-    const std::string text = fmt::format("{}{}{}", finding.scenario,
-                                         finding.scenario.empty() ? "" : ": ", finding.text);
+    const std::string text =
+        fmt::format("{}{}{}", finding.scenario, finding.scenario.empty() ? "" : ": ", finding.text);
     out += finding.code == ExitCode::kHeld
                ? Line("Warning", text)
                : Line("Reason", fmt::format("{}  (exit {})", style.Paint(Color::kRed, text),
                                             static_cast<int>(finding.code)));
   }
-  if (campaign.stopped_at_failures) out += Line("Stopped", "at the limit of failures (--max-failures)");
+  if (campaign.stopped_at_failures)
+    out += Line("Stopped", "at the limit of failures (--max-failures)");
   if (campaign.interrupted) out += Line("Stopped", "interrupted: what has ended is written");
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// A campaign's end as people read it: a line a scenario, the sums, the fault ledger, the marks, the reasons of the exit code.
+// A campaign's end as people read it: a line a scenario, the sums, the fault ledger, the marks, the
+// reasons of the exit code.
 
 #include <string>
 

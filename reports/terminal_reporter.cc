@@ -26,7 +26,8 @@ std::string Elapsed(absl::Duration time) {
 
 std::string Failures(const CampaignProgress& p) {
   if (p.failures == 0) return "no failure";
-  return fmt::format("{} distinct failure{}", p.distinct_failures, p.distinct_failures == 1 ? "" : "s");
+  return fmt::format("{} distinct failure{}", p.distinct_failures,
+                     p.distinct_failures == 1 ? "" : "s");
 }
 
 std::string Speed(const CampaignProgress& p) {
@@ -54,7 +55,8 @@ std::string Done(const CampaignProgress& p) {
 uint64_t Share(const CampaignProgress& p) {
   if (p.total && *p.total > 0) return p.done * 100 / *p.total;
   if (p.budget && *p.budget > absl::ZeroDuration()) {
-    return std::min<uint64_t>(100, static_cast<uint64_t>(absl::FDivDuration(p.elapsed, *p.budget) * 100));
+    return std::min<uint64_t>(
+        100, static_cast<uint64_t>(absl::FDivDuration(p.elapsed, *p.budget) * 100));
   }
   return 0;
 }
@@ -112,7 +114,8 @@ void TerminalReporter::OnCase(const CampaignResult& campaign, const CaseResult& 
     Print("       .... more distinct failures: they are in the folder of results\n");
   }
   if (screens_++ >= options_.most_screens) return;
-  Print(fmt::format("\n{}\n", FailureScreen(campaign.scenarios[result.scenario], result, build_, style_)));
+  Print(fmt::format("\n{}\n",
+                    FailureScreen(campaign.scenarios[result.scenario], result, build_, style_)));
 }
 
 void TerminalReporter::OnTick(const CampaignProgress& progress) {

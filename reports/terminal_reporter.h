@@ -1,7 +1,7 @@
 #pragma once
 
-// TerminalReporter: a campaign on people's screen, as it goes: a bar on a terminal, a line each ten seconds elsewhere; each distinct
-// failure in full when it is first seen; a summary at the end.
+// TerminalReporter: a campaign on people's screen, as it goes: a bar on a terminal, a line each ten
+// seconds elsewhere; each distinct failure in full when it is first seen; a summary at the end.
 
 #include <cstdio>
 
@@ -41,14 +41,15 @@ class TerminalReporter final : public scenarios::CampaignObserver {
   const BuildInfo& build_;
   TerminalOptions options_;
   Style style_;
-  bool in_turn_ = false;    // scenarios take turns: none of them ends before the campaign
-  size_t lines_ = 0;        // scenarios whose line was printed
-  size_t screens_ = 0;      // failures shown in full
+  bool in_turn_ = false;  // scenarios take turns: none of them ends before the campaign
+  size_t lines_ = 0;      // scenarios whose line was printed
+  size_t screens_ = 0;    // failures shown in full
   bool bar_drawn_ = false;
   absl::Duration next_counter_;
 };
 
-// The line of progress, without its end: ` [████░░░░]  281/375   1 distinct failure   00:00:41   4 000× real time`.
+// The line of progress, without its end: ` [████░░░░]  281/375   1 distinct failure   00:00:41   4
+// 000× real time`.
 [[nodiscard]] std::string ProgressBar(const scenarios::CampaignProgress& progress, size_t width);
 [[nodiscard]] std::string ProgressCounter(const scenarios::CampaignProgress& progress);
 

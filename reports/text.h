@@ -23,7 +23,8 @@ class Style {
   bool colored_;
 };
 
-// Columns that UTF-8 text takes on a terminal, one a code point: we print no wide characters of our own.
+// Columns that UTF-8 text takes on a terminal, one a code point: we print no wide characters of our
+// own.
 [[nodiscard]] size_t Width(std::string_view text);
 // `text` and blanks up to `width` columns; at least as much as the text itself.
 [[nodiscard]] std::string PadRight(std::string_view text, size_t width);

@@ -111,7 +111,8 @@ class Campaign {
   void Dispatch() {
     for (size_t ahead = 1; ahead <= kRequestsAhead; ++ahead) {
       for (Slot& slot : slots_) {
-        if (slot.worker != nullptr && (slot.dying || slot.worker->waiting().size() >= ahead)) continue;
+        if (slot.worker != nullptr && (slot.dying || slot.worker->waiting().size() >= ahead))
+          continue;
         const std::optional<CaseRequest> request = NextRequest();
         if (!request) return;
         if (slot.worker == nullptr) StartWorker(slot);
@@ -122,8 +123,8 @@ class Campaign {
 
   void StartWorker(Slot& slot) {
     auto worker = Worker::Start(scenarios_, harness_, {.memory_limit = options_.memory_limit});
-    HW_CHECK(worker.ok(), "{}", std::string_view(worker.status().message().data(),
-                                                 worker.status().message().size()));
+    HW_CHECK(worker.ok(), "{}",
+             std::string_view(worker.status().message().data(), worker.status().message().size()));
     slot = Slot{.worker = *std::move(worker)};
   }
 
@@ -154,7 +155,8 @@ class Campaign {
       CaseResult result = Unfinished(waiting.front(), Verdict::kCrashed);
       result.died = true;
       result.result.signature = fmt::format("crashed/{}", death.cause);
-      result.result.dump = fmt::format("The process ended with {}.\n{}", death.cause, death.last_words);
+      result.result.dump =
+          fmt::format("The process ended with {}.\n{}", death.cause, death.last_words);
       Settle(waiting.front(), std::move(result));
       waiting.pop_front();
     }
@@ -204,8 +206,9 @@ class Campaign {
     first_deaths_.erase(first);
     death.run_twice = true;
     if (result.result.verdict != death.result.verdict) {
-      death.differs = fmt::format("{} in one run, {} in the next", VerdictName(death.result.verdict),
-                                  VerdictName(result.result.verdict));
+      death.differs =
+          fmt::format("{} in one run, {} in the next", VerdictName(death.result.verdict),
+                      VerdictName(result.result.verdict));
     }
     finished_.emplace(request.id, std::move(death));
   }
@@ -249,8 +252,8 @@ class Campaign {
     for (const Slot& slot : slots_) {
       if (slot.worker == nullptr || slot.worker->waiting().empty()) continue;
       const CaseRequest& request = slot.worker->waiting().front();
-      progress.running.push_back({scenarios_[request.scenario].name, request.seed,
-                                  now - slot.worker->busy_since()});
+      progress.running.push_back(
+          {scenarios_[request.scenario].name, request.seed, now - slot.worker->busy_since()});
     }
     return progress;
   }

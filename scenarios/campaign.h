@@ -1,13 +1,16 @@
 #pragma once
 
-// Campaign: scenarios × seeds on worker processes, with results in the plan's order whatever the workers do.
+// Campaign: scenarios × seeds on worker processes, with results in the plan's order whatever the
+// workers do.
 //
-// A worker that dies, hangs or runs out of memory costs one seed, which is named; the worker is replaced. A case that killed its
-// worker is run once more, so that a death is known to be the seed's and not the machine's. Every failure is run twice and the two
-// must agree, and so is a share of the seeds that held.
+// A worker that dies, hangs or runs out of memory costs one seed, which is named; the worker is
+// replaced. A case that killed its worker is run once more, so that a death is known to be the
+// seed's and not the machine's. Every failure is run twice and the two must agree, and so is a
+// share of the seeds that held.
 //
 // Invariants
-// 1. OnCase is called in the order of the plan, for each case once; what is reported does not depend on the number of workers.
+// 1. OnCase is called in the order of the plan, for each case once; what is reported does not
+// depend on the number of workers.
 // 2. With a limit of failures, exactly the cases up to the last of them are reported.
 // 3. After an interrupt, the cases reported are a prefix of the plan.
 
@@ -36,7 +39,8 @@ struct CampaignOptions {
   std::optional<uint64_t> memory_limit;             // bytes of address space of a worker
 };
 
-// `interrupted` is asked some times a second. REQUIRES: no other thread runs in this process (it forks).
+// `interrupted` is asked some times a second. REQUIRES: no other thread runs in this process (it
+// forks).
 [[nodiscard]] CampaignResult RunCampaign(const std::vector<Scenario>& scenarios,
                                          const Harness& harness, const CampaignOptions& options,
                                          CampaignObserver& observer,

@@ -1,7 +1,7 @@
 #pragma once
 
-// What a campaign says: its cases one by one, in order, while it runs; its sums and findings at the end. Plain values and one
-// observer interface: all that reports/ needs to know of campaigns.
+// What a campaign says: its cases one by one, in order, while it runs; its sums and findings at the
+// end. Plain values and one observer interface: all that reports/ needs to know of campaigns.
 
 #include <absl/time/time.h>
 
@@ -101,8 +101,8 @@ struct RunningCase {
 
 struct CampaignProgress {
   uint64_t done = 0;
-  std::optional<uint64_t> total;          // unknown with a budget of time
-  std::optional<absl::Duration> budget;   // of host time
+  std::optional<uint64_t> total;         // unknown with a budget of time
+  std::optional<absl::Duration> budget;  // of host time
   absl::Duration elapsed;
   absl::Duration simulated;
   uint64_t failures = 0;
@@ -115,7 +115,8 @@ class CampaignObserver {
   virtual ~CampaignObserver() = default;
   // Before the first case. `campaign` has its scenarios, without counts.
   virtual void OnStart(const CampaignResult& campaign, const CampaignProgress& plan) = 0;
-  // In the order of the plan, whatever the workers do. `group` is not null if the case failed or violated as expected.
+  // In the order of the plan, whatever the workers do. `group` is not null if the case failed or
+  // violated as expected.
   virtual void OnCase(const CampaignResult& campaign, const CaseResult& result,
                       const SignatureGroup* group) = 0;
   // Some times a second.

@@ -75,8 +75,8 @@ Scenario WithFault(std::string kind, bool on_timeline) {
 class SharedCounter {
  public:
   SharedCounter()
-      : counter_(new (mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<int>(0)) {}
+      : counter_(new(mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0)) std::atomic<int>(0)) {}
   ~SharedCounter() { munmap(counter_, sizeof(*counter_)); }
   int Next() const { return counter_->fetch_add(1); }
   int Count() const { return counter_->load(); }
@@ -91,7 +91,7 @@ struct Outcome {
 };
 
 Outcome RunWith(const std::vector<Scenario>& scenarios, ScriptedSeedRunner::Script script,
-            CampaignOptions options = {}, std::function<bool()> interrupted = nullptr) {
+                CampaignOptions options = {}, std::function<bool()> interrupted = nullptr) {
   Outcome outcome;
   outcome.result = RunCampaign(scenarios, ScriptedHarness(std::move(script)), options,
                                outcome.observer, interrupted);
@@ -125,8 +125,9 @@ TEST(CampaignTest, ReportsInOrderWhateverTheWorkersDo) {
   };
   const Outcome out = RunWith({OneBroker()}, script, {.workers = 2, .determinism_ppm = 0});
   EXPECT_EQ(out.observer.Seeds().front(), 1u);
-  EXPECT_TRUE(std::is_sorted(out.observer.cases.begin(), out.observer.cases.end(),
-                             [](const auto& a, const auto& b) { return a.result.seed < b.result.seed; }));
+  EXPECT_TRUE(
+      std::is_sorted(out.observer.cases.begin(), out.observer.cases.end(),
+                     [](const auto& a, const auto& b) { return a.result.seed < b.result.seed; }));
 }
 
 TEST(CampaignTest, AViolationExitsWithOneAndIsRunTwiceWithItsTrace) {
@@ -160,7 +161,8 @@ TEST(CampaignTest, AWorkerThatCrashesCostsOneNamedSeed) {
   const CaseResult& crashed = out.observer.Of(5);
   EXPECT_EQ(crashed.result.verdict, Verdict::kCrashed);
   EXPECT_TRUE(crashed.run_twice);
-  EXPECT_THAT(crashed.result.dump, AllOf(HasSubstr("signal 9 (Killed)"), HasSubstr("the last words")));
+  EXPECT_THAT(crashed.result.dump,
+              AllOf(HasSubstr("signal 9 (Killed)"), HasSubstr("the last words")));
   EXPECT_EQ(out.result.scenarios[0].Count(Verdict::kHeld), 19u);
   EXPECT_EQ(out.result.exit_code, ExitCode::kInternalError);
 }
@@ -174,7 +176,8 @@ TEST(CampaignTest, ACrashThatDoesNotComeAgainIsNotDeterministic) {
   const Outcome out = RunWith({OneBroker()}, script);
   EXPECT_EQ(out.observer.Of(5).differs, "crashed in one run, held in the next");
   EXPECT_EQ(out.result.exit_code, ExitCode::kInternalError);
-  EXPECT_THAT(out.result.findings, Contains(testing::Field(&Finding::code, ExitCode::kNotDeterministic)));
+  EXPECT_THAT(out.result.findings,
+              Contains(testing::Field(&Finding::code, ExitCode::kNotDeterministic)));
 }
 
 TEST(CampaignTest, AFailedCheckOfTheHarnessIsAnInternalErrorWithItsMessage) {
@@ -320,19 +323,21 @@ TEST(CampaignTest, ARunWithoutAnAcknowledgementProvesNothing) {
 TEST(CampaignTest, AnInterruptReportsAPrefixAndExitsWith130) {
   RecordingObserver observer;
   const std::function<bool()> interrupted = [&] { return observer.cases.size() >= 5; };
-  const CampaignResult result = RunCampaign({OneBroker()}, ScriptedHarness(Hold), {.workers = 2},
-                                            observer, interrupted);
+  const CampaignResult result =
+      RunCampaign({OneBroker()}, ScriptedHarness(Hold), {.workers = 2}, observer, interrupted);
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(result.exit_code, ExitCode::kInterrupted);
   EXPECT_GE(observer.cases.size(), 5u);
-  for (size_t i = 0; i < observer.cases.size(); ++i) EXPECT_EQ(observer.cases[i].result.seed, i + 1);
+  for (size_t i = 0; i < observer.cases.size(); ++i)
+    EXPECT_EQ(observer.cases[i].result.seed, i + 1);
 }
 
 TEST(CampaignTest, NoSeedSelectedExitsWithFour) {
   EXPECT_EQ(RunWith({}, Hold).result.exit_code, ExitCode::kNothingSelected);
   Scenario scenario = OneBroker();
   scenario.seeds = {1, 2};
-  EXPECT_EQ(RunWith({scenario}, Hold, {.shard = {3, 3}}).result.exit_code, ExitCode::kNothingSelected);
+  EXPECT_EQ(RunWith({scenario}, Hold, {.shard = {3, 3}}).result.exit_code,
+            ExitCode::kNothingSelected);
 }
 
 TEST(CampaignTest, ABudgetOfTimeEndsAPlanWithoutEnd) {
@@ -353,7 +358,8 @@ TEST(CampaignTest, SeveralReasonsExitWithTheGravest) {
     return result;
   };
   const auto exit_of = [&](uint64_t first, uint64_t last) {
-    return RunWith({OneBroker()}, script, {.seeds = {.range = SeedRange{first, last}}}).result.exit_code;
+    return RunWith({OneBroker()}, script, {.seeds = {.range = SeedRange{first, last}}})
+        .result.exit_code;
   };
   EXPECT_EQ(exit_of(1, 4), ExitCode::kInternalError);
   EXPECT_EQ(exit_of(1, 3), ExitCode::kViolated);

@@ -72,7 +72,8 @@ struct Arguments {
 };
 
 void AddOutputOptions(CLI::App* app, Arguments& args, std::vector<std::string> formats) {
-  app->add_option("--format", args.format, fmt::format("{}: what to print on standard output", fmt::join(formats, " or ")))
+  app->add_option("--format", args.format,
+                  fmt::format("{}: what to print on standard output", fmt::join(formats, " or ")))
       ->check(CLI::IsMember(formats))
       ->type_name("");
   app->add_option("--color", args.output.color, "auto, always or never; NO_COLOR is heeded")
@@ -105,7 +106,8 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
       options.shard, "This part of all seeds: 1/8 to 8/8");
   AddParsed(run, "-j,--workers", ParseWorkers, options.workers,
             "Worker processes; default: one for each processor");
-  run->add_option("--max-failures", options.max_failures, "Stop after so many failing seeds; 0: never")
+  run->add_option("--max-failures", options.max_failures,
+                  "Stop after so many failing seeds; 0: never")
       ->capture_default_str()
       ->type_name("");
   AddParsed(run, "--case-timeout", ParsePositiveDuration, options.case_timeout,
@@ -119,7 +121,8 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
         }
         return share;
       },
-      options.determinism_ppm, "Share of passing seeds that is run twice (failures are anyhow); default: 2%");
+      options.determinism_ppm,
+      "Share of passing seeds that is run twice (failures are anyhow); default: 2%");
   AddParsed(
       run, "--memory-limit",
       [](std::string_view text) -> absl::StatusOr<std::optional<uint64_t>> {
@@ -135,8 +138,10 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
   AddOutputOptions(run, args, {"human", "json", "ndjson"});
   run->footer(
       "Results go to OUTPUT/<time>-<build>/, with OUTPUT/latest beside.\n"
-      "Exit: 0 all held, 1 a guarantee was violated, 2 usage or invalid scenario, 3 not deterministic,\n"
-      "4 nothing selected, 5 inconclusive, or an expected violation or an enabled fault never showed,\n"
+      "Exit: 0 all held, 1 a guarantee was violated, 2 usage or invalid scenario, 3 not "
+      "deterministic,\n"
+      "4 nothing selected, 5 inconclusive, or an expected violation or an enabled fault never "
+      "showed,\n"
       "70 internal error, 130 interrupted. Several at once: the first of 70, 3, 1, 5.\n"
       "Example: highwater run scenarios/single-broker --seeds 1..200 -j 2");
   return run;
@@ -144,16 +149,21 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
 
 CLI::App* AddReplay(CLI::App& app, Arguments& args) {
   CLI::App* replay = app.add_subcommand("replay", "Run one seed and print what happens in it");
-  replay->add_option("SCENARIO", args.replay.scenario, "A scenario file")->required()->type_name("");
+  replay->add_option("SCENARIO", args.replay.scenario, "A scenario file")
+      ->required()
+      ->type_name("");
   AddParsed(replay, "--seed", ParseSeed, args.replay.seed, "The seed")->required();
   AddParsed(replay, "--until", ParsePositiveDuration, args.replay.until,
             "Stop at this simulated time (3.2s)");
-  replay->add_option("--break-on", args.replay.break_on, "Stop at the first violation of this invariant")
+  replay
+      ->add_option("--break-on", args.replay.break_on,
+                   "Stop at the first violation of this invariant")
       ->type_name("");
   AddOutputOptions(replay, args, {"human", "json"});
   replay->footer(
       "The run is in this process: under a debugger, --until and --break-on stop there.\n"
-      "Exit: as for run. Example: highwater replay scenarios/single-broker/power-loss-default-flush.yaml --seed 3");
+      "Exit: as for run. Example: highwater replay "
+      "scenarios/single-broker/power-loss-default-flush.yaml --seed 3");
   return replay;
 }
 
@@ -176,7 +186,8 @@ CLI::App* AddList(CLI::App& app, Arguments& args) {
       ->required()
       ->check(CLI::IsMember({"scenarios", "invariants", "faults", "marks"}))
       ->type_name("");
-  list->add_option("PATH", args.list_paths, "Where to look for scenarios; default: scenarios")->type_name("");
+  list->add_option("PATH", args.list_paths, "Where to look for scenarios; default: scenarios")
+      ->type_name("");
   list->add_flag("--json", args.output.json, "As JSON");
   return list;
 }
@@ -203,8 +214,10 @@ int PrintExit(const CLI::App& app, const CLI::ParseError& error, const Output& o
 
 int RunCommandLine(int argc, const char* const* argv, const Harness& harness, std::FILE* out,
                    std::FILE* err) {
-  CLI::App app("Highwater: runs a Kafka cluster in a simulated world, breaks it, and says whether it kept its word.",
-               "highwater");
+  CLI::App app(
+      "Highwater: runs a Kafka cluster in a simulated world, breaks it, and says whether it kept "
+      "its word.",
+      "highwater");
   Arguments args{.output = {.out = out, .err = err}};
   args.run.command.assign(argv, argv + argc);
   app.require_subcommand(1);

@@ -2,8 +2,8 @@
 
 // The `highwater` program's command line: run, replay, list, validate, hash-check.
 //
-// What was asked for (lists, replay logs, JSON) goes to standard output; progress, summaries and errors go to standard error. Exit
-// codes are those of ExitCode.
+// What was asked for (lists, replay logs, JSON) goes to standard output; progress, summaries and
+// errors go to standard error. Exit codes are those of ExitCode.
 
 #include <cstdio>
 

@@ -72,7 +72,8 @@ class CommandLineTest : public testing::Test {
   }
   // `run` on the steady scenario with these further words.
   int RunSteady(std::vector<std::string> more, const ScriptedSeedRunner::Script& script) {
-    std::vector<std::string> words = {"run", (root_ / "steady.yaml").string(), "-o", (root_ / "out").string()};
+    std::vector<std::string> words = {"run", (root_ / "steady.yaml").string(), "-o",
+                                      (root_ / "out").string()};
     words.insert(words.end(), more.begin(), more.end());
     return Call(words, script);
   }
@@ -96,7 +97,8 @@ TEST_F(CommandLineTest, RunLeavesTheFolderOfResults) {
   EXPECT_EQ(RunSteady({"-j", "2"}, ViolateSeven), 1);
   const fs::path latest = root_ / "out" / "latest";
   ASSERT_TRUE(fs::is_symlink(latest));
-  EXPECT_THAT(Contents(latest / "run.json"), AllOf(HasSubstr("\"exit\": 1"), HasSubstr("\"workers\": 2")));
+  EXPECT_THAT(Contents(latest / "run.json"),
+              AllOf(HasSubstr("\"exit\": 1"), HasSubstr("\"workers\": 2")));
   EXPECT_THAT(Contents(latest / "summary.json"), HasSubstr("\"signature\": \"acked-durable\""));
   EXPECT_THAT(Contents(latest / "junit.xml"), HasSubstr("<failure type=\"acked-durable\""));
   const std::string lines = Contents(latest / "results.ndjson");
@@ -148,9 +150,13 @@ TEST_F(CommandLineTest, UsageErrorsExitWithTwo) {
 }
 
 TEST_F(CommandLineTest, AnInvalidScenarioExitsWithTwoAndItsPlace) {
-  std::ofstream(root_ / "bad.yaml") << "highwater: 1\nnane: x\ncluster: { brokers: { count: 1 } }\n";
+  std::ofstream(root_ / "bad.yaml")
+      << "highwater: 1\nnane: x\ncluster: { brokers: { count: 1 } }\n";
   EXPECT_EQ(Call({"validate", root_.string()}), 2);
-  EXPECT_THAT(err_, HasSubstr("bad.yaml:2:1: error: unknown key \"nane\" in the scenario (did you mean \"name\"?)"));
+  EXPECT_THAT(
+      err_,
+      HasSubstr(
+          "bad.yaml:2:1: error: unknown key \"nane\" in the scenario (did you mean \"name\"?)"));
   EXPECT_EQ(Call({"run", root_.string(), "-o", (root_ / "out").string()}), 2);
   EXPECT_FALSE(fs::exists(root_ / "out"));
   EXPECT_EQ(Call({"validate", Steady()}), 0);
@@ -177,7 +183,8 @@ TEST_F(CommandLineTest, ReplayPrintsTheEventsTheHashAndTheVerdict) {
   const auto script = [](const Scenario& s, uint64_t seed, const RunOptions& options) {
     EXPECT_TRUE(options.trace);
     EXPECT_EQ(options.break_on, "acked-durable");
-    options.on_event({.at = absl::Milliseconds(3118), .actor = "broker-1", .text = "ack to producer-2"});
+    options.on_event(
+        {.at = absl::Milliseconds(3118), .actor = "broker-1", .text = "ack to producer-2"});
     SeedResult result = ViolatedSeed(s, seed);
     result.trace_hash = 0x9c41;
     return result;
@@ -210,7 +217,8 @@ TEST_F(CommandLineTest, ReplayOfAnExpectedViolationHolds) {
 
 TEST_F(CommandLineTest, ListsWhatThereIs) {
   EXPECT_EQ(Call({"list", "faults"}), 0);
-  EXPECT_THAT(out_, AllOf(HasSubstr("power_loss"), HasSubstr("stall_disk"), HasSubstr("device, writes")));
+  EXPECT_THAT(out_,
+              AllOf(HasSubstr("power_loss"), HasSubstr("stall_disk"), HasSubstr("device, writes")));
   EXPECT_EQ(Call({"list", "faults", "--json"}), 0);
   EXPECT_THAT(out_, AllOf(HasSubstr("\"name\": \"power_loss\""), HasSubstr("\"parameters\"")));
   EXPECT_EQ(Call({"list", "invariants"}), 0);
@@ -223,7 +231,8 @@ TEST_F(CommandLineTest, ListsWhatThereIs) {
 
 TEST_F(CommandLineTest, RunHelpNamesTheOptionsAndTheExitCodes) {
   EXPECT_EQ(Call({"run", "--help"}), 0);
-  for (const char* word : {"--seeds", "--for", "--shard", "--max-failures", "--check-determinism", "130"}) {
+  for (const char* word :
+       {"--seeds", "--for", "--shard", "--max-failures", "--check-determinism", "130"}) {
     EXPECT_THAT(out_, HasSubstr(word));
   }
 }
@@ -238,7 +247,8 @@ TEST_F(CommandLineTest, CtrlCWritesWhatItHasAndExitsWith130) {
   EXPECT_EQ(RunSteady({"-j", "1"}, script), 130);
   const std::string lines = Contents(root_ / "out" / "latest" / "results.ndjson");
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 9);
-  EXPECT_THAT(Contents(root_ / "out" / "latest" / "summary.json"), HasSubstr("\"interrupted\": true"));
+  EXPECT_THAT(Contents(root_ / "out" / "latest" / "summary.json"),
+              HasSubstr("\"interrupted\": true"));
 }
 
 // A chain of `length` events that goes another way from `differs_at` on.
@@ -247,7 +257,11 @@ std::vector<HashPoint> Chain(uint64_t length, uint64_t differs_at, uint64_t salt
   uint64_t hash = 1;
   for (uint64_t i = 0; i < length; ++i) {
     hash = core::Mix(hash, i >= differs_at ? salt : i);
-    points.push_back({.index = i, .time_ns = static_cast<int64_t>(i), .host = "broker-0", .kind = "wake", .hash = hash});
+    points.push_back({.index = i,
+                      .time_ns = static_cast<int64_t>(i),
+                      .host = "broker-0",
+                      .kind = "wake",
+                      .hash = hash});
   }
   return points;
 }
@@ -285,7 +299,8 @@ TEST_F(CommandLineTest, HashCheckCatchesAReadOfUninitializedMemory) {
   EXPECT_THAT(err_, HasSubstr("2 of 3 seeds agree"));
 }
 
-// Every scenario that ships is valid by itself; what a setting may hold is checked where the broker is.
+// Every scenario that ships is valid by itself; what a setting may hold is checked where the broker
+// is.
 TEST(ShippedScenariosTest, LoadAndResolve) {
   const absl::StatusOr<std::vector<std::string>> files = FindScenarioFiles(HIGHWATER_SCENARIOS);
   ASSERT_TRUE(files.ok());

@@ -65,9 +65,9 @@ ListEntry ParameterEntry(const FaultParameter& parameter) {
 std::vector<ListEntry> FaultEntries() {
   std::vector<ListEntry> entries;
   for (const FaultKind& kind : FaultTable()) {
-    ListEntry entry{.name = std::string(kind.name),
-                    .fields = {{"about", std::string(kind.about)},
-                               {"targets", TargetForms(kind.targets)}}};
+    ListEntry entry{
+        .name = std::string(kind.name),
+        .fields = {{"about", std::string(kind.about)}, {"targets", TargetForms(kind.targets)}}};
     for (const FaultParameter& parameter : kind.parameters) {
       entry.parts.push_back(ParameterEntry(parameter));
     }
@@ -122,7 +122,8 @@ void PrintEntries(const std::vector<ListEntry>& entries, const Output& output) {
           rest += fmt::format("{}{} {}", rest.empty() ? "" : "; ", key, value);
         }
       }
-      fmt::print(output.out, "\n      {} {}\n        {}", reports::PadRight(part.name, 10), about, rest);
+      fmt::print(output.out, "\n      {} {}\n        {}", reports::PadRight(part.name, 10), about,
+                 rest);
     }
     fmt::print(output.out, "\n");
   }
@@ -131,19 +132,21 @@ void PrintEntries(const std::vector<ListEntry>& entries, const Output& output) {
 std::string DescribePoint(const std::optional<HashPoint>& point) {
   if (!point) return "the run had ended";
   return fmt::format("event {} at {} on {}: {}, hash {}", point->index,
-                     reports::ClockTime(absl::Nanoseconds(point->time_ns)), point->host, point->kind,
-                     FormatHash(point->hash));
+                     reports::ClockTime(absl::Nanoseconds(point->time_ns)), point->host,
+                     point->kind, FormatHash(point->hash));
 }
 
-void PrintDifference(const Scenario& scenario, const HashCheckResult& result, const Output& output) {
+void PrintDifference(const Scenario& scenario, const HashCheckResult& result,
+                     const Output& output) {
   fmt::print(output.out, "{} seed {}: {}\n", scenario.name, result.seed,
-             result.failure.empty() ? fmt::format("not deterministic: {} and {}",
-                                                  FormatHash(result.first_hash),
-                                                  FormatHash(result.second_hash))
-                                    : result.failure);
+             result.failure.empty()
+                 ? fmt::format("not deterministic: {} and {}", FormatHash(result.first_hash),
+                               FormatHash(result.second_hash))
+                 : result.failure);
   if (result.divergence) {
     if (result.divergence->last_common) {
-      fmt::print(output.out, "    last in common  {}\n", DescribePoint(result.divergence->last_common));
+      fmt::print(output.out, "    last in common  {}\n",
+                 DescribePoint(result.divergence->last_common));
     }
     fmt::print(output.out, "    one run         {}\n    the other       {}\n",
                DescribePoint(result.divergence->first), DescribePoint(result.divergence->second));
@@ -180,7 +183,8 @@ std::optional<std::vector<Scenario>> LoadAll(const std::vector<std::string>& pat
     }
     for (const std::string& file : *found) {
       LoadedScenario loaded = LoadScenarioFile(file, context);
-      for (const Diagnostic& d : loaded.diagnostics) fmt::print(output.err, "{}\n", FormatDiagnostic(d));
+      for (const Diagnostic& d : loaded.diagnostics)
+        fmt::print(output.err, "{}\n", FormatDiagnostic(d));
       failed = failed || !loaded.scenario;
       if (!loaded.scenario) continue;
       const auto [other, is_new] = files.emplace(loaded.scenario->name, file);
@@ -228,8 +232,8 @@ ExitCode List(const std::string& what, const std::vector<std::string>& paths,
               const Harness& harness, const Output& output) {
   std::vector<ListEntry> entries;
   if (what == "scenarios") {
-    const std::optional<std::vector<Scenario>> scenarios =
-        LoadAll(paths.empty() ? std::vector<std::string>{"scenarios"} : paths, harness.load, output);
+    const std::optional<std::vector<Scenario>> scenarios = LoadAll(
+        paths.empty() ? std::vector<std::string>{"scenarios"} : paths, harness.load, output);
     if (!scenarios) return ExitCode::kUsage;
     entries = ScenarioEntries(*scenarios);
   } else if (what == "invariants") {

@@ -20,8 +20,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     for (size_t j = 1; j <= b.size(); ++j) {
       const bool same = Lower(a[i - 1]) == Lower(b[j - 1]);
-      size_t best = std::min({table[i - 1][j] + 1, table[i][j - 1] + 1,
-                              table[i - 1][j - 1] + (same ? 0 : 1)});
+      size_t best = std::min(
+          {table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (same ? 0 : 1)});
       if (i > 1 && j > 1 && Lower(a[i - 1]) == Lower(b[j - 2]) &&
           Lower(a[i - 2]) == Lower(b[j - 1])) {
         best = std::min(best, table[i - 2][j - 2] + 1);
@@ -36,12 +36,12 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string FormatDiagnostic(const Diagnostic& diagnostic) {
   const std::string_view word = diagnostic.severity == Severity::kError ? "error" : "warning";
-  const std::string place =
-      diagnostic.line == 0
-          ? diagnostic.file
-          : fmt::format("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column);
+  const std::string place = diagnostic.line == 0 ? diagnostic.file
+                                                 : fmt::format("{}:{}:{}", diagnostic.file,
+                                                               diagnostic.line, diagnostic.column);
   std::string line = fmt::format("{}: {}: {}", place, word, diagnostic.message);
-  // The message may quote the file: nothing in it may move a terminal's cursor or begin another line.
+  // The message may quote the file: nothing in it may move a terminal's cursor or begin another
+  // line.
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }

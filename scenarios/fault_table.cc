@@ -76,7 +76,8 @@ constexpr FaultParameter kPartition[] = {
      .default_value = "any",
      .targets = kAnyone},
     {.name = "cut",
-     .about = "two-way and one-way drop packets; reset closes connections; silence also hides the closing",
+     .about = "two-way and one-way drop packets; reset closes connections; silence also hides the "
+              "closing",
      .type = ParameterType::kChoice,
      .default_value = "two-way",
      .choices = kCuts},
@@ -111,7 +112,8 @@ constexpr FaultParameter kSlowNetwork[] = {
 };
 constexpr FaultParameter kStallDisk[] = {
     {.name = "kind",
-     .about = "device: write-back, syncs and cache-missing reads wait; writes: write calls wait too",
+     .about =
+         "device: write-back, syncs and cache-missing reads wait; writes: write calls wait too",
      .type = ParameterType::kChoice,
      .default_value = "device",
      .choices = kStallKinds},
@@ -120,16 +122,20 @@ constexpr FaultParameter kStallDisk[] = {
 
 constexpr FaultKind kTable[] = {
     {"clock_jump", "The wall clock of a host jumps.", kBrokers, kClockJump},
-    {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers, kCrash},
-    {"disk_error", "Calls of one kind to a broker's disk fail with EIO; what a failed sync covered is lost later.", kBrokers,
-     kDiskError},
+    {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers,
+     kCrash},
+    {"disk_error",
+     "Calls of one kind to a broker's disk fail with EIO; what a failed sync covered is lost "
+     "later.",
+     kBrokers, kDiskError},
     {"fill_disk", "A broker's disk has no space left.", kBrokers, kFillDisk},
     {"flip_bits", "Stored bits of a broker's files flip and are not noticed until read.", kBrokers,
      kFlipBits},
     {"freeze", "The broker's process stops for a while, as in a long garbage collection.", kBrokers,
      kFreeze},
     {"partition_network", "One side no longer hears the other.", kAnyone, kPartition},
-    {"power_loss", "The host goes off; what was not synced may be gone or torn.", kBrokers, kPowerLoss},
+    {"power_loss", "The host goes off; what was not synced may be gone or torn.", kBrokers,
+     kPowerLoss},
     {"slow_disk", "Every disk operation of a broker takes longer.", kBrokers, kSlowDisk},
     {"slow_network", "Messages from and to a host take longer or are lost.", kAnyone, kSlowNetwork},
     {"stall_disk", "A broker's disk stands still.", kBrokers, kStallDisk},

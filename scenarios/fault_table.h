@@ -1,7 +1,8 @@
 #pragma once
 
-// The fault kinds: their names, what they do, whom they hit and what can be said about them. The loader checks scenarios against
-// this table, `highwater list faults` prints it, and the injector has one class for each row. A new fault is a new row here.
+// The fault kinds: their names, what they do, whom they hit and what can be said about them. The
+// loader checks scenarios against this table, `highwater list faults` prints it, and the injector
+// has one class for each row. A new fault is a new row here.
 //
 // In a scenario a fault is written exactly or drawn:
 //   timeline: [ { at: 5s, stall_disk: broker(0), kind: writes, for: 2s..4s } ]
@@ -47,7 +48,8 @@ struct FaultKind {
 // How a target is written: `broker(N)`.
 [[nodiscard]] std::string_view TargetForm(TargetKind kind);
 
-// `any`, `broker(0)`, …: InvalidArgument says which forms exist. Whether such a broker or client exists is the loader's question.
+// `any`, `broker(0)`, …: InvalidArgument says which forms exist. Whether such a broker or client
+// exists is the loader's question.
 [[nodiscard]] absl::StatusOr<Target> ParseTarget(std::string_view text);
 
 }  // namespace highwater::scenarios

@@ -1,6 +1,7 @@
 #pragma once
 
-// Harness: what the `highwater` program is put together from. scenarios/world/ gives the real one; tests give scripted ones.
+// Harness: what the `highwater` program is put together from. scenarios/world/ gives the real one;
+// tests give scripted ones.
 
 #include <absl/status/status.h>
 
@@ -23,7 +24,8 @@ struct InvariantInfo {
 enum class SettingScope { kBroker, kTopic, kProducer, kConsumer };
 [[nodiscard]] std::string_view SettingScopeName(SettingScope scope);  // `broker`
 
-// What the loader must be told because it is known elsewhere. Each part may be empty: then it is not checked.
+// What the loader must be told because it is known elsewhere. Each part may be empty: then it is
+// not checked.
 struct LoadContext {
   // InvalidArgument for an unknown name or a bad value; the message says what was expected.
   std::function<absl::Status(SettingScope, std::string_view name, std::string_view value)>

@@ -58,9 +58,10 @@ bool Get(std::FILE* in, std::string& text) {
   return std::fread(text.data(), 1, size, in) == size;
 }
 
-// noexcept: an exception must not unwind into the parent's frames, of which this process has a copy.
-[[noreturn]] void Record(const Scenario& scenario, uint64_t seed, const Harness& harness, int pattern,
-                         bool with_points, std::FILE* out) noexcept {
+// noexcept: an exception must not unwind into the parent's frames, of which this process has a
+// copy.
+[[noreturn]] void Record(const Scenario& scenario, uint64_t seed, const Harness& harness,
+                         int pattern, bool with_points, std::FILE* out) noexcept {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   mallopt(M_PERTURB, pattern);
   // Another heap, too: what depends on addresses shows.
@@ -99,8 +100,8 @@ bool Read(std::FILE* in, Recording& recording) {
   return true;
 }
 
-absl::StatusOr<Recording> RunInChild(const Scenario& scenario, uint64_t seed, const Harness& harness,
-                                     int pattern, bool with_points) {
+absl::StatusOr<Recording> RunInChild(const Scenario& scenario, uint64_t seed,
+                                     const Harness& harness, int pattern, bool with_points) {
   const Scratch scratch;
   if (scratch.get() == nullptr) {
     return absl::UnavailableError(fmt::format("no temporary file: {}", strerror(errno)));

@@ -1,10 +1,11 @@
 #pragma once
 
-// Hash check: runs seeds twice, in two processes whose fresh memory differs, and names the first event at which the two runs part.
+// Hash check: runs seeds twice, in two processes whose fresh memory differs, and names the first
+// event at which the two runs part.
 //
-// The runs are compared by their trace hashes first; only where these differ are they run again with the chain recorded, and the
-// first point at which the recorded chains differ is searched by bisection: after it all points differ, since a chain never
-// comes together again.
+// The runs are compared by their trace hashes first; only where these differ are they run again
+// with the chain recorded, and the first point at which the recorded chains differ is searched by
+// bisection: after it all points differ, since a chain never comes together again.
 
 #include <cstdint>
 #include <functional>
@@ -18,7 +19,8 @@
 namespace highwater::scenarios {
 
 struct Divergence {
-  // The last point that both runs share, and the first at which they differ. A missing one: there was none, or a run ended there.
+  // The last point that both runs share, and the first at which they differ. A missing one: there
+  // was none, or a run ended there.
   std::optional<HashPoint> last_common;
   std::optional<HashPoint> first;
   std::optional<HashPoint> second;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The machine's own time, for the harness's outer half only: budgets, time-outs of cases, progress. Nothing that a simulated world
-// does may depend on it.
+// The machine's own time, for the harness's outer half only: budgets, time-outs of cases, progress.
+// Nothing that a simulated world does may depend on it.
 
 #include <absl/time/time.h>
 #include <time.h>

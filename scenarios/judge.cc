@@ -16,9 +16,8 @@ bool Contains(const std::vector<std::string>& words, std::string_view word) {
 }
 
 bool HasProducer(const Scenario& scenario) {
-  return std::any_of(scenario.clients.begin(), scenario.clients.end(), [](const ClientSpec& c) {
-    return c.kind == ClientKind::kProducer;
-  });
+  return std::any_of(scenario.clients.begin(), scenario.clients.end(),
+                     [](const ClientSpec& c) { return c.kind == ClientKind::kProducer; });
 }
 
 // Invariants and applied faults: what failures of one cause most often share.
@@ -50,7 +49,8 @@ void AddMarks(const std::vector<MarkCount>& marks, std::vector<MarkCount>& sums)
   for (const MarkCount& mark : marks) {
     auto at = std::lower_bound(sums.begin(), sums.end(), mark.name,
                                [](const MarkCount& a, const std::string& b) { return a.name < b; });
-    if (at == sums.end() || at->name != mark.name) at = sums.insert(at, MarkCount{.name = mark.name});
+    if (at == sums.end() || at->name != mark.name)
+      at = sums.insert(at, MarkCount{.name = mark.name});
     at->count += mark.count;
   }
 }
@@ -121,13 +121,15 @@ class CampaignJudge {
       const uint64_t n = s.Count(verdict);
       if (n > 0) Add(code, s.name, fmt::format("{} seed{} {}", n, n == 1 ? "" : "s", what));
     };
-    count(Verdict::kInternalError, ExitCode::kInternalError, "failed a check of the harness itself");
+    count(Verdict::kInternalError, ExitCode::kInternalError,
+          "failed a check of the harness itself");
     count(Verdict::kCrashed, ExitCode::kInternalError, "killed the process that ran them");
     count(Verdict::kViolated, ExitCode::kViolated, "violated a guarantee");
     count(Verdict::kBrokerAborted, ExitCode::kViolated, "failed a check in the broker's code");
     count(Verdict::kLivelock, ExitCode::kViolated, "ended in a livelock");
     count(Verdict::kStuck, ExitCode::kViolated, "got stuck");
-    count(Verdict::kInconclusive, ExitCode::kInconclusive, "ended before their checks were decided");
+    count(Verdict::kInconclusive, ExitCode::kInconclusive,
+          "ended before their checks were decided");
     count(Verdict::kVacuous, ExitCode::kInconclusive, "proved nothing: no record was acknowledged");
   }
 
@@ -212,10 +214,10 @@ const SignatureGroup* AddCase(const CaseResult& result, CampaignResult& campaign
   if (seed.verdict == Verdict::kHeld && !differs) return nullptr;
   // A seed whose two runs differ is a finding of its own, whatever its first run said.
   const std::string signature = differs ? "not-deterministic" : seed.signature;
-  auto group = std::find_if(campaign.groups.begin(), campaign.groups.end(),
-                            [&](const SignatureGroup& g) {
-                              return g.scenario == result.scenario && g.signature == signature;
-                            });
+  auto group =
+      std::find_if(campaign.groups.begin(), campaign.groups.end(), [&](const SignatureGroup& g) {
+        return g.scenario == result.scenario && g.signature == signature;
+      });
   if (group == campaign.groups.end()) {
     campaign.groups.push_back(
         {.scenario = result.scenario, .signature = signature, .first = result});

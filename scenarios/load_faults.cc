@@ -21,7 +21,8 @@ std::vector<std::string_view> FaultNames() {
 
 std::string Join(absl::Span<const std::string_view> words) {
   std::string list;
-  for (const std::string_view word : words) list += fmt::format("{}{}", list.empty() ? "" : ", ", word);
+  for (const std::string_view word : words)
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", word);
   return list;
 }
 
@@ -93,13 +94,13 @@ class FaultReader {
       if (near) break;
     }
     const std::string suggestion = culprit == nullptr ? "" : DidYouMean(culprit->scalar, names);
-    sink_.Error(culprit == nullptr ? map.node() : *culprit,
-                fmt::format("{}: {}{}", map.what(),
-                            culprit == nullptr
-                                ? std::string("no fault is named")
-                                : fmt::format("unknown fault {}", DescribeYaml(*culprit)),
-                            suggestion.empty() ? fmt::format(": expected one of {}", Join(names))
-                                               : suggestion));
+    sink_.Error(
+        culprit == nullptr ? map.node() : *culprit,
+        fmt::format(
+            "{}: {}{}", map.what(),
+            culprit == nullptr ? std::string("no fault is named")
+                               : fmt::format("unknown fault {}", DescribeYaml(*culprit)),
+            suggestion.empty() ? fmt::format(": expected one of {}", Join(names)) : suggestion));
     return nullptr;
   }
 
@@ -116,8 +117,8 @@ class FaultReader {
       return {};
     }
     if (std::find(allowed.begin(), allowed.end(), target->kind) == allowed.end()) {
-      sink_.Error(node, fmt::format("{}: it cannot hit {}: expected {}", key, node.scalar,
-                                    Forms(allowed)));
+      sink_.Error(
+          node, fmt::format("{}: it cannot hit {}: expected {}", key, node.scalar, Forms(allowed)));
     } else {
       CheckTargetExists(node, key, *target);
     }
@@ -126,8 +127,9 @@ class FaultReader {
 
   void CheckTargetExists(const YamlNode& node, std::string_view key, const Target& target) {
     if (target.kind == TargetKind::kBroker && target.broker >= scenario_.cluster.brokers) {
-      sink_.Error(node, fmt::format("{}: there is no broker({}): the cluster has broker(0) to broker({})",
-                                    key, target.broker, scenario_.cluster.brokers - 1));
+      sink_.Error(node,
+                  fmt::format("{}: there is no broker({}): the cluster has broker(0) to broker({})",
+                              key, target.broker, scenario_.cluster.brokers - 1));
     }
     std::vector<std::string_view> names;
     if (target.kind == TargetKind::kClient) {
@@ -174,7 +176,8 @@ class FaultReader {
       return;
     }
     if (node.kind != YamlNode::Kind::kScalar) {
-      sink_.Error(node, fmt::format("{}: expected a single value, got {}", name, DescribeYaml(node)));
+      sink_.Error(node,
+                  fmt::format("{}: expected a single value, got {}", name, DescribeYaml(node)));
       return;
     }
     switch (parameter.type) {
@@ -215,8 +218,9 @@ class FaultReader {
   void ReadChoice(const YamlNode& node, const FaultParameter& parameter, FaultSpec& fault) {
     const auto& choices = parameter.choices;
     if (std::find(choices.begin(), choices.end(), node.scalar) == choices.end()) {
-      sink_.Error(node, fmt::format("{}: expected one of {}, got {}{}", parameter.name, Join(choices),
-                                    DescribeYaml(node), DidYouMean(node.scalar, choices)));
+      sink_.Error(node,
+                  fmt::format("{}: expected one of {}, got {}{}", parameter.name, Join(choices),
+                              DescribeYaml(node), DidYouMean(node.scalar, choices)));
     }
     fault.parameters.emplace(std::string(parameter.name), node.scalar);
   }

@@ -8,7 +8,8 @@
 namespace highwater::scenarios {
 
 // Reads `faults` into scenario.timeline and scenario.random.
-// REQUIRES: scenario's cluster, clients and run are read: targets and times are checked against them.
+// REQUIRES: scenario's cluster, clients and run are read: targets and times are checked against
+// them.
 void LoadFaults(const YamlNode& faults, DiagnosticSink& sink, Scenario& scenario);
 
 }  // namespace highwater::scenarios

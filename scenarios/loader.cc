@@ -41,8 +41,7 @@ auto DurationWithin(absl::Duration low, absl::Duration high) {
     absl::StatusOr<absl::Duration> duration = ParseDuration(text);
     if (duration.ok() && (*duration < low || *duration > high)) {
       return absl::InvalidArgumentError(fmt::format("expected a time from {} to {}, got {}",
-                                                    DurationText(low), DurationText(high),
-                                                    text));
+                                                    DurationText(low), DurationText(high), text));
     }
     return duration;
   };
@@ -86,9 +85,9 @@ absl::StatusOr<std::string> ParseSlug(std::string_view text) {
 absl::StatusOr<std::string> ParseTopicName(std::string_view text) {
   constexpr std::string_view kExtra = "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
   if (IsWord(text, kExtra, 249) && text != "." && text != "..") return std::string(text);
-  return absl::InvalidArgumentError(
-      fmt::format("expected a topic's name: letters, digits, '.', '_' and '-', at most 249, got \"{}\"",
-                  text.substr(0, 40)));
+  return absl::InvalidArgumentError(fmt::format(
+      "expected a topic's name: letters, digits, '.', '_' and '-', at most 249, got \"{}\"",
+      text.substr(0, 40)));
 }
 
 absl::StatusOr<IntegerRange> ParseRecordSize(std::string_view text) {
@@ -136,8 +135,9 @@ class ScenarioReader {
     int64_t version = 0;
     const YamlNode* version_node = map.ReadRequired("highwater", "1", ParseCount, version);
     if (version_node != nullptr && version != kFormatVersion) {
-      sink_.Error(*version_node, fmt::format("highwater: this program reads version {} of the format, got {}",
-                                             kFormatVersion, version_node->scalar));
+      sink_.Error(*version_node,
+                  fmt::format("highwater: this program reads version {} of the format, got {}",
+                              kFormatVersion, version_node->scalar));
     }
     map.ReadRequired("name", "az-loss-acks-all", ParseSlug, scenario_.name);
     map.Read("about", ParseText, scenario_.about);
@@ -162,8 +162,8 @@ class ScenarioReader {
     ClusterSpec& cluster = scenario_.cluster;
     if (const YamlNode* zones = map.Find("zones")) ReadZones(*zones);
     const YamlNode* brokers = map.Require("brokers", "{ count: 3 }");
-    const bool counted = brokers != nullptr && ReadNodeCount(*brokers, "brokers", 1, kMostBrokers,
-                                                             cluster.brokers);
+    const bool counted =
+        brokers != nullptr && ReadNodeCount(*brokers, "brokers", 1, kMostBrokers, cluster.brokers);
     const YamlNode* zookeeper = map.Find("zookeeper");
     if (zookeeper != nullptr) {
       ReadNodeCount(*zookeeper, "zookeeper", 0, kMostZooKeepers, cluster.zookeeper);
@@ -172,10 +172,12 @@ class ScenarioReader {
       // A count that could not be read must not make further errors of placement and targets.
       cluster.brokers = kMostBrokers;
     } else if (cluster.brokers > 1 && cluster.zookeeper == 0) {
-      sink_.Error(zookeeper == nullptr ? node : *zookeeper,
-                  fmt::format("cluster: {} brokers need ZooKeeper to agree: write `zookeeper: {{ count: 3 }}`; "
-                              "only a single broker is its own controller",
-                              cluster.brokers));
+      sink_.Error(
+          zookeeper == nullptr ? node : *zookeeper,
+          fmt::format(
+              "cluster: {} brokers need ZooKeeper to agree: write `zookeeper: {{ count: 3 }}`; "
+              "only a single broker is its own controller",
+              cluster.brokers));
     }
     ReadSettings(map, SettingScope::kBroker, cluster.settings);
     if (const YamlNode* network = map.Find("network")) {
@@ -201,8 +203,9 @@ class ScenarioReader {
     std::vector<std::string> zones = ListWords(node, "zones", sink_);
     for (const YamlNode& item : node.items) {
       if (item.kind == YamlNode::Kind::kScalar && !ParseSlug(item.scalar).ok()) {
-        sink_.Error(item, fmt::format("zones: expected a name of small letters, digits and hyphens, got {}",
-                                      DescribeYaml(item)));
+        sink_.Error(
+            item, fmt::format("zones: expected a name of small letters, digits and hyphens, got {}",
+                              DescribeYaml(item)));
       }
     }
     if (zones.empty()) {
@@ -267,8 +270,8 @@ class ScenarioReader {
       if (name != nullptr) {
         const auto [first, is_new] = lines.emplace(topic.name, name->line);
         if (!is_new) {
-          sink_.Error(*name, fmt::format("topic \"{}\" was described in line {} already", topic.name,
-                                         first->second));
+          sink_.Error(*name, fmt::format("topic \"{}\" was described in line {} already",
+                                         topic.name, first->second));
         }
       }
       CheckPlacement(item, replicas, topic);
@@ -280,13 +283,15 @@ class ScenarioReader {
     const YamlNode& place = replicas == nullptr ? item : *replicas;
     const ClusterSpec& cluster = scenario_.cluster;
     if (topic.replicas > cluster.brokers) {
-      sink_.Error(place, fmt::format("replicas: {} replicas cannot be placed on {} broker{}", topic.replicas,
-                                     cluster.brokers, cluster.brokers == 1 ? "" : "s"));
+      sink_.Error(place,
+                  fmt::format("replicas: {} replicas cannot be placed on {} broker{}",
+                              topic.replicas, cluster.brokers, cluster.brokers == 1 ? "" : "s"));
     } else if (topic.replicas > static_cast<int64_t>(cluster.zones.size()) &&
                cluster.zones.size() > 1) {
-      sink_.Warning(place, fmt::format("replicas: {} replicas share {} zones: losing one zone can take "
-                                       "two replicas",
-                                       topic.replicas, cluster.zones.size()));
+      sink_.Warning(place,
+                    fmt::format("replicas: {} replicas share {} zones: losing one zone can take "
+                                "two replicas",
+                                topic.replicas, cluster.zones.size()));
     }
     constexpr std::string_view kMinIsr = "min.insync.replicas";
     const std::string* text = FindSetting(topic.settings, kMinIsr);
@@ -294,9 +299,10 @@ class ScenarioReader {
     int64_t min_isr = 0;
     if (text == nullptr || !absl::SimpleAtoi(*text, &min_isr)) return;
     if (min_isr > topic.replicas) {
-      sink_.Error(place, fmt::format("{}: {} of {} replicas can never be in sync: acks=all would always "
-                                     "fail",
-                                     kMinIsr, min_isr, topic.replicas));
+      sink_.Error(place,
+                  fmt::format("{}: {} of {} replicas can never be in sync: acks=all would always "
+                              "fail",
+                              kMinIsr, min_isr, topic.replicas));
     }
   }
 
@@ -315,10 +321,10 @@ class ScenarioReader {
         map.Read("record", ParseRecordSize, client.record);
         map.Read("keys", CountWithin(0, 1'000'000'000), client.keys);
       }
-      ReadSettings(map,
-                   client.kind == ClientKind::kProducer ? SettingScope::kProducer
-                                                        : SettingScope::kConsumer,
-                   client.settings);
+      ReadSettings(
+          map,
+          client.kind == ClientKind::kProducer ? SettingScope::kProducer : SettingScope::kConsumer,
+          client.settings);
       map.Finish();
       scenario_.clients.push_back(std::move(client));
     }
@@ -331,7 +337,8 @@ class ScenarioReader {
       sink_.Error(*several, "topics: \"topic\" is given already: give one of them");
     } else if (one == nullptr && several == nullptr) {
       if (map.node().kind == YamlNode::Kind::kMap) {
-        sink_.Error(map.node(), fmt::format("{}: which topic? write for example `topic: orders`", map.what()));
+        sink_.Error(map.node(),
+                    fmt::format("{}: which topic? write for example `topic: orders`", map.what()));
       }
     } else if (one != nullptr) {
       if (one->kind != YamlNode::Kind::kScalar) {
@@ -383,8 +390,9 @@ class ScenarioReader {
         }
         CheckInvariants(*invariants, "invariants");
       } else if (invariants->kind != YamlNode::Kind::kScalar || invariants->scalar != "all") {
-        sink_.Error(*invariants, fmt::format("invariants: expected `all` or a list of invariants, got {}",
-                                             DescribeYaml(*invariants)));
+        sink_.Error(*invariants,
+                    fmt::format("invariants: expected `all` or a list of invariants, got {}",
+                                DescribeYaml(*invariants)));
       }
     }
     map.Finish();
@@ -399,9 +407,8 @@ class ScenarioReader {
       if (std::find(ids.begin(), ids.end(), item.scalar) != ids.end()) continue;
       const std::string suggestion = DidYouMean(item.scalar, ids);
       sink_.Error(item, fmt::format("{}: unknown invariant {}{}", what, DescribeYaml(item),
-                                    suggestion.empty()
-                                        ? "; `highwater list invariants` prints all"
-                                        : suggestion));
+                                    suggestion.empty() ? "; `highwater list invariants` prints all"
+                                                       : suggestion));
     }
   }
 

@@ -6,8 +6,9 @@
 //   for (const Diagnostic& d : loaded.diagnostics) puts(FormatDiagnostic(d).c_str());
 //   if (loaded.scenario) run(*loaded.scenario);
 //
-// All errors of a file are reported, in the order of the file, each with its line and column, what was expected, what came, and a
-// suggestion where a name is nearly right. Unknown and duplicate keys are errors; so are anchors, aliases and tags.
+// All errors of a file are reported, in the order of the file, each with its line and column, what
+// was expected, what came, and a suggestion where a name is nearly right. Unknown and duplicate
+// keys are errors; so are anchors, aliases and tags.
 //
 // Invariant: a scenario is given if and only if no diagnostic is an error.
 
@@ -36,7 +37,8 @@ struct LoadedScenario {
 // A file that cannot be read is a diagnostic at line 0.
 [[nodiscard]] LoadedScenario LoadScenarioFile(const std::string& path, const LoadContext& context);
 
-// A file itself, or every *.yaml below a folder, sorted by path. NotFound if there is no such file or folder.
+// A file itself, or every *.yaml below a folder, sorted by path. NotFound if there is no such file
+// or folder.
 [[nodiscard]] absl::StatusOr<std::vector<std::string>> FindScenarioFiles(const std::string& path);
 
 }  // namespace highwater::scenarios

@@ -110,15 +110,19 @@ TEST(LoaderTest, FillsInAFaultsDefaults) {
 }
 
 TEST(LoaderTest, NamesAnUnknownKeyAndWhatWasMeant) {
-  EXPECT_THAT(ErrorsOf(Replaced("warmup: 2s", "warm_up: 2s")),
-              ElementsAre(R"(x.yaml:16:8: error: unknown key "warm_up" in run (did you mean "warmup"?))"));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("warmup: 2s", "warm_up: 2s")),
+      ElementsAre(R"(x.yaml:16:8: error: unknown key "warm_up" in run (did you mean "warmup"?))"));
   EXPECT_THAT(ErrorsOf(Replaced("seeds: 1..2000", "zzzzzz: 1")),
-              ElementsAre(AllOf(HasSubstr(R"(unknown key "zzzzzz" in the scenario: expected highwater, name)"))));
+              ElementsAre(AllOf(
+                  HasSubstr(R"(unknown key "zzzzzz" in the scenario: expected highwater, name)"))));
 }
 
 TEST(LoaderTest, FindsDuplicateKeysThatTheYamlLibraryAccepts) {
-  EXPECT_THAT(ErrorsOf(Replaced("seeds: 1..2000", "seeds: 1..2000\nseeds: 7")),
-              ElementsAre(R"(x.yaml:25:1: error: duplicate key "seeds" in the scenario: it was given in line 24 already)"));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("seeds: 1..2000", "seeds: 1..2000\nseeds: 7")),
+      ElementsAre(
+          R"(x.yaml:25:1: error: duplicate key "seeds" in the scenario: it was given in line 24 already)"));
   EXPECT_THAT(ErrorsOf(Replaced("rate: 30/s", "rate: 30/s, rate: 40/s")),
               ElementsAre(HasSubstr(R"(x.yaml:14:60: error: duplicate key "rate" in clients[0])")));
   EXPECT_THAT(ErrorsOf(Replaced("acks: all", "acks: all, acks: 1")),
@@ -131,12 +135,14 @@ TEST(LoaderTest, NamesAWrongUnit) {
                                 HasSubstr("a unit is missing"))));
   EXPECT_THAT(ErrorsOf(Replaced("record: 1KiB", "record: 1KB")),
               ElementsAre(HasSubstr(R"(unknown unit "KB": use B, KiB, MiB, GiB or TiB)")));
-  EXPECT_THAT(ErrorsOf(Replaced("for: 1s..2s", "for: 1s..2")), ElementsAre(HasSubstr("unit is missing")));
+  EXPECT_THAT(ErrorsOf(Replaced("for: 1s..2s", "for: 1s..2")),
+              ElementsAre(HasSubstr("unit is missing")));
 }
 
 TEST(LoaderTest, RefusesImpossiblePlacement) {
-  EXPECT_THAT(ErrorsOf(Replaced("replicas: 3", "replicas: 4")),
-              ElementsAre("x.yaml:12:46: error: replicas: 4 replicas cannot be placed on 3 brokers"));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("replicas: 3", "replicas: 4")),
+      ElementsAre("x.yaml:12:46: error: replicas: 4 replicas cannot be placed on 3 brokers"));
   EXPECT_THAT(ErrorsOf(Replaced("min.insync.replicas: 2", "min.insync.replicas: 4")),
               ElementsAre(HasSubstr("4 of 3 replicas can never be in sync")));
   EXPECT_THAT(ErrorsOf(Replaced("  zookeeper: { count: 3 }\n", "")),
@@ -168,19 +174,23 @@ TEST(LoaderTest, NamesAWrongType) {
 }
 
 TEST(LoaderTest, NamesAnUndefinedTopicOfAClient) {
-  EXPECT_THAT(ErrorsOf(Replaced("topic: orders", "topic: order")),
-              ElementsAre(R"(x.yaml:14:40: error: topic "order" is not described under `topics` (did you mean "orders"?))"));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("topic: orders", "topic: order")),
+      ElementsAre(
+          R"(x.yaml:14:40: error: topic "order" is not described under `topics` (did you mean "orders"?))"));
 }
 
 TEST(LoaderTest, ChecksFaultsByTheTable) {
   EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_los: any")),
               ElementsAre(HasSubstr(R"(unknown fault "power_los" (did you mean "power_loss"?))")));
-  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: broker(3)")),
-              ElementsAre(HasSubstr("there is no broker(3): the cluster has broker(0) to broker(2)")));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("power_loss: any", "power_loss: broker(3)")),
+      ElementsAre(HasSubstr("there is no broker(3): the cluster has broker(0) to broker(2)")));
   EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: az(az-a)")),
               ElementsAre(HasSubstr("cannot hit az(az-a): expected any, any(broker), broker(N)")));
-  EXPECT_THAT(ErrorsOf(Replaced("client(producer-1)", "client(producer-9)")),
-              ElementsAre(HasSubstr("there is no client(producer-9) (did you mean \"producer-0\"?)")));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("client(producer-1)", "client(producer-9)")),
+      ElementsAre(HasSubstr("there is no client(producer-9) (did you mean \"producer-0\"?)")));
   EXPECT_THAT(ErrorsOf(Replaced("cut: one-way", "cut: oneway")),
               ElementsAre(HasSubstr(R"(got "oneway" (did you mean "one-way"?))")));
   EXPECT_THAT(ErrorsOf(Replaced("power_loss: any, for: 8s", "disk_error: any")),
@@ -277,15 +287,17 @@ TEST(FaultTableTest, DefaultsAndLimitsLoad) {
   }
 }
 
-// Whatever a slip of the hand makes of a valid file, there is a scenario, or an error that says where.
+// Whatever a slip of the hand makes of a valid file, there is a scenario, or an error that says
+// where.
 RC_GTEST_PROP(LoaderTest, AMutatedFileGivesAScenarioOrAPlacedError, ()) {
   std::string text = Whole();
   const int edits = *rc::gen::inRange(1, 4);
   for (int i = 0; i < edits; ++i) {
     const auto at = *rc::gen::inRange<size_t>(0, text.size());
     const auto length = *rc::gen::inRange<size_t>(0, 12);
-    const auto insert = *rc::gen::element<std::string>("", "x", ":", "[", "}", "\n", "- ", "9", "\"",
-                                                       "#", "{a: b}", "\t", "&a ", "..", "%", "\xff");
+    const auto insert =
+        *rc::gen::element<std::string>("", "x", ":", "[", "}", "\n", "- ", "9", "\"", "#", "{a: b}",
+                                       "\t", "&a ", "..", "%", "\xff");
     text.replace(at, length, insert);
   }
   const LoadedScenario loaded = LoadScenario("x.yaml", text, {});

@@ -93,9 +93,9 @@ void MapReader::Finish() {
       known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
     }
     const std::string suggestion = DidYouMean(key->scalar, candidates);
-    sink_.Error(*key, fmt::format("unknown key {} in {}{}", DescribeYaml(*key), what_,
-                                  suggestion.empty() ? fmt::format(": expected {}", known)
-                                                     : suggestion));
+    sink_.Error(*key,
+                fmt::format("unknown key {} in {}{}", DescribeYaml(*key), what_,
+                            suggestion.empty() ? fmt::format(": expected {}", known) : suggestion));
   }
 }
 

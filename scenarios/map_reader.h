@@ -1,6 +1,7 @@
 #pragma once
 
-// MapReader: reads a YAML map key by key and remembers which keys exist, so that what is left over can be named.
+// MapReader: reads a YAML map key by key and remembers which keys exist, so that what is left over
+// can be named.
 //
 //   MapReader run(node, "run", sink);
 //   run.Read("warmup", ParseDuration, out.warmup);
@@ -38,8 +39,8 @@ class DiagnosticSink {
 
 class MapReader {
  public:
-  // `what` names the map in messages: `topics[0]`. A node that is not a map, and keys given twice, are reported at once.
-  // The node and the sink must outlive the reader.
+  // `what` names the map in messages: `topics[0]`. A node that is not a map, and keys given twice,
+  // are reported at once. The node and the sink must outlive the reader.
   MapReader(const YamlNode& node, std::string what, DiagnosticSink& sink);
 
   // The value of `key`, or null. The key is known from now on.
@@ -47,7 +48,8 @@ class MapReader {
   // As Find; reports a missing key, with an example of what is expected.
   const YamlNode* Require(std::string_view key, std::string_view example);
 
-  // If `key` is given, parses its scalar into `out`; reports what the parser says. Returns the node if it was parsed.
+  // If `key` is given, parses its scalar into `out`; reports what the parser says. Returns the node
+  // if it was parsed.
   template <typename Parse, typename Out>
   const YamlNode* Read(std::string_view key, Parse parse, Out& out) {
     const YamlNode* node = Find(key);

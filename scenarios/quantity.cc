@@ -112,8 +112,8 @@ absl::StatusOr<int64_t> ParseQuantity(const Grammar& grammar, std::string_view t
   if (decimal->digits == 0 && unit.empty()) return 0;
 
   for (const Unit& known : grammar.units) {
-    if (unit.size() != known.name.size() + grammar.suffix.size() ||
-        !unit.starts_with(known.name) || !unit.ends_with(grammar.suffix)) {
+    if (unit.size() != known.name.size() + grammar.suffix.size() || !unit.starts_with(known.name) ||
+        !unit.ends_with(grammar.suffix)) {
       continue;
     }
     const Wide scaled = static_cast<Wide>(decimal->digits) * known.factor;
@@ -122,7 +122,8 @@ absl::StatusOr<int64_t> ParseQuantity(const Grammar& grammar, std::string_view t
     if (value > std::numeric_limits<int64_t>::max()) return Bad(grammar, text, "too large");
     return static_cast<int64_t>(negative ? -value : value);
   }
-  if (unit.empty()) return Bad(grammar, text, fmt::format("a unit is missing: {}", UnitList(grammar)));
+  if (unit.empty())
+    return Bad(grammar, text, fmt::format("a unit is missing: {}", UnitList(grammar)));
   if (grammar.units.size() == 1) return Bad(grammar, text, "");
   return Bad(grammar, text,
              fmt::format("unknown unit {}: use {}", Quoted(unit), UnitList(grammar)));

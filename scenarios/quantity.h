@@ -1,17 +1,20 @@
 #pragma once
 
-// Quantities as people write them: `500us`, `2ms..20ms`, `16MiB`, `30/s`, `2.5%`, `1..2000`, and back.
+// Quantities as people write them: `500us`, `2ms..20ms`, `16MiB`, `30/s`, `2.5%`, `1..2000`, and
+// back.
 //
 //   ParseDuration("0.2ms")        → absl::Microseconds(200)
 //   ParseDurationRange("1s..5s")  → {1 s, 5 s};   ParseDurationRange("1s") → {1 s, 1 s}
 //   DurationText(absl::Milliseconds(1500)) → "1500ms"
 //
-// Arithmetic is exact: decimal fractions are read digit by digit, never as floating point, and what cannot be held exactly (less
-// than a nanosecond, half a byte) is an error. A number without its unit is an error, except zero.
+// Arithmetic is exact: decimal fractions are read digit by digit, never as floating point, and what
+// cannot be held exactly (less than a nanosecond, half a byte) is an error. A number without its
+// unit is an error, except zero.
 //
 // Invariants
 // 1. Parse(Format(x)) == x for every x that Parse can give.
-// 2. Any text gives a value or an InvalidArgument error whose message says what was expected and what came; never a crash.
+// 2. Any text gives a value or an InvalidArgument error whose message says what was expected and
+// what came; never a crash.
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -49,7 +52,8 @@ struct SeedRange {
   friend bool operator==(const SeedRange&, const SeedRange&) = default;
 };
 
-// `500us 2ms 10s 5m 1h`, also `ns` and fractions (`0.2ms`). A leading `-` is accepted: callers state the range they allow.
+// `500us 2ms 10s 5m 1h`, also `ns` and fractions (`0.2ms`). A leading `-` is accepted: callers
+// state the range they allow.
 [[nodiscard]] absl::StatusOr<absl::Duration> ParseDuration(std::string_view text);
 [[nodiscard]] absl::StatusOr<DurationRange> ParseDurationRange(std::string_view text);
 // Bytes: `512B 1KiB 16MiB 2GiB 1TiB`.

@@ -41,7 +41,8 @@ TEST(QuantityTest, ReadsSizesRatesAndRanges) {
   EXPECT_EQ(*ParseRate("600/m"), (Rate{600, absl::Minutes(1)}));
   EXPECT_EQ(*ParseDurationRange("2ms..20ms"),
             (DurationRange{absl::Milliseconds(2), absl::Milliseconds(20)}));
-  EXPECT_EQ(*ParseDurationRange("2ms"), (DurationRange{absl::Milliseconds(2), absl::Milliseconds(2)}));
+  EXPECT_EQ(*ParseDurationRange("2ms"),
+            (DurationRange{absl::Milliseconds(2), absl::Milliseconds(2)}));
   EXPECT_EQ(*ParseSeedRange("1..2000"), (SeedRange{1, 2000}));
   EXPECT_EQ(*ParseSeedRange("7"), (SeedRange{7, 7}));
 }
@@ -50,7 +51,8 @@ TEST(QuantityTest, NamesAMissingOrUnknownUnit) {
   EXPECT_EQ(ErrorOf(ParseDuration("5").status()),
             R"(expected a duration such as "500us", "2ms" or "10s", got "5": a unit is missing: )"
             "ns, us, ms, s, m or h");
-  EXPECT_THAT(ErrorOf(ParseDuration("5sec").status()), HasSubstr(R"(unknown unit "sec": use ns, us)"));
+  EXPECT_THAT(ErrorOf(ParseDuration("5sec").status()),
+              HasSubstr(R"(unknown unit "sec": use ns, us)"));
   EXPECT_THAT(ErrorOf(ParseSize("1KB").status()), HasSubstr(R"(unknown unit "KB": use B, KiB)"));
   EXPECT_THAT(ErrorOf(ParseRate("30").status()), HasSubstr("30/s"));
 }
@@ -76,8 +78,8 @@ RC_GTEST_PROP(QuantityTest, ADurationRoundTrips, (int64_t nanos)) {
 
 RC_GTEST_PROP(QuantityTest, WholeUnitsRoundTrip, ()) {
   const auto count = *rc::gen::inRange<int64_t>(0, 1'000'000);
-  const auto unit = *rc::gen::element(absl::Microseconds(1), absl::Milliseconds(1), absl::Seconds(1),
-                                      absl::Minutes(1), absl::Hours(1));
+  const auto unit = *rc::gen::element(absl::Microseconds(1), absl::Milliseconds(1),
+                                      absl::Seconds(1), absl::Minutes(1), absl::Hours(1));
   RC_ASSERT(*ParseDuration(DurationText(count * unit)) == count * unit);
 }
 

@@ -29,7 +29,8 @@ std::string Quote(std::string_view text) {
 template <typename Words>
 std::string QuoteList(const Words& words) {
   std::string list = "[";
-  for (const auto& word : words) list += fmt::format("{}{}", list.size() == 1 ? "" : ", ", Quote(word));
+  for (const auto& word : words)
+    list += fmt::format("{}{}", list.size() == 1 ? "" : ", ", Quote(word));
   return list + "]";
 }
 
@@ -146,8 +147,8 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
 }  // namespace
 
 std::string ResolvedYaml(const Scenario& scenario) {
-  std::string out = fmt::format("highwater: 1\nname: {}\nabout: {}\n", scenario.name,
-                                Quote(scenario.about));
+  std::string out =
+      fmt::format("highwater: 1\nname: {}\nabout: {}\n", scenario.name, Quote(scenario.about));
   WriteCluster(scenario.cluster, out);
   if (!scenario.topics.empty()) out += "topics:\n";
   for (const TopicSpec& topic : scenario.topics) {
@@ -159,8 +160,8 @@ std::string ResolvedYaml(const Scenario& scenario) {
   for (const ClientSpec& client : scenario.clients) WriteClient(client, out);
   const RunSpec& run = scenario.run;
   out += fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {} }}\n",
-                     DurationText(run.warmup), DurationText(run.duration),
-                     DurationText(run.heal), StrategyName(run.strategy));
+                     DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
+                     StrategyName(run.strategy));
   WriteFaults(scenario, out);
   out += fmt::format("check: {{ guarantee: {}, invariants: {} }}\n",
                      scenario.check.guarantee == Guarantee::kWithin ? "within" : "any",

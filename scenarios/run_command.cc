@@ -202,7 +202,8 @@ ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
 
 ExitCode Replay(const ReplayCommand& command, const Harness& harness, const Output& output) {
   const LoadedScenario loaded = LoadScenarioFile(command.scenario, harness.load);
-  for (const Diagnostic& d : loaded.diagnostics) fmt::print(output.err, "{}\n", FormatDiagnostic(d));
+  for (const Diagnostic& d : loaded.diagnostics)
+    fmt::print(output.err, "{}\n", FormatDiagnostic(d));
   if (!loaded.scenario) return ExitCode::kUsage;
   const Scenario& scenario = *loaded.scenario;
   const std::vector<InvariantInfo>& known = harness.load.invariants;
@@ -239,9 +240,9 @@ ExitCode Replay(const ReplayCommand& command, const Harness& harness, const Outp
   result.result.scenario = scenario.name;
   result.result.seed = command.seed;
   // Whoever asked to stop early did not ask for a verdict.
-  const bool stopped = command.until.has_value() && result.result.violations.empty() &&
-                       (result.result.verdict == Verdict::kHeld ||
-                        result.result.verdict == Verdict::kInconclusive);
+  const bool stopped =
+      command.until.has_value() && result.result.violations.empty() &&
+      (result.result.verdict == Verdict::kHeld || result.result.verdict == Verdict::kInconclusive);
   JudgeSeed(scenario, result.result);
 
   if (output.json) {
@@ -255,15 +256,16 @@ ExitCode Replay(const ReplayCommand& command, const Harness& harness, const Outp
   if (stopped) {
     fmt::print(output.err, "STOPPED  at {}, as --until says: nothing was violated so far\n",
                reports::ClockTime(result.result.simulated));
-    if (!result.result.dump.empty()) fmt::print(output.err, "\nLive fibers:\n{}", result.result.dump);
+    if (!result.result.dump.empty())
+      fmt::print(output.err, "\nLive fibers:\n{}", result.result.dump);
     return ExitCode::kHeld;
   }
   if (result.result.verdict == Verdict::kHeld) {
     fmt::print(output.err, "{}  {}\n", people.Paint(Color::kGreen, "PASS"),
                reports::VerdictSentence(Verdict::kHeld));
   } else {
-    fmt::print(output.err, "\n{}", reports::FailureScreen(SummaryOf(scenario), result,
-                                                          reports::ThisBuild(), people));
+    fmt::print(output.err, "\n{}",
+               reports::FailureScreen(SummaryOf(scenario), result, reports::ThisBuild(), people));
   }
   return ExitOf(result.result);
 }

@@ -1,13 +1,17 @@
 #pragma once
 
-// Scenario: one YAML file as values: a cluster, its load, what breaks, what must hold (docs: the scenario reference).
+// Scenario: one YAML file as values: a cluster, its load, what breaks, what must hold (docs: the
+// scenario reference).
 //
-// The loader fills in every default and checks everything that can be checked without running: whoever reads a Scenario need not
-// look for missing parameters, unknown names or values out of range. It says nothing of how a world is built from it.
+// The loader fills in every default and checks everything that can be checked without running:
+// whoever reads a Scenario need not look for missing parameters, unknown names or values out of
+// range. It says nothing of how a world is built from it.
 //
 // Invariants (kept by the loader)
-// 1. Every topic that a client names is in `topics`; replicas <= brokers; at least one broker and one zone.
-// 2. Every fault's kind is in the fault table and its parameters hold exactly the table's names, defaults filled in.
+// 1. Every topic that a client names is in `topics`; replicas <= brokers; at least one broker and
+// one zone.
+// 2. Every fault's kind is in the fault table and its parameters hold exactly the table's names,
+// defaults filled in.
 // 3. Settings are strings under Kafka's own names, in the order of the file, each name once.
 
 #include <absl/time/time.h>
@@ -93,9 +97,10 @@ enum class Strategy { kMixed, kFifo, kRandom, kPct };  // mixed: the seed choose
 [[nodiscard]] std::string_view StrategyName(Strategy strategy);
 
 struct RunSpec {
-  absl::Duration warmup = absl::Seconds(2);     // no faults yet
-  absl::Duration duration = absl::Seconds(20);  // load and faults; a fault's `at` counts from its start
-  absl::Duration heal = absl::Seconds(10);      // faults are over; the checks at rest
+  absl::Duration warmup = absl::Seconds(2);  // no faults yet
+  absl::Duration duration =
+      absl::Seconds(20);                    // load and faults; a fault's `at` counts from its start
+  absl::Duration heal = absl::Seconds(10);  // faults are over; the checks at rest
   Strategy strategy = Strategy::kMixed;
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
@@ -117,8 +122,8 @@ struct Target {
 };
 [[nodiscard]] std::string FormatTarget(const Target& target);
 
-// What a parameter holds follows from its type in the fault table: a duration or a range of them; a count, bytes, or parts per
-// million; a choice's word; a target.
+// What a parameter holds follows from its type in the fault table: a duration or a range of them; a
+// count, bytes, or parts per million; a choice's word; a target.
 using ParameterValue = std::variant<DurationRange, IntegerRange, std::string, Target>;
 
 struct FaultSpec {
@@ -178,7 +183,8 @@ struct Scenario {
 // Equal but for the file's name.
 [[nodiscard]] bool SameScenario(const Scenario& a, const Scenario& b);
 
-// `producer-0`, `producer-1`, `consumer-0`, …: numbered by kind, in the order of the file. One entry a client.
+// `producer-0`, `producer-1`, `consumer-0`, …: numbered by kind, in the order of the file. One
+// entry a client.
 struct NamedClient {
   std::string name;
   const ClientSpec* spec;

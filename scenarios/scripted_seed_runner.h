@@ -1,6 +1,7 @@
 #pragma once
 
-// ScriptedSeedRunner: a SeedRunner for tests that says and does what it is told, seed by seed, instead of simulating anything.
+// ScriptedSeedRunner: a SeedRunner for tests that says and does what it is told, seed by seed,
+// instead of simulating anything.
 
 #include <functional>
 #include <memory>
@@ -10,7 +11,8 @@
 #include "core/mix.h"
 #include "scenarios/harness.h"
 
-// AddressSanitizer brings its own allocator: address space cannot be limited, nor fresh memory filled.
+// AddressSanitizer brings its own allocator: address space cannot be limited, nor fresh memory
+// filled.
 #if defined(__SANITIZE_ADDRESS__)
 #define HIGHWATER_UNDER_ASAN 1
 #elif defined(__has_feature)

@@ -1,10 +1,11 @@
 #pragma once
 
-// CasePlan: which seeds of which scenarios a campaign runs, in which order; and how that is written on the command line.
+// CasePlan: which seeds of which scenarios a campaign runs, in which order; and how that is written
+// on the command line.
 //
-// Without a budget of time the order is scenario by scenario, and of n shards, shard i takes each n-th case. With a budget every
-// scenario gets its turn: seed after seed from the first on, without end; shard i takes the seeds first + i - 1 + k·n, so shards
-// never overlap.
+// Without a budget of time the order is scenario by scenario, and of n shards, shard i takes each
+// n-th case. With a budget every scenario gets its turn: seed after seed from the first on, without
+// end; shard i takes the seeds first + i - 1 + k·n, so shards never overlap.
 
 #include <absl/status/statusor.h>
 
@@ -25,8 +26,8 @@ struct Shard {
 
 // `--seeds`: the scenarios' own where nothing is said.
 struct SeedChoice {
-  std::optional<SeedRange> range;   // `7`, `1..1000`
-  std::optional<uint64_t> drawn;    // `random:500`: so many, drawn by the caller into `list`
+  std::optional<SeedRange> range;  // `7`, `1..1000`
+  std::optional<uint64_t> drawn;   // `random:500`: so many, drawn by the caller into `list`
   std::vector<uint64_t> list;
 };
 [[nodiscard]] absl::StatusOr<SeedChoice> ParseSeedChoice(std::string_view text);

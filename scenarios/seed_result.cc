@@ -7,8 +7,8 @@
 namespace highwater::scenarios {
 namespace {
 constexpr std::array<std::string_view, kVerdicts> kNames = {
-    "held",  "violated",       "expected",       "inconclusive", "vacuous", "livelock",
-    "stuck", "broker_aborted", "internal_error", "crashed"};
+    "held",     "violated", "expected",       "inconclusive",   "vacuous",
+    "livelock", "stuck",    "broker_aborted", "internal_error", "crashed"};
 }  // namespace
 
 std::string_view VerdictName(Verdict verdict) { return kNames[static_cast<size_t>(verdict)]; }

@@ -1,7 +1,8 @@
 #pragma once
 
-// SeedResult: everything that one run of one seed says to people and machines. Plain values: it crosses a pipe between processes
-// and is all that reports/ sees. It holds no pointer into a world and no judgement of a campaign.
+// SeedResult: everything that one run of one seed says to people and machines. Plain values: it
+// crosses a pipe between processes and is all that reports/ sees. It holds no pointer into a world
+// and no judgement of a campaign.
 
 #include <absl/time/time.h>
 
@@ -29,7 +30,8 @@ inline constexpr int kVerdicts = 10;
 [[nodiscard]] std::string_view VerdictName(Verdict verdict);  // `held`, `broker_aborted`
 [[nodiscard]] std::optional<Verdict> VerdictFromName(std::string_view name);
 
-// Whether such a seed speaks against the product or the harness (rather than: held, expected, undecided).
+// Whether such a seed speaks against the product or the harness (rather than: held, expected,
+// undecided).
 [[nodiscard]] bool IsFailure(Verdict verdict);
 
 enum class ChainEventKind { kEvent, kFault, kViolation };
@@ -38,7 +40,8 @@ enum class ChainEventKind { kEvent, kFault, kViolation };
 struct ChainEvent {
   absl::Duration at;  // simulated time since the world began
   ChainEventKind kind = ChainEventKind::kEvent;
-  std::string actor;     // `broker-1`, `broker-2 → broker-1`, `controller`; empty for faults and violations
+  std::string
+      actor;  // `broker-1`, `broker-2 → broker-1`, `controller`; empty for faults and violations
   std::string text;      // `high watermark 57 → 58; ack to producer-2`
   std::string note;      // a reason or a place: `counts as stored [H8]`, `faults.timeline[0]`
   std::string decisive;  // set on the decisive moments only: `acknowledged here`
@@ -46,8 +49,9 @@ struct ChainEvent {
 };
 
 struct Violation {
-  std::string invariant;               // `acked-durable`
-  std::string sentence;                // the guarantee in the client's words: `a record acknowledged with acks=all is gone.`
+  std::string invariant;  // `acked-durable`
+  std::string sentence;   // the guarantee in the client's words: `a record acknowledged with
+                          // acks=all is gone.`
   std::vector<std::string> witnesses;  // lines: which record, who acknowledged it, where it is gone
   std::vector<ChainEvent> chain;       // the shortest chain of events that led to it
   absl::Duration at;
@@ -95,8 +99,10 @@ struct SeedResult {
   SeedMetrics metrics;
   std::vector<LedgerRow> ledger;  // a row for each kind that the scenario switches on
   std::vector<MarkCount> marks;   // those reached
-  std::string dump;     // for a world that did not end: every live fiber and what it waits for; a crash's last words
-  std::string history;  // client operations as text, when RunOptions.trace asked for them; may be empty
+  std::string dump;  // for a world that did not end: every live fiber and what it waits for; a
+                     // crash's last words
+  std::string
+      history;  // client operations as text, when RunOptions.trace asked for them; may be empty
   friend bool operator==(const SeedResult&, const SeedResult&) = default;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// SeedRunner: runs one seed of one scenario and says what happened. The simulated world implements it; tests script it.
+// SeedRunner: runs one seed of one scenario and says what happened. The simulated world implements
+// it; tests script it.
 
 #include <absl/time/time.h>
 
@@ -37,11 +38,13 @@ struct HashLog {
   }
 };
 
-// None of these may change what happens in the world, only how much of it is told and when it is left.
+// None of these may change what happens in the world, only how much of it is told and when it is
+// left.
 struct RunOptions {
   std::optional<absl::Duration> until;  // leave at this simulated time, undecided checks and all
-  std::string break_on;                 // leave at the first violation of this invariant; empty: do not
-  // Called at the event that `break_on` or `until` names, before anything is torn down: a place for a debugger.
+  std::string break_on;  // leave at the first violation of this invariant; empty: do not
+  // Called at the event that `break_on` or `until` names, before anything is torn down: a place for
+  // a debugger.
   std::function<void()> on_break;
   std::function<void(const ChainEvent&)> on_event;  // the readable event log, as it happens
   bool trace = false;           // keep what a report of a failure needs: chains, history
@@ -51,8 +54,9 @@ struct RunOptions {
 class SeedRunner {
  public:
   virtual ~SeedRunner() = default;
-  // Deterministic: equal scenario, seed and build give an equal result but for `host`. May be called again and again; each call
-  // is a new world. Signature, and the verdict as to `expect`, may be left to the campaign (judge.h).
+  // Deterministic: equal scenario, seed and build give an equal result but for `host`. May be
+  // called again and again; each call is a new world. Signature, and the verdict as to `expect`,
+  // may be left to the campaign (judge.h).
   [[nodiscard]] virtual SeedResult Run(const Scenario& scenario, uint64_t seed,
                                        const RunOptions& options) = 0;
 };

@@ -87,10 +87,10 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
     result.result.verdict = broker ? Verdict::kBrokerAborted : Verdict::kInternalError;
     result.result.signature =
         fmt::format("{}/{}:{}", VerdictName(result.result.verdict), check.file, check.line);
-    result.result.dump = fmt::format("HW_CHECK failed at {}:{}: {}{}{}\n", check.file, check.line,
-                                     check.condition, check.message.empty() ? "" : ": ",
-                                     check.message) +
-                         check.story;
+    result.result.dump =
+        fmt::format("HW_CHECK failed at {}:{}: {}{}{}\n", check.file, check.line, check.condition,
+                    check.message.empty() ? "" : ": ", check.message) +
+        check.story;
     SendMessage(fd_, kResult, reports::EncodeCase(result));
   }
 
@@ -131,7 +131,8 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
   return "";
 }
 
-// An exception (memory ran out) must end the process here and not unwind into the parent's frames, of which this is a copy.
+// An exception (memory ran out) must end the process here and not unwind into the parent's frames,
+// of which this is a copy.
 [[noreturn]] void WorkerMain(int fd, const std::vector<Scenario>& scenarios,
                              const Harness& harness) noexcept {
   const std::unique_ptr<SeedRunner> runner = harness.make_runner();
@@ -139,7 +140,8 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
   for (;;) {
     WireRequest wire;
     if (!ReadAll(fd, reinterpret_cast<char*>(&wire), sizeof(wire))) _exit(0);
-    CaseRequest request{.scenario = wire.scenario, .seed = wire.seed, .run_twice = wire.run_twice != 0};
+    CaseRequest request{
+        .scenario = wire.scenario, .seed = wire.seed, .run_twice = wire.run_twice != 0};
     const Scenario& scenario = scenarios[request.scenario];
     ReportingCheckHandler handler(fd, scenario, request);
     core::ScopedCheckFailureHandler scope(handler);
@@ -198,7 +200,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const std::vector<Scenario
                                                       const WorkerOptions& options) {
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
-    return absl::UnavailableError(fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
+    return absl::UnavailableError(
+        fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
   }
   const int stderr_fd = memfd_create("highwater-worker-stderr", MFD_CLOEXEC);
   const pid_t parent = getpid();
@@ -284,8 +287,8 @@ Worker::Death Worker::Bury() {
   if (size > 0) {
     const auto length = std::min<size_t>(static_cast<size_t>(size), kLastWords);
     death.last_words.resize(length);
-    const ssize_t n = pread(stderr_fd_, death.last_words.data(), length,
-                            size - static_cast<off_t>(length));
+    const ssize_t n =
+        pread(stderr_fd_, death.last_words.data(), length, size - static_cast<off_t>(length));
     death.last_words.resize(n < 0 ? 0 : static_cast<size_t>(n));
   }
   return death;

@@ -1,10 +1,12 @@
 #pragma once
 
-// Worker: a process of our own that runs cases one after the other and sends their results back. Whatever happens in it — a crash,
-// a hang, running out of memory — costs the case that it was running and no other.
+// Worker: a process of our own that runs cases one after the other and sends their results back.
+// Whatever happens in it — a crash, a hang, running out of memory — costs the case that it was
+// running and no other.
 //
-// The worker is forked, so it has the scenarios already; requests and results go over a socket pair. What it writes to its
-// standard error is kept in memory and becomes part of the result if it dies.
+// The worker is forked, so it has the scenarios already; requests and results go over a socket
+// pair. What it writes to its standard error is kept in memory and becomes part of the result if it
+// dies.
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -60,7 +62,8 @@ class Worker {
   // When the first of waiting() was begun, by HostNow().
   [[nodiscard]] absl::Duration busy_since() const { return busy_since_; }
 
-  // Ends it and says how it ended: `signal 11 (Segmentation fault)`, and the end of what it wrote to standard error.
+  // Ends it and says how it ended: `signal 11 (Segmentation fault)`, and the end of what it wrote
+  // to standard error.
   struct Death {
     std::string cause;
     std::string last_words;
@@ -79,8 +82,9 @@ class Worker {
   absl::Duration busy_since_;
 };
 
-// The case as the worker runs it, also for use without one: judged, and run again where it failed or `run_twice` asks for it. The
-// second run keeps the trace, and is what is returned. `on_second_run` is called between them.
+// The case as the worker runs it, also for use without one: judged, and run again where it failed
+// or `run_twice` asks for it. The second run keeps the trace, and is what is returned.
+// `on_second_run` is called between them.
 [[nodiscard]] CaseResult RunCase(const Scenario& scenario, const CaseRequest& request,
                                  SeedRunner& runner, const std::function<void()>& on_second_run);
 

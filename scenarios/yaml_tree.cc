@@ -17,8 +17,8 @@ constexpr size_t kLongestText = 1 << 20;
 constexpr size_t kDeepest = 32;
 constexpr size_t kMostNodes = 100'000;
 
-// Builds the tree from the parser's events. A limit that is passed is thrown as the library's own exception, which ParseYaml
-// catches: the library offers no other way to stop.
+// Builds the tree from the parser's events. A limit that is passed is thrown as the library's own
+// exception, which ParseYaml catches: the library offers no other way to stop.
 class TreeBuilder final : public YAML::EventHandler {
  public:
   explicit TreeBuilder(YamlDocument& document) : document_(document) {}

@@ -1,9 +1,11 @@
 #pragma once
 
-// YamlNode: a YAML document as a plain tree with places. The only part of Highwater that knows the YAML library.
+// YamlNode: a YAML document as a plain tree with places. The only part of Highwater that knows the
+// YAML library.
 //
-// The library's own node type keeps the first of two equal keys silently; this tree keeps both. Anchors, aliases, tags and a
-// second document are errors: a scenario needs none of them, and an alias can make a small file mean a huge one.
+// The library's own node type keeps the first of two equal keys silently; this tree keeps both.
+// Anchors, aliases, tags and a second document are errors: a scenario needs none of them, and an
+// alias can make a small file mean a huge one.
 
 #include <string>
 #include <string_view>
@@ -33,7 +35,8 @@ struct YamlEntry {
 
 struct YamlDocument {
   YamlNode root;
-  // Errors of syntax, in the order of the file; the tree is empty then. Their `file` is not filled in.
+  // Errors of syntax, in the order of the file; the tree is empty then. Their `file` is not filled
+  // in.
   std::vector<Diagnostic> diagnostics;
 };
 

@@ -5,8 +5,7 @@ namespace {
 
 class FunctionApplication final : public Application {
  public:
-  explicit FunctionApplication(const std::function<void(core::Environment&)>& main)
-      : main_(main) {}
+  explicit FunctionApplication(const std::function<void(core::Environment&)>& main) : main_(main) {}
   void Run(core::Environment& env) override { main_(env); }
 
  private:
@@ -23,10 +22,14 @@ Program ProgramOf(std::function<void(core::Environment& env)> main) {
 
 std::string_view ProcessEndName(ProcessEnd end) {
   switch (end) {
-    case ProcessEnd::kExited: return "exited";
-    case ProcessEnd::kHalted: return "halted";
-    case ProcessEnd::kCrashed: return "crashed";
-    case ProcessEnd::kPowerLost: return "lost power";
+    case ProcessEnd::kExited:
+      return "exited";
+    case ProcessEnd::kHalted:
+      return "halted";
+    case ProcessEnd::kCrashed:
+      return "crashed";
+    case ProcessEnd::kPowerLost:
+      return "lost power";
   }
   return "unknown";
 }

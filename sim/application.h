@@ -5,10 +5,12 @@
 //   class BrokerApplication : public sim::Application {
 //     void Run(core::Environment& env) override { ... }   // on the process's first fiber
 //   };
-//   host.SetProgram([](core::Environment& env) { return std::make_unique<BrokerApplication>(env); });
+//   host.SetProgram([](core::Environment& env) { return std::make_unique<BrokerApplication>(env);
+//   });
 //
-// The application is made and run on the first fiber. When Run returns the process exits cleanly (its connections end with an end
-// of stream). However the process ends, the object is destroyed after all its fibers are unwound, with dead ports.
+// The application is made and run on the first fiber. When Run returns the process exits cleanly
+// (its connections end with an end of stream). However the process ends, the object is destroyed
+// after all its fibers are unwound, with dead ports.
 
 #include <functional>
 #include <memory>

@@ -2,8 +2,8 @@
 
 // Cpu: one core of a host, occupied by the runs of its process's fibers.
 //
-// A run costs a base and so much for each byte that it read or wrote through a port; both may be zero, then nothing is ever
-// occupied. Slowing it down is a fault.
+// A run costs a base and so much for each byte that it read or wrote through a port; both may be
+// zero, then nothing is ever occupied. Slowing it down is a fault.
 
 #include <cstdint>
 
@@ -20,11 +20,10 @@ class Cpu {
  public:
   explicit Cpu(CpuCost cost) : cost_(cost) {}
 
-  [[nodiscard]] bool free_of_charge() const {
-    return cost_.base_ns == 0 && cost_.per_byte_ps == 0;
-  }
+  [[nodiscard]] bool free_of_charge() const { return cost_.base_ns == 0 && cost_.per_byte_ps == 0; }
   [[nodiscard]] int64_t free_at() const { return free_at_; }
-  // Of a run over `bytes`. What a run sends leaves the host when it has cost so much: an answer takes the time of its making.
+  // Of a run over `bytes`. What a run sends leaves the host when it has cost so much: an answer
+  // takes the time of its making.
   [[nodiscard]] int64_t CostOf(uint64_t bytes) const {
     return (cost_.base_ns + static_cast<int64_t>(bytes) * cost_.per_byte_ps / 1000) * slowdown_;
   }
@@ -34,7 +33,8 @@ class Cpu {
     busy_ns_ += cost;
     return free_at_ = now + cost;
   }
-  // Each run costs `factor` times as much (at least a microsecond each, so that a free one suffers too); 1 ends it.
+  // Each run costs `factor` times as much (at least a microsecond each, so that a free one suffers
+  // too); 1 ends it.
   void Slow(int64_t factor, FaultId fault) {
     if (slowdown_ == 1 && factor > 1 && free_of_charge()) {
       cost_.base_ns = 1000;

@@ -1,5 +1,5 @@
-// A host is crashed before every effect in turn, by both kinds of crash, while hostile destructors write, send, draw and spawn:
-// the world must become what it becomes without those destructors.
+// A host is crashed before every effect in turn, by both kinds of crash, while hostile destructors
+// write, send, draw and spawn: the world must become what it becomes without those destructors.
 
 #include "core/wait_queue.h"
 #include "sim/divergence.h"
@@ -89,11 +89,10 @@ Outcome Play(uint64_t crash_at, CrashKind kind, bool hostile, HashSink* sink = n
   client.SetMain([&](core::Environment& env) {
     env.fibers.SleepFor(absl::Milliseconds(1));
     for (int i = 0; i < 3; ++i) {
-      auto connection = env.network.Dial({.host = "server", .port = 9092},
-                                         env.clock.Now() + absl::Seconds(1));
+      auto connection =
+          env.network.Dial({.host = "server", .port = 9092}, env.clock.Now() + absl::Seconds(1));
       if (!connection.ok()) return;
-      static_cast<void>(
-          (*connection)->Write(core::Bytes::Copy("abc"), MonotonicTime::Never()));
+      static_cast<void>((*connection)->Write(core::Bytes::Copy("abc"), MonotonicTime::Never()));
       while (outcome.heard.size() < static_cast<size_t>(4 * (i + 1))) {
         auto bytes = (*connection)->Read(100, env.clock.Now() + absl::Seconds(1));
         if (!bytes.ok() || bytes->empty()) return;
@@ -148,7 +147,9 @@ TEST(CrashPointTest, ACrashInADestructorsCloseEndsTheProcess) {
   Host& server = AddHost(world, "server");
   int after = 0;
   server.SetMain([&](core::Environment& env) {
-    { auto listener = env.network.Listen({.host = "", .port = 1}); }  // effects 1 and 2
+    {
+      auto listener = env.network.Listen({.host = "", .port = 1});
+    }         // effects 1 and 2
     ++after;  // the port was dead, the fiber had not waited yet
     env.fibers.SleepFor(absl::Seconds(1));
     ++after;

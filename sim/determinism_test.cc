@@ -28,10 +28,9 @@ void Play(uint64_t seed, HashSink* sink, absl::Duration extra_event_at = absl::I
         auto connection = env.network.Dial({.host = fmt::format("server-{}", i), .port = 9092},
                                            env.clock.Now() + absl::Seconds(1));
         env.fibers.SleepFor(absl::Microseconds(env.random.Between(1, 100'000)));
-        while (connection.ok() &&
-               EchoOnce(**connection, core::Bytes::Zeros(env.random.Below(5000)),
-                        env.clock.Now() + absl::Seconds(1))
-                   .ok()) {
+        while (connection.ok() && EchoOnce(**connection, core::Bytes::Zeros(env.random.Below(5000)),
+                                           env.clock.Now() + absl::Seconds(1))
+                                      .ok()) {
         }
       }
     });

@@ -73,9 +73,8 @@ std::optional<Divergence> FindDivergence(const RecordedRun& run_a, const Recorde
   run_b(&stretch_b);
   const size_t length = std::max(stretch_a.points.size(), stretch_b.points.size());
   for (size_t i = 0; i < length; ++i) {
-    Divergence result{.index = first + i,
-                      .a = At(stretch_a.points, i),
-                      .b = At(stretch_b.points, i)};
+    Divergence result{
+        .index = first + i, .a = At(stretch_a.points, i), .b = At(stretch_b.points, i)};
     if (!result.a || !result.b || result.a->hash != result.b->hash) return result;
   }
   return Divergence{.index = first, .reproduced = false};

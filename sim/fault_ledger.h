@@ -1,17 +1,21 @@
 #pragma once
 
-// FaultLedger: counts for each fault whether it was requested, whether it changed the world, and whether anybody noticed.
+// FaultLedger: counts for each fault whether it was requested, whether it changed the world, and
+// whether anybody noticed.
 //
 //   FaultId id = ledger.Request("freeze");      // the injector
 //   ledger.Applied(id);                         // the world, when its state has changed
-//   if (held_by) [[unlikely]] ledger.Observed(held_by);   // a port call that returned differently or later because of it
+//   if (held_by) [[unlikely]] ledger.Observed(held_by);   // a port call that returned differently
+//   or later because of it
 //
-// A fault that silently does nothing is the worst bug a harness can have: a campaign whose enabled kind was never observed
-// fails. Invariants:
-//   1. Observed counts only in a port of the victim, or when its process ended; never for a fault that was withdrawn before.
+// A fault that silently does nothing is the worst bug a harness can have: a campaign whose enabled
+// kind was never observed fails. Invariants:
+//   1. Observed counts only in a port of the victim, or when its process ended; never for a fault
+//   that was withdrawn before.
 //   2. The ledger has no effect on the run: it draws nothing and folds nothing.
 //
-// Also counts the scheduler's choices: a strategy that never differed from first-in first-out explored nothing.
+// Also counts the scheduler's choices: a strategy that never differed from first-in first-out
+// explored nothing.
 
 #include <cstdint>
 #include <string>
@@ -50,7 +54,8 @@ class FaultLedger {
   }
   // In the order of requests; faults[i] has id i + 1.
   [[nodiscard]] const std::vector<Entry>& faults() const { return faults_; }
-  // How many faults of each kind were requested, applied at least once, observed at least once; sorted by kind.
+  // How many faults of each kind were requested, applied at least once, observed at least once;
+  // sorted by kind.
   [[nodiscard]] std::vector<Entry> ByKind() const;
 
   struct Choices {

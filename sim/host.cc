@@ -10,7 +10,8 @@
 namespace highwater::sim {
 namespace {
 
-// Hosts were started at different times before the world began: no two monotonic clocks can be compared.
+// Hosts were started at different times before the world began: no two monotonic clocks can be
+// compared.
 int64_t ClockOffset(uint64_t key) {
   return core::KeyedRandom(core::Mix(key, 0x636c6f636b)).Between(1, 1'000'000) * 1'000'000'000;
 }
@@ -130,12 +131,8 @@ void Host::SetClockDrift(int64_t ppm, FaultId fault) {
   }
 }
 
-void Host::ObserveClockFault() {
-  world_.ledger().Observed(std::exchange(clock_fault_, kNoFault));
-}
+void Host::ObserveClockFault() { world_.ledger().Observed(std::exchange(clock_fault_, kNoFault)); }
 
-void Host::ObserveWallFault() {
-  world_.ledger().Observed(std::exchange(wall_fault_, kNoFault));
-}
+void Host::ObserveWallFault() { world_.ledger().Observed(std::exchange(wall_fault_, kNoFault)); }
 
 }  // namespace highwater::sim

@@ -1,10 +1,12 @@
 #pragma once
 
-// Host: a simulated machine: a name in the network, a zone, a clock, a CPU, a disk, and one process at a time.
+// Host: a simulated machine: a name in the network, a zone, a clock, a CPU, a disk, and one process
+// at a time.
 //
-// Its kernel outlives processes: connections are reset or ended for a dead process, buffers go on filling for a frozen one, the
-// disk completes what it was given. All methods are called from outside its process (world.At, the injector, tests), or from a
-// fiber of it, in which case an end takes effect when that fiber next waits.
+// Its kernel outlives processes: connections are reset or ended for a dead process, buffers go on
+// filling for a frozen one, the disk completes what it was given. All methods are called from
+// outside its process (world.At, the injector, tests), or from a fiber of it, in which case an end
+// takes effect when that fiber next waits.
 //
 // Each fault takes the id under which the ledger counts it; kNoFault for plain operation.
 
@@ -110,10 +112,12 @@ class Host {
   void OnProcessGone(ProcessEnd end, FaultId fault);
   // An observed change of this host's clock: a port has returned what it would not have otherwise.
   void ObserveClock() {
-    if (clock_fault_ != kNoFault) [[unlikely]] ObserveClockFault();
+    if (clock_fault_ != kNoFault) [[unlikely]]
+      ObserveClockFault();
   }
   void ObserveWallClock() {
-    if (wall_fault_ != kNoFault) [[unlikely]] ObserveWallFault();
+    if (wall_fault_ != kNoFault) [[unlikely]]
+      ObserveWallFault();
     ObserveClock();
   }
 

@@ -1,9 +1,11 @@
 #pragma once
 
-// HostClock: a host's own monotonic and wall clocks, read off the world's time through an offset, a drift and jumps.
+// HostClock: a host's own monotonic and wall clocks, read off the world's time through an offset, a
+// drift and jumps.
 //
-// The monotonic clock starts at an offset of its own and runs (1 + drift) times as fast as the world; it never goes back, also
-// when the drift changes. The wall clock follows it and jumps. Integers only: drift is in parts per million.
+// The monotonic clock starts at an offset of its own and runs (1 + drift) times as fast as the
+// world; it never goes back, also when the drift changes. The wall clock follows it and jumps.
+// Integers only: drift is in parts per million.
 
 #include <absl/time/time.h>
 
@@ -32,8 +34,7 @@ class HostClock {
   [[nodiscard]] int64_t WorldTimeOf(core::MonotonicTime when) const {
     if (drift_ppm_ == 0) [[likely]] {
       int64_t result;
-      const bool far =
-          __builtin_add_overflow(when.nanos() - base_clock_, base_world_, &result);
+      const bool far = __builtin_add_overflow(when.nanos() - base_clock_, base_world_, &result);
       return far ? core::MonotonicTime::Never().nanos() : result;
     }
     return WorldTimeWithDrift(when);

@@ -141,10 +141,10 @@ TEST_F(HostTest, AFrozenProcessRunsNothingAndItsKernelGoesOn) {
   // Even a connection is accepted by the kernel.
   client.process()->environment().fibers.Spawn("dialer", [&] {
     core::Environment& env = client.process()->environment();
-    EXPECT_TRUE(env.network
-                    .Dial({.host = "broker-0", .port = 9092},
-                          env.clock.Now() + absl::Milliseconds(500))
-                    .ok());
+    EXPECT_TRUE(
+        env.network
+            .Dial({.host = "broker-0", .port = 9092}, env.clock.Now() + absl::Milliseconds(500))
+            .ok());
   });
   world.Run(absl::Seconds(20));
   ASSERT_EQ(answered_ms.size(), 3u);
@@ -154,7 +154,8 @@ TEST_F(HostTest, AFrozenProcessRunsNothingAndItsKernelGoesOn) {
 }
 
 TEST(FreezeTest, AtThawTimersAndInputBecomeReadyInDrawnOrder) {
-  // A byte and a deadline both come during the freeze: which of them ends the read differs between seeds.
+  // A byte and a deadline both come during the freeze: which of them ends the read differs between
+  // seeds.
   int deadline_first = 0;
   for (uint64_t seed = 0; seed < 40; ++seed) {
     World world({.seed = seed});
@@ -287,8 +288,7 @@ TEST(HostClockProperty, ADeadlineIsTheFirstInstantAtWhichTheClockHasCome) {
     HostClock clock(1'000'000'000);
     const int64_t now = base;
     clock.SetDrift(now, *rc::gen::inRange<int64_t>(-500'000, 500'000));
-    const core::MonotonicTime when =
-        core::MonotonicTime::FromNanos(clock.At(now).nanos() + ahead);
+    const core::MonotonicTime when = core::MonotonicTime::FromNanos(clock.At(now).nanos() + ahead);
     const int64_t world_time = clock.WorldTimeOf(when);
     RC_ASSERT(clock.At(world_time) >= when);
     RC_ASSERT(world_time <= now || clock.At(world_time - 1) < when);

@@ -1,6 +1,7 @@
 #pragma once
 
-// NoFileSystem: what a process of a host without a disk gets. Nothing exists and nothing can be made.
+// NoFileSystem: what a process of a host without a disk gets. Nothing exists and nothing can be
+// made.
 
 #include "core/file_system.h"
 

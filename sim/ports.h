@@ -1,6 +1,7 @@
 #pragma once
 
-// The small ports of a simulated process: itself, its clocks, its randomness, Buggify. All of them do nothing once it is dead.
+// The small ports of a simulated process: itself, its clocks, its randomness, Buggify. All of them
+// do nothing once it is dead.
 
 #include "core/environment.h"
 

@@ -13,8 +13,7 @@ void ReadyQueue::Add(core::Fiber& fiber, SimulatedProcess& process) {
   world_.wheel().Set(fiber.ready_node(), world_.now());
 }
 
-void ReadyQueue::AddToStrategy(core::Fiber& fiber, SimulatedProcess& process,
-                               Strategy& strategy) {
+void ReadyQueue::AddToStrategy(core::Fiber& fiber, SimulatedProcess& process, Strategy& strategy) {
   const Candidate candidate{.host = process.host().id(),
                             .role = core::MixName(fiber.name()),
                             .path = core::Mix(fiber.path(), process.run_id()),

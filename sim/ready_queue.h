@@ -2,9 +2,10 @@
 
 // ReadyQueue: the fibers of a world that could run, and the order in which they do.
 //
-// Under fifo a woken fiber goes straight into the timer wheel at the present instant: first-in first-out costs nothing. With a
-// strategy every ready fiber has an entry; those whose time has come are ranked, and the ledger counts the choices among two or
-// more and those that differed from fifo.
+// Under fifo a woken fiber goes straight into the timer wheel at the present instant: first-in
+// first-out costs nothing. With a strategy every ready fiber has an entry; those whose time has
+// come are ranked, and the ledger counts the choices among two or more and those that differed from
+// fifo.
 //
 // Invariant: an entry is gone before its fiber runs and before its fiber is unwound.
 

@@ -1,5 +1,5 @@
-// What the simulator costs. The figures of the performance budget are printed as items a second; one item is one message, timer,
-// switch or world.
+// What the simulator costs. The figures of the performance budget are printed as items a second;
+// one item is one message, timer, switch or world.
 
 #include <benchmark/benchmark.h>
 

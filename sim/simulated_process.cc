@@ -142,14 +142,16 @@ void SimulatedProcess::SetTimer(core::TimerNode& node, core::MonotonicTime when)
 void SimulatedProcess::CancelTimer(core::TimerNode& node) { world_.wheel().Cancel(node); }
 
 bool SimulatedProcess::HitsPlannedCrash() {
-  if (!host_.CountEffect()) [[likely]] return false;
+  if (!host_.CountEffect()) [[likely]]
+    return false;
   End(host_.planned_crash() == CrashKind::kProcess ? ProcessEnd::kCrashed : ProcessEnd::kPowerLost,
       host_.planned_fault());
   return true;
 }
 
 bool SimulatedProcess::BeginEffect(EventKind) {
-  if (dead_ || HitsPlannedCrash()) [[unlikely]] return !EndsHere();
+  if (dead_ || HitsPlannedCrash()) [[unlikely]]
+    return !EndsHere();
   return true;
 }
 
@@ -199,8 +201,8 @@ void SimulatedProcess::Freeze(FaultId fault) {
 
 void SimulatedProcess::Hold(core::TimerNode& node, uint32_t owner) {
   // Where it stands in the order at the thaw is drawn; the wheel keeps it cancellable meanwhile.
-  const uint64_t draw = core::KeyedRandom::Draw(core::Mix(key_, core::Mix(0x68656c64, freezes_)),
-                                                held_++);
+  const uint64_t draw =
+      core::KeyedRandom::Draw(core::Mix(key_, core::Mix(0x68656c64, freezes_)), held_++);
   frozen_->Set(node, static_cast<int64_t>(draw >> 16), owner);
 }
 

@@ -2,15 +2,18 @@
 
 // SimulatedProcess: one incarnation of the process on a host: its fibers, its ports, its objects.
 //
-// How it ends. A crash, a power loss, a planned crash point, Halt or the return of Run first makes the ports dead: no call has an
-// effect, an event, a draw or a wake from then on. Then, at the same instant and on the scheduler's stack, all fibers are
-// unwound, the application and the file system are destroyed, and the kernel deals with what the process had open.
+// How it ends. A crash, a power loss, a planned crash point, Halt or the return of Run first makes
+// the ports dead: no call has an effect, an event, a draw or a wake from then on. Then, at the same
+// instant and on the scheduler's stack, all fibers are unwound, the application and the file system
+// are destroyed, and the kernel deals with what the process had open.
 //
-// While frozen nothing of it runs; its timers, its input and its woken fibers wait and become ready at the thaw in drawn order.
+// While frozen nothing of it runs; its timers, its input and its woken fibers wait and become ready
+// at the thaw in drawn order.
 //
 // Invariants:
 //   1. Whatever destructors do while the process ends, the world's hash is the same.
-//   2. A draw's key is (seed, host, incarnation, fiber path, the fiber's wake count, the draw's number since that wake).
+//   2. A draw's key is (seed, host, incarnation, fiber path, the fiber's wake count, the draw's
+//   number since that wake).
 
 #include <absl/container/flat_hash_map.h>
 
@@ -36,8 +39,8 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
 
   // Spawns the first fiber, which makes and runs the application.
   void Start(const Program& program);
-  // Makes the ports dead and ends the process: at once, or when the running fiber of this process waits. The process may be
-  // destroyed on return. No effect if it is ending already.
+  // Makes the ports dead and ends the process: at once, or when the running fiber of this process
+  // waits. The process may be destroyed on return. No effect if it is ending already.
   void End(ProcessEnd how, FaultId fault);
   void RequestStop();
   void Freeze(FaultId fault);
@@ -49,13 +52,15 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   [[nodiscard]] size_t live_fibers() const { return fibers_.live(); }
   [[nodiscard]] std::vector<core::FiberInfo> DescribeFibers() const { return fibers_.Describe(); }
 
-  // The kernel has something for the process: calls input.OnTimer() now, or after the thaw. The process may be gone on return.
+  // The kernel has something for the process: calls input.OnTimer() now, or after the thaw. The
+  // process may be gone on return.
   void Input(core::TimerNode& input);
   // A timer of this process is due.
   void OnOwnedTimer(core::TimerNode& node);
   // The scheduler has chosen `fiber`: runs it, or queues it for the CPU.
   void RunChosen(core::Fiber& fiber);
-  // Ends the process now if it is ending and none of its fibers runs. The process is destroyed on return of true.
+  // Ends the process now if it is ending and none of its fibers runs. The process is destroyed on
+  // return of true.
   bool FinishIfEnding();
 
   // FiberBackend.
@@ -79,9 +84,11 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   [[nodiscard]] bool BuggifyFires(std::string_view site) override;
   [[nodiscard]] uint64_t run_id() const override { return run_id_; }
 
-  // For calls without an effect: whether the process is dead. Then does not return on a fiber that is not being unwound yet.
+  // For calls without an effect: whether the process is dead. Then does not return on a fiber that
+  // is not being unwound yet.
   [[nodiscard]] bool EndsHere() {
-    if (!dead_) [[likely]] return false;
+    if (!dead_) [[likely]]
+      return false;
     if (fibers_.current() != nullptr && !fibers_.unwinding()) AbandonFiber();
     return true;
   }

@@ -6,22 +6,38 @@ namespace highwater::sim {
 
 std::string_view EventKindName(EventKind kind) {
   switch (kind) {
-    case EventKind::kFiber: return "fiber";
-    case EventKind::kTimer: return "timer";
-    case EventKind::kDeliver: return "deliver";
-    case EventKind::kConnect: return "connect";
-    case EventKind::kEnd: return "end";
-    case EventKind::kRetransmit: return "retransmit";
-    case EventKind::kProcessStart: return "process start";
-    case EventKind::kProcessEnd: return "process end";
-    case EventKind::kFault: return "fault";
-    case EventKind::kDiskRead: return "disk read";
-    case EventKind::kDiskWrite: return "disk write";
-    case EventKind::kDiskSync: return "disk sync";
-    case EventKind::kDiskName: return "disk name";
-    case EventKind::kDiskWriteBack: return "disk write-back";
-    case EventKind::kDiskLoss: return "disk loss";
-    case EventKind::kCustom: return "custom";
+    case EventKind::kFiber:
+      return "fiber";
+    case EventKind::kTimer:
+      return "timer";
+    case EventKind::kDeliver:
+      return "deliver";
+    case EventKind::kConnect:
+      return "connect";
+    case EventKind::kEnd:
+      return "end";
+    case EventKind::kRetransmit:
+      return "retransmit";
+    case EventKind::kProcessStart:
+      return "process start";
+    case EventKind::kProcessEnd:
+      return "process end";
+    case EventKind::kFault:
+      return "fault";
+    case EventKind::kDiskRead:
+      return "disk read";
+    case EventKind::kDiskWrite:
+      return "disk write";
+    case EventKind::kDiskSync:
+      return "disk sync";
+    case EventKind::kDiskName:
+      return "disk name";
+    case EventKind::kDiskWriteBack:
+      return "disk write-back";
+    case EventKind::kDiskLoss:
+      return "disk loss";
+    case EventKind::kCustom:
+      return "custom";
   }
   return "unknown";
 }

@@ -1,12 +1,13 @@
 #pragma once
 
-// StateHash: the rolling hash of everything that a world executes. Equal seed and build input give an equal chain, on another run,
-// at another optimization level, under the other compiler.
+// StateHash: the rolling hash of everything that a world executes. Equal seed and build input give
+// an equal chain, on another run, at another optimization level, under the other compiler.
 //
 //   hash.Fold(now, host, EventKind::kDeliver, bytes.Digest());
 //
-// Fields are folded, never struct bytes; contents by their remembered digests. The last points are kept for the words of a failed
-// check; a HashSink sees every point, for bisecting two runs (sim/divergence.h). Invariant: neither changes the hash.
+// Fields are folded, never struct bytes; contents by their remembered digests. The last points are
+// kept for the words of a failed check; a HashSink sees every point, for bisecting two runs
+// (sim/divergence.h). Invariant: neither changes the hash.
 
 #include <array>
 #include <cstdint>
@@ -44,7 +45,8 @@ class StateHash {
     Kept& kept = kept_[count_ % kKept];
     kept = {time, who, digest, hash_};
     ++count_;
-    if (sink_ != nullptr) [[unlikely]] Tell(kept);
+    if (sink_ != nullptr) [[unlikely]]
+      Tell(kept);
   }
 
   [[nodiscard]] uint64_t value() const { return hash_; }

@@ -50,17 +50,19 @@ class RandomStrategy final : public Strategy {
   int64_t greatest_delay_;
 };
 
-// Probabilistic concurrency testing, after Burckhardt et al., with delays in place of its strict priorities across time.
+// Probabilistic concurrency testing, after Burckhardt et al., with delays in place of its strict
+// priorities across time.
 class PctStrategy final : public Strategy {
  public:
   explicit PctStrategy(uint64_t seed) : key_(core::MixName("strategy.pct", seed)) {
     core::KeyedRandom random(core::Mix(key_, 1));
     const int64_t points = random.Between(3, 8);
     for (int64_t i = 0; i < points; ++i) {
-      // Runs differ in length by orders of magnitude, so change points are spread over orders of magnitude too.
+      // Runs differ in length by orders of magnitude, so change points are spread over orders of
+      // magnitude too.
       const auto step = static_cast<uint64_t>(LogUniform(random, 2, 18));
-      const int64_t hold = std::clamp<int64_t>(LogUniform(random, 20, 33), kMillisecond,
-                                               5'000 * kMillisecond);
+      const int64_t hold =
+          std::clamp<int64_t>(LogUniform(random, 20, 33), kMillisecond, 5'000 * kMillisecond);
       changes_.push_back({step, hold});
     }
     std::sort(changes_.begin(), changes_.end(),
@@ -121,26 +123,35 @@ class PctStrategy final : public Strategy {
 
 std::string_view StrategyName(StrategyKind kind) {
   switch (kind) {
-    case StrategyKind::kFifo: return "fifo";
-    case StrategyKind::kRandom: return "random";
-    case StrategyKind::kPct: return "pct";
+    case StrategyKind::kFifo:
+      return "fifo";
+    case StrategyKind::kRandom:
+      return "random";
+    case StrategyKind::kPct:
+      return "pct";
   }
   return "unknown";
 }
 
 StrategyKind DrawStrategy(uint64_t seed) {
   switch (core::KeyedRandom(core::MixName("strategy", seed)).Below(4)) {
-    case 0: return StrategyKind::kFifo;
-    case 1: return StrategyKind::kRandom;
-    default: return StrategyKind::kPct;
+    case 0:
+      return StrategyKind::kFifo;
+    case 1:
+      return StrategyKind::kRandom;
+    default:
+      return StrategyKind::kPct;
   }
 }
 
 std::unique_ptr<Strategy> MakeStrategy(StrategyKind kind, uint64_t seed) {
   switch (kind) {
-    case StrategyKind::kFifo: return nullptr;
-    case StrategyKind::kRandom: return std::make_unique<RandomStrategy>(seed);
-    case StrategyKind::kPct: return std::make_unique<PctStrategy>(seed);
+    case StrategyKind::kFifo:
+      return nullptr;
+    case StrategyKind::kRandom:
+      return std::make_unique<RandomStrategy>(seed);
+    case StrategyKind::kPct:
+      return std::make_unique<PctStrategy>(seed);
   }
   return nullptr;
 }

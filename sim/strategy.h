@@ -1,15 +1,19 @@
 #pragma once
 
-// Strategy: which of several fibers that could run runs first, and which is held back although it could run.
+// Strategy: which of several fibers that could run runs first, and which is held back although it
+// could run.
 //
-// Reordering only among events of the same nanosecond explores almost nothing, so strategies also delay.
+// Reordering only among events of the same nanosecond explores almost nothing, so strategies also
+// delay.
 //   fifo    first-in first-out, no delay: the null strategy.
 //   random  draws an order among ready fibers and a small delay for each wake.
-//   pct     gives each (host, role) and each link a priority; at a few drawn change points the one that would run is demoted and
+//   pct     gives each (host, role) and each link a priority; at a few drawn change points the one
+//   that would run is demoted and
 //           held back for 1 ms to 5 s. A fiber's role is its name.
 //
-// Draws are keyed by who is woken (host, fiber path, its own wake count), so a strategy's decision for one fiber does not depend
-// on what others do; only pct's change points count steps of the whole world. A strategy has no effect but through its answers.
+// Draws are keyed by who is woken (host, fiber path, its own wake count), so a strategy's decision
+// for one fiber does not depend on what others do; only pct's change points count steps of the
+// whole world. A strategy has no effect but through its answers.
 
 #include <cstdint>
 #include <memory>
@@ -43,8 +47,8 @@ class Strategy {
   [[nodiscard]] virtual int64_t HoldChosen(const Candidate& candidate, int64_t now) = 0;
   // When a segment that would arrive over `link` at `arrival` does arrive.
   [[nodiscard]] virtual int64_t WhenDelivered(uint64_t link, int64_t arrival, int64_t now) = 0;
-  // While fair, nobody is held back: a world is set up, and what must happen once the faults are over is asked, under such a
-  // schedule.
+  // While fair, nobody is held back: a world is set up, and what must happen once the faults are
+  // over is asked, under such a schedule.
   virtual void SetFair(bool fair) = 0;
 };
 

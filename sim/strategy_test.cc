@@ -8,8 +8,9 @@ namespace {
 using core::MonotonicTime;
 using testing::AddHost;
 
-// A planted race: the writer publishes in two steps with a short wait between them, the reader looks much later — unless somebody
-// holds the writer back. Returns whether the reader saw the half-written state.
+// A planted race: the writer publishes in two steps with a short wait between them, the reader
+// looks much later — unless somebody holds the writer back. Returns whether the reader saw the
+// half-written state.
 bool ReaderSeesHalf(StrategyKind kind, uint64_t seed, FaultLedger::Choices* choices = nullptr) {
   World world({.seed = seed, .strategy = kind});
   Host& host = AddHost(world, "host");
@@ -90,7 +91,8 @@ TEST(StrategyTest, TheLedgerCountsChoicesThatDifferedFromFifo) {
 }
 
 TEST(StrategyTest, PctHoldsBackALink) {
-  // Two connections, each asked every 10 ms: in some seed one waits for a second and the other does not.
+  // Two connections, each asked every 10 ms: in some seed one waits for a second and the other does
+  // not.
   bool held_one = false;
   for (uint64_t seed = 0; seed < 60 && !held_one; ++seed) {
     World world({.seed = seed, .strategy = StrategyKind::kPct});

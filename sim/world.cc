@@ -33,11 +33,16 @@ class World::Action final : public core::TimerNode {
 
 std::string_view RunEndName(RunEnd end) {
   switch (end) {
-    case RunEnd::kTime: return "time";
-    case RunEnd::kIdle: return "idle";
-    case RunEnd::kStopped: return "stopped";
-    case RunEnd::kEventLimit: return "event limit";
-    case RunEnd::kLivelock: return "livelock";
+    case RunEnd::kTime:
+      return "time";
+    case RunEnd::kIdle:
+      return "idle";
+    case RunEnd::kStopped:
+      return "stopped";
+    case RunEnd::kEventLimit:
+      return "event limit";
+    case RunEnd::kLivelock:
+      return "livelock";
   }
   return "unknown";
 }
@@ -100,9 +105,12 @@ RunEnd World::RunEvents(int64_t until) {
       livelock_at = events_ + options_.max_events_per_instant;
     }
     Execute(*node);
-    if (stopped_ || hash_.count() >= stop_at_point_) [[unlikely]] return RunEnd::kStopped;
-    if (events_ >= livelock_at) [[unlikely]] return RunEnd::kLivelock;
-    if (events_ >= options_.max_events) [[unlikely]] return RunEnd::kEventLimit;
+    if (stopped_ || hash_.count() >= stop_at_point_) [[unlikely]]
+      return RunEnd::kStopped;
+    if (events_ >= livelock_at) [[unlikely]]
+      return RunEnd::kLivelock;
+    if (events_ >= options_.max_events) [[unlikely]]
+      return RunEnd::kEventLimit;
   }
   return wheel_.empty() ? RunEnd::kIdle : RunEnd::kTime;
 }
@@ -130,10 +138,9 @@ std::string World::DescribeFibers() const {
     for (const core::FiberInfo& fiber : host->process()->DescribeFibers()) {
       // The process's own clock means nothing to a reader: print the world's time.
       const int64_t since = now() - (clock_now - fiber.since.nanos());
-      const std::string until =
-          fiber.deadline == core::MonotonicTime::Never()
-              ? "for ever"
-              : "until " + Seconds(host->clock().WorldTimeOf(fiber.deadline));
+      const std::string until = fiber.deadline == core::MonotonicTime::Never()
+                                    ? "for ever"
+                                    : "until " + Seconds(host->clock().WorldTimeOf(fiber.deadline));
       result += fmt::format("{}{}  \"{}\" {}, since {}, {}\n", host->name(),
                             host->frozen() ? " (frozen)" : "", fiber.name, fiber.state,
                             Seconds(since), until);
@@ -151,10 +158,10 @@ std::string World::DescribeLastEvents() const {
 }
 
 void World::OnFailedCheck(const core::FailedCheck& check) {
-  check.story += fmt::format(
-      "seed {}, at {}, in {}, event {}, hash {:016x}\nlast events:\n{}fibers:\n{}", seed(),
-      Seconds(now()), running_ != nullptr ? running_->name() : "the world", events_, hash_.value(),
-      DescribeLastEvents(), DescribeFibers());
+  check.story +=
+      fmt::format("seed {}, at {}, in {}, event {}, hash {:016x}\nlast events:\n{}fibers:\n{}",
+                  seed(), Seconds(now()), running_ != nullptr ? running_->name() : "the world",
+                  events_, hash_.value(), DescribeLastEvents(), DescribeFibers());
 }
 
 }  // namespace highwater::sim

@@ -3,18 +3,20 @@
 // World: one seed's simulated region, run by one OS thread.
 //
 //   sim::World world({.seed = 7, .strategy = sim::StrategyKind::kPct});
-//   sim::Host& broker = world.AddHost({.name = "broker-0", .zone = world.network().AddZone("az-a")});
-//   broker.SetMain([](core::Environment& env) { ... });
+//   sim::Host& broker = world.AddHost({.name = "broker-0", .zone =
+//   world.network().AddZone("az-a")}); broker.SetMain([](core::Environment& env) { ... });
 //   broker.Start();
 //   world.At(absl::Seconds(5), [&] { broker.Crash(); });
 //   EXPECT_EQ(world.Run(absl::Seconds(20)), sim::RunEnd::kTime);
 //   world.hash().value();
 //
-// It owns time, the hash chain, the hosts, the network between them and the fault ledger, and decides with its strategy which
-// fiber runs next. Idle time is skipped. Invariants:
-//   1. Everything that happens follows from the options and from what was called between runs: nothing reads the machine.
+// It owns time, the hash chain, the hosts, the network between them and the fault ledger, and
+// decides with its strategy which fiber runs next. Idle time is skipped. Invariants:
+//   1. Everything that happens follows from the options and from what was called between runs:
+//   nothing reads the machine.
 //   2. Time never goes back; what has nothing to do schedules nothing.
-//   3. Every draw is keyed by a stable identity, so that "the same run without fault 7" keeps all other draws.
+//   3. Every draw is keyed by a stable identity, so that "the same run without fault 7" keeps all
+//   other draws.
 //
 // Not responsible for: which faults happen (faults/), what must hold (invariants/).
 
@@ -48,18 +50,19 @@ struct WorldOptions {
   // Off: Buggify never fires.
   bool buggify = false;
   NetworkOptions network;
-  // A run ends as kLivelock after this many events at one instant, and as kEventLimit after this many in all.
+  // A run ends as kLivelock after this many events at one instant, and as kEventLimit after this
+  // many in all.
   uint64_t max_events_per_instant = 5'000'000;
   uint64_t max_events = uint64_t{1} << 62;
 };
 
 // Why a run came to its end.
 enum class RunEnd : uint8_t {
-  kTime,        // the asked-for time has come
-  kIdle,        // nothing is pending any more: if somebody still waits, the world is stuck
-  kStopped,     // Stop was called
+  kTime,     // the asked-for time has come
+  kIdle,     // nothing is pending any more: if somebody still waits, the world is stuck
+  kStopped,  // Stop was called
   kEventLimit,
-  kLivelock,    // events without end at one instant
+  kLivelock,  // events without end at one instant
 };
 [[nodiscard]] std::string_view RunEndName(RunEnd end);
 
@@ -85,9 +88,11 @@ class World final : public core::CheckFailureHandler {
   [[nodiscard]] FaultLedger& ledger() { return ledger_; }
   [[nodiscard]] StateHash& hash() { return hash_; }
 
-  // Calls `action` once at `since_start` (at once if past), outside any process. For faults, workload control and tests.
+  // Calls `action` once at `since_start` (at once if past), outside any process. For faults,
+  // workload control and tests.
   void At(absl::Duration since_start, absl::AnyInvocable<void()> action);
-  // Runs events up to and including world time `until`; on kTime and kIdle now() is `until` afterwards.
+  // Runs events up to and including world time `until`; on kTime and kIdle now() is `until`
+  // afterwards.
   RunEnd Run(absl::Duration until);
   // Runs until nothing is pending; now() is the time of the last event.
   RunEnd RunUntilIdle();

@@ -46,13 +46,15 @@ class Admin::Impl : public std::enable_shared_from_this<Admin::Impl> {
 
   void Close() { network_->Close(); }
 
-  // Sends `request` to the controller until somebody else than a wrong broker answers. `is_wrong` says whether an answer came from
-  // a broker that is not the controller.
+  // Sends `request` to the controller until somebody else than a wrong broker answers. `is_wrong`
+  // says whether an answer came from a broker that is not the controller.
   template <typename Request, typename IsWrong>
   absl::StatusOr<typename Request::Response> CallController(const Request& request,
-                                                            MonotonicTime deadline, IsWrong is_wrong) {
+                                                            MonotonicTime deadline,
+                                                            IsWrong is_wrong) {
     while (true) {
-      std::shared_ptr<BrokerConnection> connection = network_->ConnectionTo(network_->metadata().controller());
+      std::shared_ptr<BrokerConnection> connection =
+          network_->ConnectionTo(network_->metadata().controller());
       if (connection == nullptr) {
         HW_RETURN_IF_ERROR(NewMetadata(deadline));
         connection = network_->ConnectionTo(network_->metadata().controller());
@@ -110,12 +112,11 @@ absl::StatusOr<std::vector<TopicResult>> Admin::CreateTopics(absl::Span<const Ne
   request.timeout_ms =
       static_cast<int32_t>(absl::ToInt64Milliseconds(impl_->config_.request_timeout));
   for (const NewTopic& topic : topics) request.topics.push_back(Creatable(topic));
-  HW_ASSIGN_OR_RETURN(const auto response,
-                      impl_->CallController(request, deadline, [](const auto& answer) {
-                        return std::any_of(
-                            answer.topics.begin(), answer.topics.end(),
-                            [](const auto& t) { return t.error_code == ErrorCode::NOT_CONTROLLER; });
-                      }));
+  HW_ASSIGN_OR_RETURN(
+      const auto response, impl_->CallController(request, deadline, [](const auto& answer) {
+        return std::any_of(answer.topics.begin(), answer.topics.end(),
+                           [](const auto& t) { return t.error_code == ErrorCode::NOT_CONTROLLER; });
+      }));
   std::vector<TopicResult> results;
   for (const auto& topic : response.topics) {
     results.push_back(ResultOf(topic.name, topic.error_code, topic.error_message));
@@ -134,9 +135,8 @@ absl::StatusOr<std::vector<TopicResult>> Admin::DeleteTopics(absl::Span<const st
     request.topics.emplace_back().name = name;
   }
   const auto is_wrong = [](const auto& answer) {
-    return std::any_of(answer.responses.begin(), answer.responses.end(), [](const auto& t) {
-      return t.error_code == ErrorCode::NOT_CONTROLLER;
-    });
+    return std::any_of(answer.responses.begin(), answer.responses.end(),
+                       [](const auto& t) { return t.error_code == ErrorCode::NOT_CONTROLLER; });
   };
   HW_ASSIGN_OR_RETURN(const auto response, impl_->CallController(request, deadline, is_wrong));
   std::vector<TopicResult> results;
@@ -161,9 +161,10 @@ absl::StatusOr<ClusterDescription> Admin::Describe(absl::Span<const std::string>
   cluster.cluster_id = response.cluster_id.value_or("");
   cluster.controller = BrokerId(response.controller_id);
   for (const auto& broker : response.brokers) {
-    cluster.brokers.push_back({BrokerId(broker.node_id),
-                               {broker.host, static_cast<uint16_t>(static_cast<uint32_t>(broker.port))},
-                               broker.rack.value_or("")});
+    cluster.brokers.push_back(
+        {BrokerId(broker.node_id),
+         {broker.host, static_cast<uint16_t>(static_cast<uint32_t>(broker.port))},
+         broker.rack.value_or("")});
   }
   std::sort(cluster.brokers.begin(), cluster.brokers.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
@@ -209,16 +210,17 @@ absl::StatusOr<ListedOffset> Admin::Impl::ListOne(const TopicPartition& id, int6
                                 .timestamp = timestamp_ms});
     const auto response = connection->Call(request, deadline);
     if (absl::IsUnimplemented(response.status())) return response.status();
-    if (response.ok() && response->topics.size() == 1 && response->topics[0].partitions.size() == 1) {
+    if (response.ok() && response->topics.size() == 1 &&
+        response->topics[0].partitions.size() == 1) {
       const auto& answer = response->topics[0].partitions[0];
       if (!protocol::IsRetriable(protocol::KnownOrUnknown(answer.error_code))) {
-        return ListedOffset{
-            .partition = id,
-            .error = protocol::KnownOrUnknown(answer.error_code),
-            .offset = Offset(answer.offset),
-            .leader_epoch = LeaderEpoch(answer.leader_epoch),
-            .timestamp = answer.timestamp < 0 ? absl::InfinitePast()
-                                              : absl::FromUnixMillis(answer.timestamp)};
+        return ListedOffset{.partition = id,
+                            .error = protocol::KnownOrUnknown(answer.error_code),
+                            .offset = Offset(answer.offset),
+                            .leader_epoch = LeaderEpoch(answer.leader_epoch),
+                            .timestamp = answer.timestamp < 0
+                                             ? absl::InfinitePast()
+                                             : absl::FromUnixMillis(answer.timestamp)};
       }
     }
     HW_RETURN_IF_ERROR(Pause(deadline));

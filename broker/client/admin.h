@@ -3,11 +3,13 @@
 // Admin: topics and offsets as an operator sees them.
 //
 //   Admin admin(env, config);
-//   HW_ASSIGN_OR_RETURN(auto results, admin.CreateTopics({{.name = "orders", .partitions = 6}}, deadline));
+//   HW_ASSIGN_OR_RETURN(auto results, admin.CreateTopics({{.name = "orders", .partitions = 6}},
+//   deadline));
 //
-// A call retries on lost connections and retriable errors until its deadline; the status says that no broker answered in time
-// (DeadlineExceeded, Cancelled), a broker's refusal is an error code in the result. A create or delete whose answer was lost is
-// asked again, so it may report TOPIC_ALREADY_EXISTS or UNKNOWN_TOPIC_OR_PARTITION for what it did itself.
+// A call retries on lost connections and retriable errors until its deadline; the status says that
+// no broker answered in time (DeadlineExceeded, Cancelled), a broker's refusal is an error code in
+// the result. A create or delete whose answer was lost is asked again, so it may report
+// TOPIC_ALREADY_EXISTS or UNKNOWN_TOPIC_OR_PARTITION for what it did itself.
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>

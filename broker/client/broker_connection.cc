@@ -14,7 +14,8 @@ using protocol::ErrorCode;
 
 // What one Read asks for: a burst of small responses, or a good part of a large one.
 constexpr size_t kReadBytes = 256 << 10;
-// No response is longer: fetches ask for at most fetch.max.bytes, and the first batch may exceed that.
+// No response is longer: fetches ask for at most fetch.max.bytes, and the first batch may exceed
+// that.
 constexpr size_t kMaxResponseBytes = size_t{1} << 30;
 constexpr int16_t kApiVersionsVersion = 3;
 
@@ -34,7 +35,8 @@ BrokerConnection::BrokerConnection(core::Environment& env, const ClientConfig& c
       reconnect_backoff_(config.reconnect_backoff),
       reconnect_backoff_max_(std::max(config.reconnect_backoff, config.reconnect_backoff_max)),
       setup_timeout_(config.connection_setup_timeout),
-      setup_timeout_max_(std::max(config.connection_setup_timeout, config.connection_setup_timeout_max)),
+      setup_timeout_max_(
+          std::max(config.connection_setup_timeout, config.connection_setup_timeout_max)),
       client_id_(config.client_id),
       endpoint_(std::move(endpoint)),
       max_in_flight_(max_in_flight),
@@ -150,7 +152,8 @@ absl::StatusOr<protocol::ApiVersionsResponse> BrokerConnection::AskVersions(
     if (answered != id || !buffered.empty()) {
       return absl::InternalError("the broker answered what was not asked");
     }
-    // An answer that refuses the version has the form of version 0, in which the error stands first.
+    // An answer that refuses the version has the form of version 0, in which the error stands
+    // first.
     protocol::Decoder decoder(*response);
     static_cast<void>(decoder.ReadInt32());
     if (static_cast<ErrorCode>(decoder.ReadInt16()) == ErrorCode::UNSUPPORTED_VERSION) {
@@ -242,7 +245,8 @@ void BrokerConnection::ReadResponses(const std::shared_ptr<core::Connection>& co
     auto some = connection->Read(kReadBytes, in_flight_.front().deadline);
     if (connection != connection_) return;
     if (!some.ok()) {
-      // A request may have been answered and another sent meanwhile: only the oldest one's time counts.
+      // A request may have been answered and another sent meanwhile: only the oldest one's time
+      // counts.
       if (absl::IsDeadlineExceeded(some.status()) && !in_flight_.empty() &&
           env_.clock.Now() < in_flight_.front().deadline) {
         continue;
@@ -259,7 +263,8 @@ void BrokerConnection::ReadResponses(const std::shared_ptr<core::Connection>& co
     if (!TakeResponses(buffered)) return;
   }
   if (connection != connection_) return;
-  if (!buffered.empty()) return Disconnect(absl::InternalError("the broker answered what was not asked"));
+  if (!buffered.empty())
+    return Disconnect(absl::InternalError("the broker answered what was not asked"));
   reading_ = false;
   WatchIdle();
 }
@@ -288,7 +293,8 @@ void BrokerConnection::WatchIdle() {
   // Nothing was asked, so whatever becomes readable is the end or a fault.
   connection_->OnReadable([weak = weak_from_this(), connection = connection_.get()] {
     const auto self = weak.lock();
-    if (self == nullptr || self->connection_.get() != connection || !self->in_flight_.empty()) return;
+    if (self == nullptr || self->connection_.get() != connection || !self->in_flight_.empty())
+      return;
     self->Disconnect(absl::AbortedError("the broker closed an idle connection"));
   });
 }

@@ -1,19 +1,24 @@
 #pragma once
 
-// BrokerConnection: one client's connection to one broker: dials with back-off, learns the broker's versions, pipelines requests
-// and gives each its response.
+// BrokerConnection: one client's connection to one broker: dials with back-off, learns the broker's
+// versions, pipelines requests and gives each its response.
 //
 //   HW_RETURN_IF_ERROR(connection.Connect(deadline));
 //   HW_ASSIGN_OR_RETURN(auto response, connection.Call(MetadataRequest{...}, deadline));
 //
 // Invariants:
-//   1. Responses come in the order of requests, matched by correlation id; a response out of order ends the connection.
-//   2. Every handler of a request runs exactly once, on or off a fiber, unless the connection object goes first; it must not wait.
+//   1. Responses come in the order of requests, matched by correlation id; a response out of order
+//   ends the connection.
+//   2. Every handler of a request runs exactly once, on or off a fiber, unless the connection
+//   object goes first; it must not wait.
 //   3. At most max_in_flight requests are under way [N1].
-//   4. Requests of one connection all have request.timeout.ms; when the oldest one's time is over the connection ends, and
+//   4. Requests of one connection all have request.timeout.ms; when the oldest one's time is over
+//   the connection ends, and
 //      everything in flight with it.
-//   5. A reply tells whether any byte of its request may have left: `written` false means that no broker can ever see it.
-//   6. Fibers exist only while dialling and while requests are in flight. An idle connection that the broker closes is noticed.
+//   5. A reply tells whether any byte of its request may have left: `written` false means that no
+//   broker can ever see it.
+//   6. Fibers exist only while dialling and while requests are in flight. An idle connection that
+//   the broker closes is noticed.
 //   7. Nothing here waits in a destructor. Fibers share the object's ownership.
 //
 // Not responsible for: choosing a broker (network_client.h), retrying.
@@ -39,9 +44,9 @@
 namespace highwater::broker::client {
 
 struct Reply {
-  absl::Status status;     // OK, or why there is no response
-  bool written = false;    // some of the request may have left; true if status is OK
-  core::ByteChain frame;   // the response without its length
+  absl::Status status;    // OK, or why there is no response
+  bool written = false;   // some of the request may have left; true if status is OK
+  core::ByteChain frame;  // the response without its length
 };
 using ReplyHandler = absl::AnyInvocable<void(Reply)>;
 
@@ -56,7 +61,8 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   BrokerConnection(const BrokerConnection&) = delete;
   BrokerConnection& operator=(const BrokerConnection&) = delete;
 
-  // Waits until requests can be sent, through the back-off and one attempt to connect. Returns that attempt's error.
+  // Waits until requests can be sent, through the back-off and one attempt to connect. Returns that
+  // attempt's error.
   [[nodiscard]] absl::Status Connect(core::MonotonicTime deadline);
   [[nodiscard]] State state() const { return state_; }
   // As Connect, then waits for room in flight: CanSend() holds if OK.
@@ -65,9 +71,12 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   [[nodiscard]] core::MonotonicTime next_attempt() const { return next_attempt_; }
 
   [[nodiscard]] int64_t in_flight() const { return pending_; }
-  [[nodiscard]] bool CanSend() const { return state_ == State::kReady && pending_ < max_in_flight_; }
+  [[nodiscard]] bool CanSend() const {
+    return state_ == State::kReady && pending_ < max_in_flight_;
+  }
 
-  // The highest version of this request, up to `limit`, that both sides have. REQUIRES: the connection was ready once.
+  // The highest version of this request, up to `limit`, that both sides have. REQUIRES: the
+  // connection was ready once.
   template <typename Request>
   [[nodiscard]] std::optional<int16_t> VersionOf(int16_t limit = Request::kHighestVersion) const {
     const VersionRange range = versions_[static_cast<size_t>(Request::kApiKey)];
@@ -76,13 +85,15 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
     return highest;
   }
 
-  // Writes the request; may wait for room in the connection. `handler` runs once. REQUIRES: CanSend(); on a fiber.
+  // Writes the request; may wait for room in the connection. `handler` runs once. REQUIRES:
+  // CanSend(); on a fiber.
   template <typename Request>
   void Send(const Request& request, int16_t version, ReplyHandler handler) {
     const CorrelationId id = NextCorrelationId();
     SendFrame(id, protocol::EncodeRequest(id, client_id_, request, version), std::move(handler));
   }
-  // Writes a request that has no response (Produce with acks=0). OK: everything was handed over. `written` as in Reply.
+  // Writes a request that has no response (Produce with acks=0). OK: everything was handed over.
+  // `written` as in Reply.
   template <typename Request>
   [[nodiscard]] absl::Status SendWithoutResponse(const Request& request, int16_t version,
                                                  bool& written) {
@@ -90,8 +101,9 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
     return WriteOnly(protocol::EncodeRequest(id, client_id_, request, version), written);
   }
 
-  // Connects, waits for room in flight, sends, and waits for the response until `deadline`. A call that is abandoned at its
-  // deadline or because its fiber was cancelled leaves the request in flight. Unimplemented if the broker lacks the API.
+  // Connects, waits for room in flight, sends, and waits for the response until `deadline`. A call
+  // that is abandoned at its deadline or because its fiber was cancelled leaves the request in
+  // flight. Unimplemented if the broker lacks the API.
   template <typename Request>
   [[nodiscard]] absl::StatusOr<typename Request::Response> Call(
       const Request& request, core::MonotonicTime deadline,
@@ -110,8 +122,11 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   // As Disconnect, for good.
   void Close();
 
-  // Runs when the connection becomes ready, is lost, or an attempt fails; not on a fiber of the caller, must not wait.
-  void OnStateChange(absl::AnyInvocable<void()> callback) { on_state_change_ = std::move(callback); }
+  // Runs when the connection becomes ready, is lost, or an attempt fails; not on a fiber of the
+  // caller, must not wait.
+  void OnStateChange(absl::AnyInvocable<void()> callback) {
+    on_state_change_ = std::move(callback);
+  }
 
   [[nodiscard]] const core::Endpoint& endpoint() const { return endpoint_; }
 
@@ -165,7 +180,8 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   absl::Status last_error_;
   int32_t failures_ = 0;
   core::MonotonicTime next_attempt_;
-  std::shared_ptr<core::Connection> connection_;  // null unless ready; fibers that wait on it hold it too
+  std::shared_ptr<core::Connection>
+      connection_;  // null unless ready; fibers that wait on it hold it too
   ApiVersions versions_{};
   CorrelationId next_correlation_id_{0};
   int64_t pending_ = 0;  // in flight, and waiting for their turn to be written

@@ -43,7 +43,7 @@ absl::StatusOr<int64_t> ReadInteger(std::string_view text, int64_t low, int64_t 
 }
 
 template <typename Config, typename Owner>
-Setting<Config> Integer(std::string_view name, int64_t Owner::*field, int64_t low, int64_t high) {
+Setting<Config> Integer(std::string_view name, int64_t Owner::* field, int64_t low, int64_t high) {
   return {name, [=](std::string_view text, Config& config) -> absl::Status {
             HW_ASSIGN_OR_RETURN(config.*field, ReadInteger(text, low, high));
             return absl::OkStatus();
@@ -51,7 +51,7 @@ Setting<Config> Integer(std::string_view name, int64_t Owner::*field, int64_t lo
 }
 
 template <typename Config, typename Owner>
-Setting<Config> Millis(std::string_view name, absl::Duration Owner::*field,
+Setting<Config> Millis(std::string_view name, absl::Duration Owner::* field,
                        int64_t high = kMaxLong) {
   return {name, [=](std::string_view text, Config& config) -> absl::Status {
             HW_ASSIGN_OR_RETURN(const int64_t ms, ReadInteger(text, 0, high));
@@ -61,7 +61,7 @@ Setting<Config> Millis(std::string_view name, absl::Duration Owner::*field,
 }
 
 template <typename Config, typename Owner>
-Setting<Config> Bool(std::string_view name, bool Owner::*field) {
+Setting<Config> Bool(std::string_view name, bool Owner::* field) {
   return {name, [=](std::string_view text, Config& config) -> absl::Status {
             if (text != "true" && text != "false") {
               return Invalid(fmt::format("expected true or false, got \"{}\"", text));
@@ -72,7 +72,7 @@ Setting<Config> Bool(std::string_view name, bool Owner::*field) {
 }
 
 template <typename Config, typename Owner, typename Value>
-Setting<Config> Choice(std::string_view name, Value Owner::*field,
+Setting<Config> Choice(std::string_view name, Value Owner::* field,
                        std::vector<std::pair<std::string_view, Value>> choices) {
   return {name, [=](std::string_view text, Config& config) -> absl::Status {
             std::string expected;
@@ -114,7 +114,9 @@ template <typename Config>
 Table<Config> CommonSettings() {
   return {
       {"bootstrap.servers",
-       [](std::string_view text, Config& config) { return ReadServers(text, config.bootstrap_servers); }},
+       [](std::string_view text, Config& config) {
+         return ReadServers(text, config.bootstrap_servers);
+       }},
       {"client.id",
        [](std::string_view text, Config& config) {
          config.client_id = std::string(text);
@@ -142,9 +144,10 @@ Table<ProducerConfig> ProducerSettings() {
   using C = ProducerConfig;
   Table<C> table = CommonSettings<C>();
   const Table<C> own = {
-      Choice<C>("acks", &C::acks,
-                std::vector<std::pair<std::string_view, Acks>>{
-                    {"all", Acks::kAll}, {"-1", Acks::kAll}, {"0", Acks::kNone}, {"1", Acks::kLeader}}),
+      Choice<C>(
+          "acks", &C::acks,
+          std::vector<std::pair<std::string_view, Acks>>{
+              {"all", Acks::kAll}, {"-1", Acks::kAll}, {"0", Acks::kNone}, {"1", Acks::kLeader}}),
       Millis<C>("linger.ms", &C::linger),
       Integer<C>("batch.size", &C::batch_size, 0, kMaxInt),
       Integer<C>("buffer.memory", &C::buffer_memory, 0, kMaxLong),
@@ -194,8 +197,8 @@ Table<ConsumerConfig> ConsumerSettings() {
 
 Table<AdminConfig> AdminSettings() {
   Table<AdminConfig> table = CommonSettings<AdminConfig>();
-  table.push_back(Millis<AdminConfig>("default.api.timeout.ms", &AdminConfig::default_api_timeout,
-                                      kMaxInt));
+  table.push_back(
+      Millis<AdminConfig>("default.api.timeout.ms", &AdminConfig::default_api_timeout, kMaxInt));
   return table;
 }
 

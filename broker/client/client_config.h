@@ -1,11 +1,14 @@
 #pragma once
 
-// ProducerConfig, ConsumerConfig, AdminConfig: the settings of clients, under the reference client's names, read once.
+// ProducerConfig, ConsumerConfig, AdminConfig: the settings of clients, under the reference
+// client's names, read once.
 //
-//   HW_ASSIGN_OR_RETURN(auto config, ProducerConfig::FromMap({{"bootstrap.servers", "b0:9092"}, {"acks", "all"}}));
+//   HW_ASSIGN_OR_RETURN(auto config, ProducerConfig::FromMap({{"bootstrap.servers", "b0:9092"},
+//   {"acks", "all"}}));
 //
-// Names, defaults and ranges are those of the 3.2 clients ([D40]-[D48]). An unknown name and a value out of range are errors that
-// say what was expected and what was perhaps meant. Values may also be set directly on a default object.
+// Names, defaults and ranges are those of the 3.2 clients ([D40]-[D48]). An unknown name and a
+// value out of range are errors that say what was expected and what was perhaps meant. Values may
+// also be set directly on a default object.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -79,8 +82,8 @@ struct AdminConfig : ClientConfig {
   [[nodiscard]] static absl::StatusOr<AdminConfig> FromMap(const Properties& properties);
 };
 
-// Whether a client may have this setting: OK, or what is wrong and what was perhaps meant. For scenario files, which know the
-// place themselves.
+// Whether a client may have this setting: OK, or what is wrong and what was perhaps meant. For
+// scenario files, which know the place themselves.
 [[nodiscard]] absl::Status ValidateProducerConfig(std::string_view name, std::string_view value);
 [[nodiscard]] absl::Status ValidateConsumerConfig(std::string_view name, std::string_view value);
 

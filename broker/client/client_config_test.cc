@@ -62,9 +62,8 @@ TEST(ClientConfigTest, TheDeliveryTimeoutContainsLingerAndRequest) {
   const auto grown = ProducerConfig::FromMap({{"linger.ms", "100000"}});
   ASSERT_TRUE(grown.ok());
   EXPECT_EQ(grown->delivery_timeout, absl::Seconds(130));
-  EXPECT_THAT(
-      ErrorOf(ProducerConfig::FromMap({{"delivery.timeout.ms", "1000"}}).status()),
-      HasSubstr("linger.ms + request.timeout.ms = 30000"));
+  EXPECT_THAT(ErrorOf(ProducerConfig::FromMap({{"delivery.timeout.ms", "1000"}}).status()),
+              HasSubstr("linger.ms + request.timeout.ms = 30000"));
 }
 
 }  // namespace

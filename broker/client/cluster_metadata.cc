@@ -96,7 +96,8 @@ bool ClusterMetadata::SeenLeaderEpoch(std::string_view topic, PartitionIndex par
                                       LeaderEpoch epoch) {
   const PartitionMetadata* known = FindPartition(topic, partition);
   if (known == nullptr || epoch <= known->leader_epoch) return false;
-  // Only the epoch is news: who leads in it must be asked, and older answers are refused from now on.
+  // Only the epoch is news: who leads in it must be asked, and older answers are refused from now
+  // on.
   PartitionMetadata& entry =
       topics_.find(topic)->second.partitions[static_cast<size_t>(partition.value())];
   entry.leader_epoch = epoch;

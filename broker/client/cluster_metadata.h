@@ -1,11 +1,14 @@
 #pragma once
 
-// ClusterMetadata: what a client believes of the cluster: brokers, topics, who leads a partition in which epoch.
+// ClusterMetadata: what a client believes of the cluster: brokers, topics, who leads a partition in
+// which epoch.
 //
 // Pure: fed with Metadata responses, asked by everybody else. Invariants:
-//   1. [N21] The leader epoch known of a partition never goes back, unless the topic's id changed (it was deleted and created
+//   1. [N21] The leader epoch known of a partition never goes back, unless the topic's id changed
+//   (it was deleted and created
 //      again) or the broker does not speak of epochs.
-//   2. [N22] A partition or topic that a response reports with an error keeps no leader, but its epoch.
+//   2. [N22] A partition or topic that a response reports with an error keeps no leader, but its
+//   epoch.
 //   3. A leader that is not among the brokers of the response counts as no leader.
 //
 // Not responsible for: when to ask again (network_client.h).
@@ -70,7 +73,8 @@ class ClusterMetadata {
   [[nodiscard]] uint64_t version() const { return version_; }
 
  private:
-  bool UpdateTopic(const protocol::MetadataResponse::MetadataResponseTopic& from, bool epochs_reliable);
+  bool UpdateTopic(const protocol::MetadataResponse::MetadataResponseTopic& from,
+                   bool epochs_reliable);
   TopicMetadata& TopicOf(std::string_view name);
 
   std::vector<BrokerMetadata> brokers_;

@@ -67,9 +67,10 @@ TEST(ClusterMetadataTest, EpochsOfOldVersionsAreNotReliedOn) {
 TEST(ClusterMetadataTest, AnErrorLeavesNoLeaderButTheEpoch) {
   ClusterMetadata metadata;
   metadata.Update(Response(1, 5), kVersion);
-  EXPECT_TRUE(metadata
-                  .Update(Response(-1, 6, {.high = 1, .low = 1}, ErrorCode::LEADER_NOT_AVAILABLE), kVersion)
-                  .any_error);
+  EXPECT_TRUE(
+      metadata
+          .Update(Response(-1, 6, {.high = 1, .low = 1}, ErrorCode::LEADER_NOT_AVAILABLE), kVersion)
+          .any_error);
   EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, kNoBroker);
   metadata.Update(Response(1, 5), kVersion);
   EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, kNoBroker) << "epoch 6 was seen";

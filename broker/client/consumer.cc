@@ -159,7 +159,8 @@ void Consumer::Impl::FailPartition(const TopicPartition& id, Partition& partitio
   news_.WakeAll();
 }
 
-void Consumer::Impl::RequestReset(const TopicPartition& id, Partition& partition, ResetReason reason) {
+void Consumer::Impl::RequestReset(const TopicPartition& id, Partition& partition,
+                                  ResetReason reason) {
   if (config_.auto_offset_reset == OffsetReset::kNone) {
     return FailPartition(id, partition, ErrorCode::OFFSET_OUT_OF_RANGE,
                          "no position, and auto.offset.reset is none");
@@ -183,7 +184,8 @@ void Consumer::Impl::Jump(const TopicPartition& id, Partition& partition, Offset
 
 int64_t Consumer::Impl::ResetTimestamp(const Partition& partition) const {
   if (partition.reset_timestamp.has_value()) return *partition.reset_timestamp;
-  return config_.auto_offset_reset == OffsetReset::kEarliest ? kEarliestTimestamp : kLatestTimestamp;
+  return config_.auto_offset_reset == OffsetReset::kEarliest ? kEarliestTimestamp
+                                                             : kLatestTimestamp;
 }
 
 // [N31] A position that was good under one leader need not be under the next.
@@ -197,7 +199,8 @@ void Consumer::Impl::NoticeNewLeader(Partition& partition, const PartitionMetada
   partition.phase = Phase::kValidate;
 }
 
-Consumer::Impl::Target Consumer::Impl::TargetOf(const TopicPartition& id, const Partition& partition,
+Consumer::Impl::Target Consumer::Impl::TargetOf(const TopicPartition& id,
+                                                const Partition& partition,
                                                 const PartitionMetadata& metadata) const {
   const TopicMetadata* topic = network_->metadata().FindTopic(id.topic);
   return {.id = id,
@@ -217,7 +220,8 @@ MonotonicTime Consumer::Impl::StartRequests() {
     if (partition.phase == Phase::kFailed || partition.under_way) continue;
     if (partition.phase == Phase::kReset && partition.position == kNoOffset &&
         !partition.reset_timestamp.has_value() && config_.auto_offset_reset == OffsetReset::kNone) {
-      FailPartition(id, partition, ErrorCode::OFFSET_OUT_OF_RANGE, "no position, and auto.offset.reset is none");
+      FailPartition(id, partition, ErrorCode::OFFSET_OUT_OF_RANGE,
+                    "no position, and auto.offset.reset is none");
       next = now;
       continue;
     }
@@ -231,10 +235,12 @@ MonotonicTime Consumer::Impl::StartRequests() {
       continue;
     }
     NoticeNewLeader(partition, *metadata);
-    if (partition.phase == Phase::kFetch && (partition.paused || partition.fetched.has_value())) continue;
-    const RequestKind kind = partition.phase == Phase::kFetch   ? RequestKind::kFetch
-                             : partition.phase == Phase::kReset ? RequestKind::kListOffsets
-                                                                : RequestKind::kOffsetForLeaderEpoch;
+    if (partition.phase == Phase::kFetch && (partition.paused || partition.fetched.has_value()))
+      continue;
+    const RequestKind kind = partition.phase == Phase::kFetch ? RequestKind::kFetch
+                             : partition.phase == Phase::kReset
+                                 ? RequestKind::kListOffsets
+                                 : RequestKind::kOffsetForLeaderEpoch;
     const BrokerRequest request{metadata->leader, kind};
     if (under_way_.contains(request)) continue;  // its end wakes us
     due[request].push_back(TargetOf(id, partition, *metadata));
@@ -242,10 +248,10 @@ MonotonicTime Consumer::Impl::StartRequests() {
   }
   for (auto& [request, targets] : due) {
     under_way_.insert(request);
-    env_.fibers.Spawn("client-fetch", [self = shared_from_this(), request = request,
-                                       targets = std::move(targets)] {
-      self->RunRequest(request, targets);
-    });
+    env_.fibers.Spawn("client-fetch",
+                      [self = shared_from_this(), request = request, targets = std::move(targets)] {
+                        self->RunRequest(request, targets);
+                      });
   }
   return next;
 }

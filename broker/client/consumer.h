@@ -1,15 +1,19 @@
 #pragma once
 
-// Consumer: reads assigned partitions in the order of their offsets, with the reference client's semantics.
+// Consumer: reads assigned partitions in the order of their offsets, with the reference client's
+// semantics.
 //
 //   Consumer consumer(env, config);
 //   consumer.Assign({{"orders", PartitionIndex(0)}});
 //   PollResult polled = consumer.Poll(env.clock.Now() + absl::Seconds(1));
-//   for (const PolledPartition& p : polled.partitions) for (const ConsumerRecord& r : p.records) ...
+//   for (const PolledPartition& p : polled.partitions) for (const ConsumerRecord& r : p.records)
+//   ...
 //
 // Invariants:
-//   1. Records of a partition come in the order of their offsets, each at most once between two changes of position.
-//   2. The position is the next offset to return. It moves by records that were returned (and over holes and control batches
+//   1. Records of a partition come in the order of their offsets, each at most once between two
+//   changes of position.
+//   2. The position is the next offset to return. It moves by records that were returned (and over
+//   holes and control batches
 //      behind them), by a seek, or by a reset, which the next Poll reports.
 //   3. A response to a fetch at an offset that is not the position any more is dropped.
 //
@@ -41,7 +45,7 @@ struct ConsumerRecord {
   Offset offset;
   LeaderEpoch leader_epoch;  // of its batch; kNoLeaderEpoch if unknown
   absl::Time timestamp;
-  std::optional<core::Bytes> key;    // slices of the fetched batch
+  std::optional<core::Bytes> key;  // slices of the fetched batch
   std::optional<core::Bytes> value;
   std::vector<ConsumedHeader> headers;
 };
@@ -52,9 +56,9 @@ struct PolledPartition {
 };
 
 enum class ResetReason : uint8_t {
-  kNoPosition,   // the first position of an assigned partition, or an asked-for seek to an end
-  kOutOfRange,   // the position was not in the log any more
-  kTruncation,   // the log was cut below the position
+  kNoPosition,  // the first position of an assigned partition, or an asked-for seek to an end
+  kOutOfRange,  // the position was not in the log any more
+  kTruncation,  // the log was cut below the position
 };
 
 // The position jumped. Records between `from` and `to` may have been skipped or come again.
@@ -65,10 +69,12 @@ struct PositionReset {
   ResetReason reason;
 };
 
-// What the application must decide about: nothing more comes from the partition until it seeks or is assigned anew.
+// What the application must decide about: nothing more comes from the partition until it seeks or
+// is assigned anew.
 struct ConsumerError {
   TopicPartition partition;
-  protocol::ErrorCode code;  // OFFSET_OUT_OF_RANGE (with auto.offset.reset=none), CORRUPT_MESSAGE, *_AUTHORIZATION_FAILED, ...
+  protocol::ErrorCode code;  // OFFSET_OUT_OF_RANGE (with auto.offset.reset=none), CORRUPT_MESSAGE,
+                             // *_AUTHORIZATION_FAILED, ...
   Offset position;
   std::string message;
 };
@@ -92,11 +98,13 @@ class Consumer {
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
-  // Replaces the assignment. Partitions that stay keep their position; new ones begin by auto.offset.reset.
+  // Replaces the assignment. Partitions that stay keep their position; new ones begin by
+  // auto.offset.reset.
   void Assign(std::vector<TopicPartition> partitions);
 
-  // Waits until there is something to return or the deadline; empty at the deadline, when cancelled, or when closed. At most
-  // max.poll.records records. Also sends the fetches: nothing is fetched while nobody polls, beyond what is under way.
+  // Waits until there is something to return or the deadline; empty at the deadline, when
+  // cancelled, or when closed. At most max.poll.records records. Also sends the fetches: nothing is
+  // fetched while nobody polls, beyond what is under way.
   [[nodiscard]] PollResult Poll(core::MonotonicTime deadline);
 
   // These need an assigned partition. Seeks to an end take effect with the next Poll.

@@ -2,10 +2,11 @@
 
 // Consumer::Impl: positions and their states, and the fibers that fetch, reset and validate them.
 //
-// A partition is in one phase: kReset (its position must be asked for), kValidate (the leader changed: is the log still the one that
-// was read? [N31]), kFetch, or kFailed (the application must decide). For each broker at most one request of each kind is under way,
-// on a fiber of its own; what it brings is taken in only if the partition's serial is still the one it was sent for [N33]: every
-// jump of the position draws a new serial.
+// A partition is in one phase: kReset (its position must be asked for), kValidate (the leader
+// changed: is the log still the one that was read? [N31]), kFetch, or kFailed (the application must
+// decide). For each broker at most one request of each kind is under way, on a fiber of its own;
+// what it brings is taken in only if the partition's serial is still the one it was sent for [N33]:
+// every jump of the position draws a new serial.
 
 #include <deque>
 #include <map>
@@ -48,12 +49,12 @@ class Consumer::Impl : public std::enable_shared_from_this<Consumer::Impl> {
   struct Partition {
     Phase phase = Phase::kReset;
     bool paused = false;
-    bool under_way = false;               // a request of the phase is
+    bool under_way = false;  // a request of the phase is
     uint64_t serial = 0;
-    Offset position = kNoOffset;          // kNoOffset until the first reset or seek
-    LeaderEpoch offset_epoch = kNoLeaderEpoch;   // of the record before the position
-    LeaderEpoch leader_epoch = kNoLeaderEpoch;   // in which the position is good
-    std::optional<int64_t> reset_timestamp;      // none: by auto.offset.reset
+    Offset position = kNoOffset;                // kNoOffset until the first reset or seek
+    LeaderEpoch offset_epoch = kNoLeaderEpoch;  // of the record before the position
+    LeaderEpoch leader_epoch = kNoLeaderEpoch;  // in which the position is good
+    std::optional<int64_t> reset_timestamp;     // none: by auto.offset.reset
     ResetReason reset_reason = ResetReason::kNoPosition;
     core::MonotonicTime retry_at;
     std::optional<Offset> end_offset;

@@ -30,9 +30,15 @@ void Consumer::Impl::RunRequest(BrokerRequest request, const Targets& targets) {
   bool ok = false;
   if (connection != nullptr) {
     switch (request.second) {
-      case RequestKind::kFetch: ok = Fetch(*connection, targets); break;
-      case RequestKind::kListOffsets: ok = ListOffsets(*connection, targets); break;
-      case RequestKind::kOffsetForLeaderEpoch: ok = AskEndOffsets(*connection, targets); break;
+      case RequestKind::kFetch:
+        ok = Fetch(*connection, targets);
+        break;
+      case RequestKind::kListOffsets:
+        ok = ListOffsets(*connection, targets);
+        break;
+      case RequestKind::kOffsetForLeaderEpoch:
+        ok = AskEndOffsets(*connection, targets);
+        break;
     }
   }
   under_way_.erase(request);
@@ -50,7 +56,8 @@ void Consumer::Impl::RunRequest(BrokerRequest request, const Targets& targets) {
 
 Consumer::Impl::Partition* Consumer::Impl::StillWanted(const Target& target) {
   const auto found = partitions_.find(target.id);
-  if (closed_ || found == partitions_.end() || found->second.serial != target.serial) return nullptr;
+  if (closed_ || found == partitions_.end() || found->second.serial != target.serial)
+    return nullptr;
   return &found->second;
 }
 
@@ -152,7 +159,8 @@ bool Consumer::Impl::ListOffsets(BrokerConnection& connection, const Targets& ta
   request.replica_id = -1;
   request.isolation_level = static_cast<int8_t>(config_.isolation_level);
   for (const Target& target : targets) {
-    auto& topic = TopicEntry(request.topics, &protocol::ListOffsetsRequest::ListOffsetsTopic::name, target.id);
+    auto& topic = TopicEntry(request.topics, &protocol::ListOffsetsRequest::ListOffsetsTopic::name,
+                             target.id);
     topic.partitions.push_back({.partition_index = target.id.partition.value(),
                                 .current_leader_epoch = target.leader_epoch.value(),
                                 .timestamp = target.timestamp});
@@ -162,8 +170,8 @@ bool Consumer::Impl::ListOffsets(BrokerConnection& connection, const Targets& ta
   for (const auto& topic : response->topics) {
     for (const auto& data : topic.partitions) {
       const TopicPartition id{topic.name, PartitionIndex(data.partition_index)};
-      const auto target = std::find_if(targets.begin(), targets.end(),
-                                       [&](const Target& t) { return t.id == id; });
+      const auto target =
+          std::find_if(targets.begin(), targets.end(), [&](const Target& t) { return t.id == id; });
       if (target != targets.end()) OnListed(*target, data);
     }
   }
@@ -177,7 +185,8 @@ void Consumer::Impl::OnListed(
   partition->under_way = false;
   const ErrorCode error = protocol::KnownOrUnknown(data.error_code);
   if (error != ErrorCode::NONE) {
-    if (protocol::IsRetriable(error)) return Postpone(*partition, protocol::RefreshesMetadata(error));
+    if (protocol::IsRetriable(error))
+      return Postpone(*partition, protocol::RefreshesMetadata(error));
     return FailPartition(target.id, *partition, error, "the broker refused to list offsets");
   }
   if (data.offset < 0) {  // nothing that late: the end
@@ -219,8 +228,8 @@ bool Consumer::Impl::AskEndOffsets(BrokerConnection& connection, const Targets& 
   for (const auto& topic : response->topics) {
     for (const auto& data : topic.partitions) {
       const TopicPartition id{topic.topic, PartitionIndex(data.partition)};
-      const auto target = std::find_if(targets.begin(), targets.end(),
-                                       [&](const Target& t) { return t.id == id; });
+      const auto target =
+          std::find_if(targets.begin(), targets.end(), [&](const Target& t) { return t.id == id; });
       if (target != targets.end()) OnEndOffset(*target, data);
     }
   }
@@ -234,8 +243,10 @@ void Consumer::Impl::OnEndOffset(
   partition->under_way = false;
   const ErrorCode error = protocol::KnownOrUnknown(data.error_code);
   if (error != ErrorCode::NONE) {
-    if (protocol::IsRetriable(error)) return Postpone(*partition, protocol::RefreshesMetadata(error));
-    return FailPartition(target.id, *partition, error, "the broker refused to validate the position");
+    if (protocol::IsRetriable(error))
+      return Postpone(*partition, protocol::RefreshesMetadata(error));
+    return FailPartition(target.id, *partition, error,
+                         "the broker refused to validate the position");
   }
   partition->leader_epoch = target.leader_epoch;
   const bool defined = data.end_offset >= 0 && data.leader_epoch >= 0;

@@ -1,11 +1,12 @@
 #pragma once
 
-// FetchedPartition: what one Fetch answer held of one partition, on its way to the application: batches are checked, decompressed
-// and cut into records as they are asked for.
+// FetchedPartition: what one Fetch answer held of one partition, on its way to the application:
+// batches are checked, decompressed and cut into records as they are asked for.
 //
 // Pure. Follows [N33], [N34], [V5]-[V8]. Invariants:
 //   1. Records come in the order of offsets; none below the offset that was fetched.
-//   2. Control batches, and under read_committed the batches of aborted transactions, give no records, but the position moves over
+//   2. Control batches, and under read_committed the batches of aborted transactions, give no
+//   records, but the position moves over
 //      them.
 //   3. After a batch the position is its last offset + 1, whatever compaction left of it.
 //   4. A failed check stops it in front of the batch: records of a corrupt batch are never given.
@@ -39,11 +40,12 @@ class FetchedPartition {
   // Appends up to `max` records to `out`. False: nothing is left, or status() is not OK.
   bool Take(size_t max, std::vector<ConsumerRecord>& out);
 
-  // The next offset to return, and the leader epoch of the batch before it (kNoLeaderEpoch: none was seen yet).
+  // The next offset to return, and the leader epoch of the batch before it (kNoLeaderEpoch: none
+  // was seen yet).
   [[nodiscard]] Offset position() const { return position_; }
   [[nodiscard]] LeaderEpoch last_epoch() const { return last_epoch_; }
-  // DataLoss for a corrupt batch, ResourceExhausted if a batch did not fit into the answer or inflates too much,
-  // InvalidArgument for an old format.
+  // DataLoss for a corrupt batch, ResourceExhausted if a batch did not fit into the answer or
+  // inflates too much, InvalidArgument for an old format.
   [[nodiscard]] const absl::Status& status() const { return status_; }
 
  private:

@@ -35,7 +35,8 @@ RecordBatch TransactionalBatch(int64_t base, int records, int64_t producer) {
 }
 
 RecordBatch Marker(int64_t base, int64_t producer, protocol::ControlType type) {
-  return protocol::MakeMarkerBatch({.type = type, .producer_id = ProducerId(producer)}, Offset(base), LeaderEpoch(3));
+  return protocol::MakeMarkerBatch({.type = type, .producer_id = ProducerId(producer)},
+                                   Offset(base), LeaderEpoch(3));
 }
 
 core::ByteChain Join(std::initializer_list<RecordBatch> batches) {
@@ -57,7 +58,8 @@ std::vector<int64_t> OffsetsOf(FetchedPartition& fetched, size_t at_a_time = 100
 }
 
 TEST(FetchedPartitionTest, GivesRecordsFromThePositionOn) {
-  const auto bytes = Join({Batch({.base_offset = Offset(10)}, 3), Batch({.base_offset = Offset(13)}, 2)});
+  const auto bytes =
+      Join({Batch({.base_offset = Offset(10)}, 3), Batch({.base_offset = Offset(13)}, 2)});
   FetchedPartition fetched(bytes, Offset(11), {}, IsolationLevel::kReadUncommitted, true);
   EXPECT_THAT(OffsetsOf(fetched), ElementsAre(11, 12, 13, 14));
   EXPECT_EQ(fetched.position(), Offset(15));
@@ -76,23 +78,28 @@ TEST(FetchedPartitionTest, AHoleMovesThePositionToTheEndOfItsBatch) {
 }
 
 TEST(FetchedPartitionTest, ACutOffBatchAtTheEndIsIgnored) {
-  const auto bytes = Join({Batch({.base_offset = Offset(0)}, 2), Batch({.base_offset = Offset(2)}, 2)});
-  FetchedPartition fetched(bytes.Slice(0, bytes.size() - 3), Offset(0), {}, IsolationLevel::kReadUncommitted, true);
+  const auto bytes =
+      Join({Batch({.base_offset = Offset(0)}, 2), Batch({.base_offset = Offset(2)}, 2)});
+  FetchedPartition fetched(bytes.Slice(0, bytes.size() - 3), Offset(0), {},
+                           IsolationLevel::kReadUncommitted, true);
   EXPECT_THAT(OffsetsOf(fetched), ElementsAre(0, 1));
   EXPECT_TRUE(fetched.status().ok());
 }
 
 TEST(FetchedPartitionTest, ABatchThatDoesNotFitIsAnError) {
   const auto bytes = Batch({.base_offset = Offset(0)}, 2).bytes();
-  FetchedPartition fetched(bytes.Slice(0, bytes.size() - 3), Offset(0), {}, IsolationLevel::kReadUncommitted, true);
+  FetchedPartition fetched(bytes.Slice(0, bytes.size() - 3), Offset(0), {},
+                           IsolationLevel::kReadUncommitted, true);
   EXPECT_THAT(OffsetsOf(fetched), ElementsAre());
   EXPECT_TRUE(absl::IsResourceExhausted(fetched.status()));
 }
 
 TEST(FetchedPartitionTest, ACorruptBatchStopsInFrontOfIt) {
-  std::string raw = Join({Batch({.base_offset = Offset(0)}, 2), Batch({.base_offset = Offset(2)}, 2)}).ToString();
+  std::string raw =
+      Join({Batch({.base_offset = Offset(0)}, 2), Batch({.base_offset = Offset(2)}, 2)}).ToString();
   raw[raw.size() - 2] ^= 1;
-  FetchedPartition checked(core::Bytes::Copy(raw), Offset(0), {}, IsolationLevel::kReadUncommitted, true);
+  FetchedPartition checked(core::Bytes::Copy(raw), Offset(0), {}, IsolationLevel::kReadUncommitted,
+                           true);
   EXPECT_THAT(OffsetsOf(checked), ElementsAre(0, 1));
   EXPECT_TRUE(absl::IsDataLoss(checked.status()));
   EXPECT_EQ(checked.position(), Offset(2));
@@ -100,10 +107,11 @@ TEST(FetchedPartitionTest, ACorruptBatchStopsInFrontOfIt) {
 
 // [N34]
 TEST(FetchedPartitionTest, ReadCommittedSkipsAbortedTransactions) {
-  const auto bytes = Join({TransactionalBatch(0, 2, 7), TransactionalBatch(2, 2, 8),
-                           Marker(4, 7, protocol::ControlType::kAbort), TransactionalBatch(5, 1, 7),
-                           Marker(6, 8, protocol::ControlType::kCommit),
-                           Marker(7, 7, protocol::ControlType::kCommit), Batch({.base_offset = Offset(8)}, 1)});
+  const auto bytes =
+      Join({TransactionalBatch(0, 2, 7), TransactionalBatch(2, 2, 8),
+            Marker(4, 7, protocol::ControlType::kAbort), TransactionalBatch(5, 1, 7),
+            Marker(6, 8, protocol::ControlType::kCommit),
+            Marker(7, 7, protocol::ControlType::kCommit), Batch({.base_offset = Offset(8)}, 1)});
   const Aborted aborted = {{.producer_id = 7, .first_offset = 0}};
   FetchedPartition committed(bytes, Offset(0), aborted, IsolationLevel::kReadCommitted, true);
   EXPECT_THAT(OffsetsOf(committed), ElementsAre(2, 3, 5, 8));
@@ -124,13 +132,16 @@ RC_GTEST_PROP(FetchedPartitionProperty, HoweverItIsTakenTheRecordsAreTheSame, ()
   FetchedPartition fetched(bytes, Offset(start), {}, IsolationLevel::kReadUncommitted, true);
   const std::vector<int64_t> offsets = OffsetsOf(fetched, step);
   RC_ASSERT(static_cast<int64_t>(offsets.size()) == end - start);
-  for (size_t i = 0; i < offsets.size(); ++i) RC_ASSERT(offsets[i] == start + static_cast<int64_t>(i));
+  for (size_t i = 0; i < offsets.size(); ++i)
+    RC_ASSERT(offsets[i] == start + static_cast<int64_t>(i));
 }
 
-RC_GTEST_PROP(FetchedPartitionProperty, HostileBytesGiveRecordsOrAnError, (const std::string& noise)) {
+RC_GTEST_PROP(FetchedPartitionProperty, HostileBytesGiveRecordsOrAnError,
+              (const std::string& noise)) {
   std::string raw = Batch({.base_offset = Offset(0)}, 3).bytes().ToString();
   const size_t at = *rc::gen::inRange<size_t>(0, raw.size());
-  raw.replace(at, std::min(noise.size(), raw.size() - at), noise, 0, std::min(noise.size(), raw.size() - at));
+  raw.replace(at, std::min(noise.size(), raw.size() - at), noise, 0,
+              std::min(noise.size(), raw.size() - at));
   FetchedPartition fetched(core::Bytes::Copy(raw), Offset(0), {}, IsolationLevel::kReadCommitted,
                            *rc::gen::arbitrary<bool>());
   std::vector<ConsumerRecord> records;

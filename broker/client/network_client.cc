@@ -49,7 +49,8 @@ std::shared_ptr<BrokerConnection> NetworkClient::LeastLoaded() {
   if (candidates.empty() || closed_) return nullptr;
   const size_t first = candidates.size() == 1 ? 0 : env_.random.Below(candidates.size());
   const MonotonicTime now = env_.clock.Now();
-  // Ready with room, then connecting, then those that may be dialled now, then by the end of their back-off.
+  // Ready with room, then connecting, then those that may be dialled now, then by the end of their
+  // back-off.
   const auto load = [now](const BrokerConnection& c) {
     int rank = 3;
     if (c.CanSend()) {

@@ -1,17 +1,19 @@
 #pragma once
 
-// NetworkClient: what producer, consumer and admin share: a connection for each broker and metadata that is kept fresh.
+// NetworkClient: what producer, consumer and admin share: a connection for each broker and metadata
+// that is kept fresh.
 //
 //   auto network = std::make_shared<NetworkClient>(env, config, max_in_flight);
 //   network->AddTopic("orders");
 //   network->AwaitUpdate(deadline);
 //   auto connection = network->ConnectionTo(network->metadata().FindPartition(...)->leader);
 //
-// Follows [N20]: metadata is asked for at metadata.max.age.ms, and whenever RequestUpdate says so, with retry.backoff.ms between
-// two attempts, from the least-loaded broker; before the first answer from the bootstrap servers.
+// Follows [N20]: metadata is asked for at metadata.max.age.ms, and whenever RequestUpdate says so,
+// with retry.backoff.ms between two attempts, from the least-loaded broker; before the first answer
+// from the bootstrap servers.
 //
-// Invariants: 1. At most one refresh is under way, on a fiber that ends when nothing more was asked for. 2. Nothing waits in a
-// destructor.
+// Invariants: 1. At most one refresh is under way, on a fiber that ends when nothing more was asked
+// for. 2. Nothing waits in a destructor.
 
 #include <absl/functional/any_invocable.h>
 
@@ -41,8 +43,9 @@ class NetworkClient : public std::enable_shared_from_this<NetworkClient> {
 
   // The connection of this broker; nullptr if metadata does not name it.
   [[nodiscard]] std::shared_ptr<BrokerConnection> ConnectionTo(BrokerId id);
-  // The broker to ask what any broker knows: ready before not ready, few requests before many. nullptr only if there are neither
-  // brokers nor bootstrap servers. REQUIRES: on a fiber (it draws where to begin).
+  // The broker to ask what any broker knows: ready before not ready, few requests before many.
+  // nullptr only if there are neither brokers nor bootstrap servers. REQUIRES: on a fiber (it draws
+  // where to begin).
   [[nodiscard]] std::shared_ptr<BrokerConnection> LeastLoaded();
 
   // Asks for this topic in refreshes from now on. True, and a refresh is requested, if that is new.
@@ -53,13 +56,15 @@ class NetworkClient : public std::enable_shared_from_this<NetworkClient> {
   void RequestUpdate();
   // Waits until a refresh that has not been taken in yet is, whatever it says.
   core::Wake AwaitUpdate(core::MonotonicTime deadline);
-  // Waits until the topic has partitions; their number, or 0 at the deadline, when closed, or once metadata gives the topic an
-  // error that no retry mends. Asks for the topic from now on.
+  // Waits until the topic has partitions; their number, or 0 at the deadline, when closed, or once
+  // metadata gives the topic an error that no retry mends. Asks for the topic from now on.
   int32_t AwaitTopic(std::string_view name, core::MonotonicTime deadline);
 
   // Runs after each update of the metadata and after each change of a connection; must not wait.
   void OnUpdate(absl::AnyInvocable<void()> callback) { on_update_ = std::move(callback); }
-  void OnConnectionChange(absl::AnyInvocable<void()> callback) { on_connection_change_ = std::move(callback); }
+  void OnConnectionChange(absl::AnyInvocable<void()> callback) {
+    on_connection_change_ = std::move(callback);
+  }
 
   // Closes all connections; every wait here ends. Never waits.
   void Close();

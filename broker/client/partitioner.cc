@@ -40,8 +40,8 @@ void StickyPartition::Next(absl::Span<const PartitionIndex> available, int32_t p
                            core::Random& random) {
   HW_CHECK(partitions > 0);
   if (available.empty()) {
-    current_ = PartitionIndex(
-        static_cast<int32_t>(random.Below(static_cast<uint64_t>(partitions))));
+    current_ =
+        PartitionIndex(static_cast<int32_t>(random.Below(static_cast<uint64_t>(partitions))));
     return;
   }
   if (available.size() == 1) {

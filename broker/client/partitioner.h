@@ -1,7 +1,7 @@
 #pragma once
 
-// Which partition a record without one goes to, as the Java client decides: the key's murmur2 hash; without a key one partition
-// until a batch of it is full, then another one.
+// Which partition a record without one goes to, as the Java client decides: the key's murmur2 hash;
+// without a key one partition until a batch of it is full, then another one.
 
 #include <absl/types/span.h>
 
@@ -22,8 +22,8 @@ namespace highwater::broker::client {
 // The sticky choice of one topic.
 class StickyPartition {
  public:
-  // The present choice, made now if there is none. `available`: the partitions with a leader, ascending; where there are none all
-  // `partitions` are taken. REQUIRES: partitions > 0.
+  // The present choice, made now if there is none. `available`: the partitions with a leader,
+  // ascending; where there are none all `partitions` are taken. REQUIRES: partitions > 0.
   [[nodiscard]] PartitionIndex Current(absl::Span<const PartitionIndex> available,
                                        int32_t partitions, core::Random& random);
   // A batch is full: chooses another one, if there is another.

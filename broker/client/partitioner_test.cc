@@ -29,7 +29,8 @@ RC_GTEST_PROP(PartitionerProperty, AKeyHasOnePartition, (const std::string& key)
 TEST(PartitionerTest, TheStickyChoiceStaysUntilTheNextBatchAndThenChanges) {
   core::KeyedRandom random(7);
   StickyPartition sticky;
-  const std::vector<PartitionIndex> available = {PartitionIndex(0), PartitionIndex(2), PartitionIndex(3)};
+  const std::vector<PartitionIndex> available = {PartitionIndex(0), PartitionIndex(2),
+                                                 PartitionIndex(3)};
   PartitionIndex last = sticky.Current(available, 4, random);
   EXPECT_EQ(sticky.Current(available, 4, random), last);
   std::vector<int> seen(4);

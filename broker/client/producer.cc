@@ -14,9 +14,10 @@ using protocol::ErrorCode;
 
 namespace {
 
-// The errors that a leader gives before it appends anything, and never after. Every other one leaves the outcome of the attempt
-// open: NOT_LEADER_OR_FOLLOWER and UNKNOWN_TOPIC_OR_PARTITION, for one, also end a request that waited for followers after the
-// append, and the record may survive on the next leader.
+// The errors that a leader gives before it appends anything, and never after. Every other one
+// leaves the outcome of the attempt open: NOT_LEADER_OR_FOLLOWER and UNKNOWN_TOPIC_OR_PARTITION,
+// for one, also end a request that waited for followers after the append, and the record may
+// survive on the next leader.
 bool RulesOutAppend(ErrorCode error) {
   switch (error) {
     case ErrorCode::CORRUPT_MESSAGE:
@@ -92,7 +93,8 @@ void Producer::Impl::Send(const ProducerRecord& record, SendCallback callback) {
     for (const RecordHeader& header : record.headers) headers.push_back({header.key, header.value});
     header_views = headers;
   }
-  const size_t size = protocol::RecordBatchBuilder::MaxRecordSize(record.key, record.value, header_views);
+  const size_t size =
+      protocol::RecordBatchBuilder::MaxRecordSize(record.key, record.value, header_views);
   const auto fail = [&](ErrorCode error) {
     if (!callback || shut_down_) return;
     callback({.outcome = SendOutcome::kFailed,
@@ -167,7 +169,9 @@ bool Producer::Impl::AwaitMemory(size_t size, MonotonicTime deadline) {
 }
 
 PartitionSlot Producer::Impl::ChooseSlot(Topic& topic, const ProducerRecord& record, size_t size) {
-  const auto slot_of = [&topic](PartitionIndex p) { return topic.slots[static_cast<size_t>(p.value())]; };
+  const auto slot_of = [&topic](PartitionIndex p) {
+    return topic.slots[static_cast<size_t>(p.value())];
+  };
   if (record.partition.has_value()) return slot_of(*record.partition);
   if (record.key.has_value()) return slot_of(PartitionOfKey(*record.key, topic.partitions));
   const PartitionSlot slot =
@@ -252,11 +256,12 @@ void Producer::Impl::SendBatches(BrokerConnection& connection,
   auto sent = std::make_unique<Sent>();
   sent->producer = shared_from_this();
   sent->batches.assign(batches.begin(), batches.end());
-  const int16_t needed = config_.compression == CompressionType::kZstd ? kZstdProduceVersion
-                                                                       : kLowestProduceVersion;
+  const int16_t needed =
+      config_.compression == CompressionType::kZstd ? kZstdProduceVersion : kLowestProduceVersion;
   sent->version = connection.VersionOf<protocol::ProduceRequest>().value_or(0);
   if (sent->version < needed) {
-    for (ProducerBatch* batch : sent->batches) OnBatch(*batch, {.error = ErrorCode::UNSUPPORTED_VERSION});
+    for (ProducerBatch* batch : sent->batches)
+      OnBatch(*batch, {.error = ErrorCode::UNSUPPORTED_VERSION});
     return Proceed();
   }
   FillRequest(batches);
@@ -270,7 +275,8 @@ void Producer::Impl::SendBatches(BrokerConnection& connection,
   bool written = false;
   const absl::Status status = connection.SendWithoutResponse(request_, version, written);
   for (ProducerBatch* batch : sent->batches) {
-    // Nobody will ever say what became of it: what was handed over counts as unknown, without an error.
+    // Nobody will ever say what became of it: what was handed over counts as unknown, without an
+    // error.
     if (status.ok()) batch->maybe_written = true;
     OnBatch(*batch, {.error = status.ok() ? ErrorCode::NONE : ErrorCode::NETWORK_EXCEPTION,
                      .maybe_written = written});
@@ -303,7 +309,8 @@ void Producer::Impl::OnReply(Sent& sent, Reply reply) {
     HW_MARK("client_malformed_produce_response");
     reply.written = true;
   }
-  // [N3] A lost connection: tried again, and whether it was written is not known once a byte may have left.
+  // [N3] A lost connection: tried again, and whether it was written is not known once a byte may
+  // have left.
   for (ProducerBatch* batch : sent.batches) {
     OnBatch(*batch, {.error = ErrorCode::NETWORK_EXCEPTION, .maybe_written = reply.written});
   }
@@ -320,7 +327,8 @@ void Producer::Impl::OnResponse(Sent& sent, const protocol::ProduceResponse& res
     const auto matches = [&] {
       return topic < response.responses.size() &&
              partition < response.responses[topic].partition_responses.size() &&
-             response.responses[topic].partition_responses[partition].index == id.partition.value() &&
+             response.responses[topic].partition_responses[partition].index ==
+                 id.partition.value() &&
              response.responses[topic].name == id.topic;
     };
     if (!matches()) {
@@ -347,7 +355,8 @@ void Producer::Impl::OnResponse(Sent& sent, const protocol::ProduceResponse& res
 
 void Producer::Impl::OnBatch(ProducerBatch& batch, BatchResult result) {
   const MonotonicTime now = env_.clock.Now();
-  if (batch.state == ProducerBatch::State::kAbandoned) return accumulator_.ForgetAbandoned(batch, now);
+  if (batch.state == ProducerBatch::State::kAbandoned)
+    return accumulator_.ForgetAbandoned(batch, now);
   const PartitionSlot slot = batch.slot;
   if (result.error == ErrorCode::NONE) {
     const SendOutcome outcome =
@@ -385,13 +394,14 @@ void Producer::Impl::RunCallbacks(PartitionSlot slot, std::vector<PendingRecord>
     PendingRecord& record = records[i];
     if (!record.callback || shut_down_) continue;
     const bool stamped = placed && result.log_append_time_ms >= 0;
-    record.callback({.outcome = outcome,
-                     .topic = id.topic,
-                     .partition = id.partition,
-                     .offset = placed ? Offset(result.base_offset + static_cast<int64_t>(i)) : kNoOffset,
-                     .timestamp = absl::FromUnixMillis(stamped ? result.log_append_time_ms
-                                                               : record.timestamp_ms),
-                     .error = result.error});
+    record.callback(
+        {.outcome = outcome,
+         .topic = id.topic,
+         .partition = id.partition,
+         .offset = placed ? Offset(result.base_offset + static_cast<int64_t>(i)) : kNoOffset,
+         .timestamp =
+             absl::FromUnixMillis(stamped ? result.log_append_time_ms : record.timestamp_ms),
+         .error = result.error});
   }
   in_callback_ = outer;
   finished_.WakeAll();

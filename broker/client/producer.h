@@ -1,24 +1,32 @@
 #pragma once
 
-// Producer: appends records to topics, with the reference client's semantics: batches, retries, at most max.in.flight requests a
-// connection, a delivery timeout that counts from the batch's creation.
+// Producer: appends records to topics, with the reference client's semantics: batches, retries, at
+// most max.in.flight requests a connection, a delivery timeout that counts from the batch's
+// creation.
 //
 //   Producer producer(env, config);
-//   producer.Send({.topic = "orders", .key = "k", .value = "v"}, [](const SendResult& result) { ... });
-//   producer.Flush(deadline);
+//   producer.Send({.topic = "orders", .key = "k", .value = "v"}, [](const SendResult& result) { ...
+//   }); producer.Flush(deadline);
 //
 // What a callback says is what a history may rely on. Invariants:
-//   1. kAcknowledged: a broker answered without error, under the configured acks, and the record has this offset.
-//   2. kFailed: the record is not in the log and never will be: it was never written to a connection, or every attempt was refused
+//   1. kAcknowledged: a broker answered without error, under the configured acks, and the record
+//   has this offset.
+//   2. kFailed: the record is not in the log and never will be: it was never written to a
+//   connection, or every attempt was refused
 //      before an append.
-//   3. kUnknown: anything else. A request with the record was at least partly written, and the outcome of that attempt is not
-//      known (connection lost, time-out, an error that a broker may also give after an append; acks=0). It may be in the log,
-//      also several times.
-//   4. Each callback runs once, in the order of records within a batch, not necessarily on a fiber; it must not wait. Send may be
-//      called from it only with a topic that is known and room in the buffer, else the record fails at once.
-//   5. A producer that is destroyed drops its callbacks uncalled and does not wait; Close waits for them.
+//   3. kUnknown: anything else. A request with the record was at least partly written, and the
+//   outcome of that attempt is not
+//      known (connection lost, time-out, an error that a broker may also give after an append;
+//      acks=0). It may be in the log, also several times.
+//   4. Each callback runs once, in the order of records within a batch, not necessarily on a fiber;
+//   it must not wait. Send may be
+//      called from it only with a topic that is known and room in the buffer, else the record fails
+//      at once.
+//   5. A producer that is destroyed drops its callbacks uncalled and does not wait; Close waits for
+//   them.
 //
-// Follows [N1], [N3], [N4], [N20]-[N22]. Not responsible for: idempotence and transactions ([N2], [N5]-[N9]).
+// Follows [N1], [N3], [N4], [N20]-[N22]. Not responsible for: idempotence and transactions ([N2],
+// [N5]-[N9]).
 
 #include <absl/functional/any_invocable.h>
 #include <absl/time/time.h>
@@ -44,11 +52,12 @@ struct RecordHeader {
 // A record to send. The views must stay valid until Send returns.
 struct ProducerRecord {
   std::string_view topic;
-  std::optional<PartitionIndex> partition;  // none: by the key's murmur2 hash, or sticky without a key
+  std::optional<PartitionIndex>
+      partition;  // none: by the key's murmur2 hash, or sticky without a key
   std::optional<std::string_view> key;
   std::optional<std::string_view> value;
   absl::Span<const RecordHeader> headers;
-  std::optional<absl::Time> timestamp;      // none: the node's wall clock
+  std::optional<absl::Time> timestamp;  // none: the node's wall clock
 };
 
 enum class SendOutcome : uint8_t { kAcknowledged, kFailed, kUnknown };
@@ -57,10 +66,10 @@ enum class SendOutcome : uint8_t { kAcknowledged, kFailed, kUnknown };
 struct SendResult {
   SendOutcome outcome;
   std::string_view topic;
-  PartitionIndex partition;    // -1 if the record failed before it had one
-  Offset offset;               // kNoOffset unless acknowledged (and with acks=0)
-  absl::Time timestamp;        // the log append time where the topic stamps at append, else the record's
-  protocol::ErrorCode error;   // NONE if acknowledged; REQUEST_TIMED_OUT at the delivery timeout
+  PartitionIndex partition;  // -1 if the record failed before it had one
+  Offset offset;             // kNoOffset unless acknowledged (and with acks=0)
+  absl::Time timestamp;  // the log append time where the topic stamps at append, else the record's
+  protocol::ErrorCode error;  // NONE if acknowledged; REQUEST_TIMED_OUT at the delivery timeout
 };
 
 using SendCallback = absl::AnyInvocable<void(const SendResult&)>;
@@ -73,13 +82,16 @@ class Producer {
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
 
-  // Copies the record into a batch. Waits up to max.block.ms where the topic is not known yet or buffer.memory is used up, then
-  // fails the record. `callback` may be empty. A failure before the record is in a batch calls back before Send returns.
+  // Copies the record into a batch. Waits up to max.block.ms where the topic is not known yet or
+  // buffer.memory is used up, then fails the record. `callback` may be empty. A failure before the
+  // record is in a batch calls back before Send returns.
   void Send(const ProducerRecord& record, SendCallback callback);
 
-  // Sends without lingering what was accepted so far and waits until its callbacks have run. kSignaled when they have.
+  // Sends without lingering what was accepted so far and waits until its callbacks have run.
+  // kSignaled when they have.
   core::Wake Flush(core::MonotonicTime deadline);
-  // Accepts nothing more, flushes, and at the deadline gives up on the rest: what was never sent fails, the others are unknown.
+  // Accepts nothing more, flushes, and at the deadline gives up on the rest: what was never sent
+  // fails, the others are unknown.
   void Close(core::MonotonicTime deadline);
 
   // The topic's partitions once they are known; waits for metadata. 0 at the deadline.
@@ -87,7 +99,7 @@ class Producer {
 
   struct Statistics {
     uint64_t records_appended = 0;
-    uint64_t batches_sent = 0;      // attempts
+    uint64_t batches_sent = 0;  // attempts
     uint64_t requests_sent = 0;
     uint64_t batches_retried = 0;
     uint64_t batches_split = 0;

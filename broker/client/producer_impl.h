@@ -2,12 +2,13 @@
 
 // Producer::Impl: the driver between the accumulator, the connections and the callbacks.
 //
-// For each broker that has something to send there is one fiber, which ends when nothing is left: it connects, waits for room in
-// flight, drains, writes. Responses are taken in where the connection reads them. One timer serves linger, back-off and delivery
-// timeouts. Nothing else runs: an idle producer has no fiber.
+// For each broker that has something to send there is one fiber, which ends when nothing is left:
+// it connects, waits for room in flight, drains, writes. Responses are taken in where the
+// connection reads them. One timer serves linger, back-off and delivery timeouts. Nothing else
+// runs: an idle producer has no fiber.
 //
-// Invariant: what decides `outcome` is ProducerBatch::maybe_written: set once an attempt ended without proof that its batch was
-// not appended, never reset.
+// Invariant: what decides `outcome` is ProducerBatch::maybe_written: set once an attempt ended
+// without proof that its batch was not appended, never reset.
 
 #include <absl/container/flat_hash_map.h>
 
@@ -44,7 +45,8 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   struct Topic {
     std::string name;
     int32_t partitions = 0;
-    std::vector<PartitionSlot> slots;  // by partition; more than `partitions` if the topic came back smaller
+    std::vector<PartitionSlot>
+        slots;  // by partition; more than `partitions` if the topic came back smaller
     std::vector<PartitionIndex> available;
     StickyPartition sticky;
   };
@@ -67,7 +69,8 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
     Impl& producer;
   };
 
-  // The topic with at least `partitions` partitions, waiting for metadata; nullptr with the error at the deadline.
+  // The topic with at least `partitions` partitions, waiting for metadata; nullptr with the error
+  // at the deadline.
   Topic* AwaitTopic(std::string_view name, int32_t partitions, core::MonotonicTime deadline,
                     protocol::ErrorCode& error);
   // Waits for memory for a record of this size. False at the deadline.
@@ -78,7 +81,8 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
 
   void OnMetadata();
   void OnTimer();
-  // After anything that may have made batches ready: starts senders, asks for leaders, sets the timer.
+  // After anything that may have made batches ready: starts senders, asks for leaders, sets the
+  // timer.
   void Proceed();
   void SendTo(BrokerId broker);
   void SendBatches(BrokerConnection& connection, const std::vector<ProducerBatch*>& batches);
@@ -101,14 +105,15 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   std::map<BrokerId, bool> sending_;
   std::vector<BrokerId> woken_;          // scratch
   std::vector<ProducerBatch*> drained_;  // scratch
-  protocol::ProduceRequest request_;  // its memory is used again
+  protocol::ProduceRequest request_;     // its memory is used again
   bool accepting_ = true;
   bool shut_down_ = false;
   bool in_callback_ = false;
   core::WaitQueue memory_;
   core::WaitQueue finished_;
   EventTimer timer_{*this};
-  core::MonotonicTime timer_at_;  // of this process's clock, which the timer's own instant need not be
+  core::MonotonicTime
+      timer_at_;  // of this process's clock, which the timer's own instant need not be
   Statistics statistics_;
 };
 

@@ -88,7 +88,8 @@ void RecordAccumulator::Close(ProducerBatch& batch) {
   batch.builder.reset();
 }
 
-// When the partition's front batch may be sent; Never() if there is none or it has to wait for another one's end.
+// When the partition's front batch may be sent; Never() if there is none or it has to wait for
+// another one's end.
 MonotonicTime RecordAccumulator::DueTime(const Partition& partition) const {
   if (partition.queue.empty()) return MonotonicTime::Never();
   if (options_.keep_order && partition.in_flight > 0) return MonotonicTime::Never();
@@ -191,7 +192,8 @@ bool RecordAccumulator::Split(ProducerBatch& batch, MonotonicTime now) {
   HW_CHECK(batch.state == ProducerBatch::State::kInFlight);
   if (batch.records.size() < 2) return false;
   HW_MARK("client_batch_split");
-  const size_t target = std::min<size_t>(static_cast<size_t>(options_.batch_size), batch.bytes.size() / 2);
+  const size_t target =
+      std::min<size_t>(static_cast<size_t>(options_.batch_size), batch.bytes.size() / 2);
   const auto parsed = protocol::RecordBatch::Parse(batch.bytes);
   HW_CHECK(parsed.ok());
   auto reader = protocol::RecordReader::Open(*parsed);
@@ -201,7 +203,8 @@ bool RecordAccumulator::Split(ProducerBatch& batch, MonotonicTime now) {
   size_t next = 0;
   ProducerBatch* part = nullptr;
   while (const protocol::RecordView* record = reader->Next()) {
-    const size_t size = RecordBatchBuilder::MaxRecordSize(record->key, record->value, record->headers);
+    const size_t size =
+        RecordBatchBuilder::MaxRecordSize(record->key, record->value, record->headers);
     // Two parts at least: the last record never joins a part that holds all others.
     if (part == nullptr || part->builder->uncompressed_size() + size > target ||
         (next + 1 == records.size() && part->records.size() == next)) {
@@ -238,7 +241,8 @@ std::vector<PendingRecord> RecordAccumulator::Finish(ProducerBatch& batch, Monot
   std::vector<PendingRecord> records = std::move(batch.records);
   const PartitionSlot slot = batch.slot;
   Release(batch);
-  // A ready partition keeps its turn; one whose front or whose in-flight count changed finds its new place.
+  // A ready partition keeps its turn; one whose front or whose in-flight count changed finds its
+  // new place.
   if (partition.queueing != Queueing::kReady) Requeue(slot, now);
   return records;
 }

@@ -1,22 +1,28 @@
 #pragma once
 
-// RecordAccumulator: the producer's records on their way into batches, and batches on their way to brokers.
+// RecordAccumulator: the producer's records on their way into batches, and batches on their way to
+// brokers.
 //
 //   accumulator.Append(slot, record, std::move(callback), now);
-//   accumulator.TakeWoken(brokers);                               // these have something to send now
-//   accumulator.Drain(broker, max_request_size, now, batches);     // at most one batch a partition
+//   accumulator.TakeWoken(brokers);                               // these have something to send
+//   now accumulator.Drain(broker, max_request_size, now, batches);     // at most one batch a
+//   partition
 //   ... accumulator.Retry(*batch, now)  or  accumulator.Finish(*batch)
 //
-// Pure: no clock, no fiber, no connection. Follows [N1], [N3], [N4]. Not responsible for what a response means (producer_impl.h),
-// choosing partitions, waiting for memory.
+// Pure: no clock, no fiber, no connection. Follows [N1], [N3], [N4]. Not responsible for what a
+// response means (producer_impl.h), choosing partitions, waiting for memory.
 //
 // Invariants:
-//   1. A partition's batches are drained in the order in which they were created; a retried batch stands in front of all that were
-//      created after it [N4]. While the front batch waits for its back-off no later batch overtakes it.
+//   1. A partition's batches are drained in the order in which they were created; a retried batch
+//   stands in front of all that were
+//      created after it [N4]. While the front batch waits for its back-off no later batch overtakes
+//      it.
 //   2. With Options::keep_order a partition has at most one batch in flight.
-//   3. A batch holds at least one record, and more than batch_size bytes only if it holds exactly one.
+//   3. A batch holds at least one record, and more than batch_size bytes only if it holds exactly
+//   one.
 //   4. Every record's callback leaves with exactly one batch: nothing is lost, nothing is doubled.
-//   5. Batches live in the order of their creation; the oldest one's creation decides what expires first.
+//   5. Batches live in the order of their creation; the oldest one's creation decides what expires
+//   first.
 
 #include <absl/types/span.h>
 
@@ -50,14 +56,14 @@ struct ProducerBatch {
   enum class State : uint8_t { kQueued, kInFlight, kAbandoned, kFree };
 
   PartitionSlot slot = 0;
-  uint64_t number = 0;             // order of creation; the parts of a split batch keep it
-  uint64_t part = 0;               // of a split batch: how many of its records stand in earlier parts
+  uint64_t number = 0;  // order of creation; the parts of a split batch keep it
+  uint64_t part = 0;    // of a split batch: how many of its records stand in earlier parts
   core::MonotonicTime created;
-  core::MonotonicTime retry_at;    // of a retried batch: not sent before
+  core::MonotonicTime retry_at;  // of a retried batch: not sent before
   int64_t attempts = 0;
-  int64_t charge = 0;              // bytes of buffer.memory
+  int64_t charge = 0;  // bytes of buffer.memory
   State state = State::kFree;
-  bool maybe_written = false;      // an attempt had an unknown outcome
+  bool maybe_written = false;  // an attempt had an unknown outcome
   std::vector<PendingRecord> records;
   std::optional<protocol::RecordBatchBuilder> builder;  // while records may be added
   core::ByteChain bytes;                                // once it is closed
@@ -93,7 +99,8 @@ class RecordAccumulator {
   // Whether a record of this size would need a new batch, and then whether memory is left for one.
   [[nodiscard]] bool NeedsNewBatch(PartitionSlot slot, size_t record_size) const;
   [[nodiscard]] bool HasMemoryFor(size_t record_size) const;
-  // REQUIRES: !NeedsNewBatch or HasMemoryFor. `record_size`: as RecordBatchBuilder::MaxRecordSize says.
+  // REQUIRES: !NeedsNewBatch or HasMemoryFor. `record_size`: as RecordBatchBuilder::MaxRecordSize
+  // says.
   void Append(PartitionSlot slot, const ProducerRecord& record, int64_t timestamp_ms,
               size_t record_size, SendCallback callback, core::MonotonicTime now);
 
@@ -110,23 +117,27 @@ class RecordAccumulator {
   // Something could be sent if it had a leader.
   [[nodiscard]] bool HasLeaderless() const { return HasReady(kNoBroker); }
 
-  // Takes closed batches for one request to `broker`: one a partition, together at most `max_bytes` (but at least one batch).
-  // They count as attempted and in flight.
+  // Takes closed batches for one request to `broker`: one a partition, together at most `max_bytes`
+  // (but at least one batch). They count as attempted and in flight.
   void Drain(BrokerId broker, int64_t max_bytes, core::MonotonicTime now,
              std::vector<ProducerBatch*>& out);
 
-  // A batch that was in flight goes back into its partition's queue, to be sent again after the back-off.
+  // A batch that was in flight goes back into its partition's queue, to be sent again after the
+  // back-off.
   void Retry(ProducerBatch& batch, core::MonotonicTime now);
-  // Replaces a batch that was in flight by batches of about half its size, in its place. False, and nothing happens, if it has
-  // only one record.
+  // Replaces a batch that was in flight by batches of about half its size, in its place. False, and
+  // nothing happens, if it has only one record.
   bool Split(ProducerBatch& batch, core::MonotonicTime now);
-  // Takes the callbacks of a batch which is queued or in flight, in the order of its records, and lets go of the batch.
+  // Takes the callbacks of a batch which is queued or in flight, in the order of its records, and
+  // lets go of the batch.
   [[nodiscard]] std::vector<PendingRecord> Finish(ProducerBatch& batch, core::MonotonicTime now);
-  // As Finish for a batch in flight whose response is still to come: the batch stays until ForgetAbandoned.
+  // As Finish for a batch in flight whose response is still to come: the batch stays until
+  // ForgetAbandoned.
   [[nodiscard]] std::vector<PendingRecord> Abandon(ProducerBatch& batch);
   void ForgetAbandoned(ProducerBatch& batch, core::MonotonicTime now);
 
-  // The oldest batch if its delivery timeout has passed; nullptr otherwise. It must be finished or abandoned.
+  // The oldest batch if its delivery timeout has passed; nullptr otherwise. It must be finished or
+  // abandoned.
   [[nodiscard]] ProducerBatch* FindExpired(core::MonotonicTime now);
   // The oldest batch, nullptr if there is none.
   [[nodiscard]] ProducerBatch* Oldest() { return live_.empty() ? nullptr : &live_.front(); }
@@ -166,7 +177,7 @@ class RecordAccumulator {
   std::map<BrokerId, std::deque<PartitionSlot>> ready_;  // kNoBroker: leaderless
   std::set<std::pair<core::MonotonicTime, PartitionSlot>> timed_;
   std::vector<BrokerId> woken_;
-  std::list<ProducerBatch> live_;       // by creation
+  std::list<ProducerBatch> live_;  // by creation
   std::list<ProducerBatch> abandoned_;
   std::list<ProducerBatch> free_;
   uint64_t next_number_ = 0;

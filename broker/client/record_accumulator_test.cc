@@ -81,7 +81,8 @@ TEST_F(RecordAccumulatorTest, LingeringEndsAfterItsTimeOrWithAFullBatchOrInAHurr
 
   AppendValue(accumulator, slot, "b", At(20));
   AppendValue(accumulator, slot, std::string(120, 'x'), At(20));
-  EXPECT_TRUE(accumulator.HasReady(kBroker)) << "the second record did not fit: the first batch is full";
+  EXPECT_TRUE(accumulator.HasReady(kBroker))
+      << "the second record did not fit: the first batch is full";
   EXPECT_EQ(ValuesOf(*DrainAll(accumulator, At(20))[0]), std::vector<std::string>{"b"});
 
   EXPECT_FALSE(accumulator.HasReady(kBroker));
@@ -197,8 +198,8 @@ TEST_F(RecordAccumulatorTest, ABatchOfOneRecordCannotBeSplit) {
   EXPECT_FALSE(accumulator.Split(*DrainAll(accumulator, At(0))[0], At(0)));
 }
 
-// Random commands against the invariants of the header: order kept, nothing lost or doubled, sizes respected, back-off and linger
-// waited for.
+// Random commands against the invariants of the header: order kept, nothing lost or doubled, sizes
+// respected, back-off and linger waited for.
 class Model {
  public:
   Model(RecordAccumulator::Options options, int partitions)
@@ -287,7 +288,8 @@ class Model {
     const auto parsed = protocol::RecordBatch::Parse(batch.bytes);
     RC_ASSERT(parsed.ok());
     auto reader = protocol::RecordReader::Open(*parsed);
-    while (const auto* record = reader->Next()) keys.push_back(std::stoull(std::string(*record->key)));
+    while (const auto* record = reader->Next())
+      keys.push_back(std::stoull(std::string(*record->key)));
     return keys;
   }
 

@@ -1,8 +1,10 @@
 #pragma once
 
-// Controller: who owns topics. Creates and deletes them, and knows which broker leads which partition.
+// Controller: who owns topics. Creates and deletes them, and knows which broker leads which
+// partition.
 //
-// A single broker without zookeeper.connect is its own controller (StandaloneController); a cluster elects one.
+// A single broker without zookeeper.connect is its own controller (StandaloneController); a cluster
+// elects one.
 //
 // Errors are Kafka's codes with a message for the client, since they go to clients as they are.
 
@@ -59,7 +61,8 @@ struct NewTopic {
   std::string name;
   int32_t partitions = -1;          // -1: the broker's num.partitions
   int32_t replication_factor = -1;  // -1: the broker's default.replication.factor
-  std::map<int32_t, std::vector<BrokerId>> assignments;  // by partition; empty: the controller decides
+  std::map<int32_t, std::vector<BrokerId>>
+      assignments;  // by partition; empty: the controller decides
   std::map<std::string, std::optional<std::string>> configs;
 };
 

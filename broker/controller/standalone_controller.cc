@@ -34,16 +34,20 @@ std::string ClusterIdOfDirectories(core::FileSystem& files, const std::vector<st
 
 StandaloneController::StandaloneController(core::Environment& env, const BrokerConfig& config,
                                            ReplicaManager& replicas, Observer& observer)
-    : env_(env), config_(config), replicas_(replicas), observer_(observer),
-      changing_(env.fibers), changes_(env.fibers) {}
+    : env_(env),
+      config_(config),
+      replicas_(replicas),
+      observer_(observer),
+      changing_(env.fibers),
+      changes_(env.fibers) {}
 
 absl::Status StandaloneController::Load() {
   HW_ASSIGN_OR_RETURN(stored_, TopicStore::Load(env_.files, config_.log_dirs));
   for (const auto& [name, topic] : stored_.topics) {
     auto config = TopicConfig::Resolve(config_.topic_defaults, topic.overrides);
     if (!config.ok()) {
-      return absl::FailedPreconditionError(fmt::format("topic {} was stored with {}", name,
-                                                       std::string(config.status().message())));
+      return absl::FailedPreconditionError(
+          fmt::format("topic {} was stored with {}", name, std::string(config.status().message())));
     }
     replicas_.ExpectConfig(name, config->log);
   }
@@ -69,7 +73,8 @@ absl::Status StandaloneController::Start(storage::LogManager& logs) {
   return absl::OkStatus();
 }
 
-// Logs whose topic no file names: the file was lost, or they were brought here. They are data, so they become topics again.
+// Logs whose topic no file names: the file was lost, or they were brought here. They are data, so
+// they become topics again.
 absl::Status StandaloneController::AdoptStrayLogs() {
   bool adopted = false;
   for (const storage::LogManager::LogInfo& info : logs_->List()) {
@@ -84,12 +89,12 @@ absl::Status StandaloneController::AdoptStrayLogs() {
 }
 
 absl::Status StandaloneController::LeadTopic(const std::string& name, const StoredTopic& topic) {
-  TopicSettings settings{.id = topic.id, .partitions = topic.partitions,
-                         .overrides = topic.overrides};
+  TopicSettings settings{
+      .id = topic.id, .partitions = topic.partitions, .overrides = topic.overrides};
   HW_ASSIGN_OR_RETURN(settings.config,
                       TopicConfig::Resolve(config_.topic_defaults, topic.overrides));
-  // A log that is missing was never made: the topic was announced only afterwards. But where a directory is offline it may lie
-  // there, and LogManager refuses to make another one [M95].
+  // A log that is missing was never made: the topic was announced only afterwards. But where a
+  // directory is offline it may lie there, and LogManager refuses to make another one [M95].
   const absl::Status status = CreateLogs(name, settings, storage::IsNew::kNo);
   if (!status.ok() && logs_->OfflineDirectories().empty()) return status;
   names_by_id_[settings.id] = name;
@@ -195,10 +200,11 @@ TopicResult StandaloneController::CreateTopic(const NewTopic& topic) {
   }
   TopicSettings& settings = checked.settings;
   settings.id = DrawId();
-  stored_.topics[topic.name] = {.id = settings.id, .partitions = settings.partitions,
-                                .overrides = settings.overrides};
+  stored_.topics[topic.name] = {
+      .id = settings.id, .partitions = settings.partitions, .overrides = settings.overrides};
   if (absl::Status status = Save(); !status.ok()) {
-    stored_.topics.erase(topic.name);  // a disk that is full now may have room when it is asked again
+    stored_.topics.erase(
+        topic.name);  // a disk that is full now may have room when it is asked again
     return Refusal(topic.name, ErrorCode::KAFKA_STORAGE_ERROR, std::string(status.message()));
   }
   const absl::Status status = CreateLogs(topic.name, settings, storage::IsNew::kYes);
@@ -253,7 +259,8 @@ absl::Status StandaloneController::FinishDeletion(const std::string& name) {
   for (int32_t i = 0; i < stored->second.partitions; ++i) {
     HW_RETURN_IF_ERROR(replicas_.Delete(*logs_, {name, PartitionIndex(i)}));
   }
-  // Logs in a directory that is offline now would come back with it: the name stays taken until they are gone.
+  // Logs in a directory that is offline now would come back with it: the name stays taken until
+  // they are gone.
   if (!logs_->OfflineDirectories().empty()) return absl::OkStatus();
   stored_.topics.erase(stored);
   return Save();
@@ -268,8 +275,8 @@ std::vector<std::string> StandaloneController::TopicNames() const {
 std::optional<TopicDescription> StandaloneController::Describe(std::string_view topic) const {
   const auto found = announced_.find(topic);
   if (found == announced_.end()) return std::nullopt;
-  TopicDescription description{.name = found->first, .id = found->second.id,
-                               .internal = IsInternalTopic(topic)};
+  TopicDescription description{
+      .name = found->first, .id = found->second.id, .internal = IsInternalTopic(topic)};
   description.partitions.reserve(static_cast<size_t>(found->second.partitions));
   for (int32_t i = 0; i < found->second.partitions; ++i) {
     PartitionDescription partition{.index = PartitionIndex(i), .replicas = {config_.broker_id}};

@@ -1,16 +1,18 @@
 #pragma once
 
-// StandaloneController: the controller of a broker that has no cluster. Its topics are its log directories, with what the
-// directories cannot say (settings, ids, half-done deletions) in a TopicStore file.
+// StandaloneController: the controller of a broker that has no cluster. Its topics are its log
+// directories, with what the directories cannot say (settings, ids, half-done deletions) in a
+// TopicStore file.
 //
 //   StandaloneController controller(env, config, replicas, observer);
-//   HW_RETURN_IF_ERROR(controller.Load());             // before the logs are loaded: settings and cluster id
-//   HW_RETURN_IF_ERROR(logs.Start());
-//   HW_RETURN_IF_ERROR(controller.Start(logs));        // finishes what a crash left half done, leads every partition
+//   HW_RETURN_IF_ERROR(controller.Load());             // before the logs are loaded: settings and
+//   cluster id HW_RETURN_IF_ERROR(logs.Start()); HW_RETURN_IF_ERROR(controller.Start(logs)); //
+//   finishes what a crash left half done, leads every partition
 //
 // Invariants:
 //   1. A topic is announced only when it stands durably in the file, its logs exist and are led.
-//   2. A deletion that was answered is never undone; one that a crash cut short is completed at the next start.
+//   2. A deletion that was answered is never undone; one that a crash cut short is completed at the
+//   next start.
 //   3. Changes happen one at a time, in the order of their requests.
 //
 // Not responsible for: more than one broker.
@@ -38,11 +40,11 @@ namespace highwater::broker {
 class StandaloneController final : public Controller {
  public:
   // All outlive it.
-  StandaloneController(core::Environment& env, const BrokerConfig& config,
-                       ReplicaManager& replicas, Observer& observer);
+  StandaloneController(core::Environment& env, const BrokerConfig& config, ReplicaManager& replicas,
+                       Observer& observer);
 
-  // Reads the file, tells the replica manager the settings to expect, settles the cluster id. REQUIRES: on a fiber, before the
-  // LogManager starts.
+  // Reads the file, tells the replica manager the settings to expect, settles the cluster id.
+  // REQUIRES: on a fiber, before the LogManager starts.
   [[nodiscard]] absl::Status Load();
   // REQUIRES: on a fiber, once `logs` has started. `logs` outlives it.
   [[nodiscard]] absl::Status Start(storage::LogManager& logs);
@@ -66,7 +68,8 @@ class StandaloneController final : public Controller {
  private:
   using Work = absl::AnyInvocable<std::vector<TopicResult>()>;
 
-  // Runs `work` alone on a fiber of its own; at the deadline answers REQUEST_TIMED_OUT for `names` while it goes on.
+  // Runs `work` alone on a fiber of its own; at the deadline answers REQUEST_TIMED_OUT for `names`
+  // while it goes on.
   std::vector<TopicResult> RunChange(std::vector<std::string> names, core::MonotonicTime deadline,
                                      Work work);
   TopicResult CreateTopic(const NewTopic& topic);

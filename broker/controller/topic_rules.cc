@@ -20,8 +20,7 @@ CheckedTopic Refuse(ErrorCode error, std::string message) {
 }
 
 bool IsAlive(const ClusterFacts& cluster, BrokerId broker) {
-  return std::find(cluster.brokers.begin(), cluster.brokers.end(), broker) !=
-         cluster.brokers.end();
+  return std::find(cluster.brokers.begin(), cluster.brokers.end(), broker) != cluster.brokers.end();
 }
 
 // "" or what is wrong.
@@ -92,8 +91,8 @@ std::string WhyIllegalTopicName(std::string_view name) {
                        kLongestName);
   }
   for (const char c : name) {
-    const bool legal = absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
-                       c == '_' || c == '-';
+    const bool legal =
+        absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
     if (!legal) {
       return "topic name is illegal, it contains a character other than ASCII alphanumerics, "
              "'.', '_' and '-'";
@@ -103,9 +102,7 @@ std::string WhyIllegalTopicName(std::string_view name) {
 }
 
 bool TopicNamesCollide(std::string_view a, std::string_view b) {
-  const auto same = [](char x, char y) {
-    return (x == '.' ? '_' : x) == (y == '.' ? '_' : y);
-  };
+  const auto same = [](char x, char y) { return (x == '.' ? '_' : x) == (y == '.' ? '_' : y); };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
@@ -125,9 +122,9 @@ CheckedTopic CheckNewTopic(const NewTopic& topic, const ClusterFacts& cluster) {
   }
   for (const std::string& existing : cluster.topics) {
     if (TopicNamesCollide(existing, topic.name)) {
-      return Refuse(ErrorCode::INVALID_TOPIC_EXCEPTION,
-                    fmt::format("topic '{}' collides with existing topic '{}'", topic.name,
-                                existing));
+      return Refuse(
+          ErrorCode::INVALID_TOPIC_EXCEPTION,
+          fmt::format("topic '{}' collides with existing topic '{}'", topic.name, existing));
     }
   }
   CheckedTopic result = CheckPlacement(topic, cluster);

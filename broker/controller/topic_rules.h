@@ -1,6 +1,7 @@
 #pragma once
 
-// What makes a request for a new topic legal: Kafka's rules on names, counts, assignments and settings. Pure.
+// What makes a request for a new topic legal: Kafka's rules on names, counts, assignments and
+// settings. Pure.
 
 #include <absl/functional/function_ref.h>
 
@@ -11,7 +12,8 @@
 
 namespace highwater::broker {
 
-// "" if the name is legal; else what is wrong with it. At most 249 of [a-zA-Z0-9._-], neither "." nor "..".
+// "" if the name is legal; else what is wrong with it. At most 249 of [a-zA-Z0-9._-], neither "."
+// nor "..".
 [[nodiscard]] std::string WhyIllegalTopicName(std::string_view name);
 
 // Names that differ only in '.' against '_' would share the names of their metrics.

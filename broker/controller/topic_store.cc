@@ -114,8 +114,8 @@ absl::StatusOr<StoredTopics> TopicStore::Load(core::FileSystem& files,
     auto topics = text.ok() ? StoredTopics::Parse(*text) : text.status();
     if (absl::IsCancelled(topics.status())) return topics.status();
     if (!topics.ok()) {
-      damage.Update(absl::DataLossError(
-          fmt::format("{}: {}", path, std::string(topics.status().message()))));
+      damage.Update(
+          absl::DataLossError(fmt::format("{}: {}", path, std::string(topics.status().message()))));
     } else if (topics->serial > newest.serial) {
       newest = *std::move(topics);
     }

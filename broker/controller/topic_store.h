@@ -1,7 +1,7 @@
 #pragma once
 
-// TopicStore: what a broker that is its own controller keeps of its topics on disk: a text file `highwater-topics` in each log
-// directory, all alike.
+// TopicStore: what a broker that is its own controller keeps of its topics on disk: a text file
+// `highwater-topics` in each log directory, all alike.
 //
 //   version: 0
 //   serial: 12
@@ -10,9 +10,10 @@
 //   config: orders flush.messages=1
 //   deleting: old id=3b2vQ2bS0-LfFh1pTtBzAQ partitions=2
 //
-// A change is written to every directory that works, atomically, with a greater serial; the greatest serial counts at start. A
-// topic stands in the file before its first log directory is made and until its last one is gone, `deleting` from the moment
-// on at which its deletion is decided: so a crash at any point leaves something that the next start completes.
+// A change is written to every directory that works, atomically, with a greater serial; the
+// greatest serial counts at start. A topic stands in the file before its first log directory is
+// made and until its last one is gone, `deleting` from the moment on at which its deletion is
+// decided: so a crash at any point leaves something that the next start completes.
 //
 // Not responsible for: what the logs hold, their leader epochs.
 
@@ -55,8 +56,8 @@ class TopicStore {
  public:
   static constexpr std::string_view kFileName = "highwater-topics";
 
-  // The newest file of the directories; no topics and no cluster id if none has one. DataLoss if there are files but none can be
-  // read: to go on without any could make topics vanish.
+  // The newest file of the directories; no topics and no cluster id if none has one. DataLoss if
+  // there are files but none can be read: to go on without any could make topics vanish.
   [[nodiscard]] static absl::StatusOr<StoredTopics> Load(core::FileSystem& files,
                                                          absl::Span<const std::string> directories);
   // Writes it to each directory; durable when it returns. Fails if any write fails.

@@ -26,7 +26,11 @@ ErrorCode FromStorage(const absl::Status& status) {
 Partition::Partition(core::Environment& env, BrokerId self, const protocol::Uuid& topic_id,
                      const TopicConfig& config, std::shared_ptr<storage::Log> log,
                      Observer& observer)
-    : env_(env), self_(self), topic_id_(topic_id), log_(std::move(log)), observer_(observer),
+    : env_(env),
+      self_(self),
+      topic_id_(topic_id),
+      log_(std::move(log)),
+      observer_(observer),
       leader_(self) {
   leader_.SetMinInsyncReplicas(config.min_insync_replicas);
 }
@@ -169,7 +173,8 @@ uint64_t Partition::BytesBelowHighWatermark(Offset from) const {
   if (from >= bound) return 0;
   const auto start = log_->PositionOf(from);
   const auto end = log_->PositionOf(bound);
-  // [P11] Another segment lies between, or the place is not known without the disk: more than anybody waits for.
+  // [P11] Another segment lies between, or the place is not known without the disk: more than
+  // anybody waits for.
   if (!start || !end || start->segment_base != end->segment_base) return UINT64_MAX / 2;
   return end->position > start->position ? end->position - start->position : 1;
 }

@@ -1,13 +1,14 @@
 #pragma once
 
-// Partition: one partition that this broker leads: its log, the machine that decides (PartitionLeader) and what carries out the
-// machine's effects.
+// Partition: one partition that this broker leads: its log, the machine that decides
+// (PartitionLeader) and what carries out the machine's effects.
 //
-//   auto appended = partition->Append(records, acks, waiter);   // never waits; the waiter is told when it counts
-//   auto read = partition->Read({.from = offset, ...});         // waits for the disk only where it must
+//   auto appended = partition->Append(records, acks, waiter);   // never waits; the waiter is told
+//   when it counts auto read = partition->Read({.from = offset, ...});         // waits for the
+//   disk only where it must
 //
-// Follows replication facts P2, P7, P8, P13, P17. Not responsible for: followers and truncation, which belong to a cluster;
-// authorization; the form of answers.
+// Follows replication facts P2, P7, P8, P13, P17. Not responsible for: followers and truncation,
+// which belong to a cluster; authorization; the form of answers.
 
 #include <absl/status/status.h>
 
@@ -67,27 +68,31 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(core::Environment& env, BrokerId self, const protocol::Uuid& topic_id,
             const TopicConfig& config, std::shared_ptr<storage::Log> log, Observer& observer);
 
-  // Leads under an epoch greater than any in the log, entered there durably first, so that epochs grow with every start.
-  // REQUIRES: on a fiber; not leading.
+  // Leads under an epoch greater than any in the log, entered there durably first, so that epochs
+  // grow with every start. REQUIRES: on a fiber; not leading.
   [[nodiscard]] absl::Status LeadAlone();
   // Everybody who waits is told `why`; so is every later request.
   void Resign(protocol::ErrorCode why);
 
-  // Checks the records of one produce request for this partition and gives them offsets. Without an error `waiter` is told once
-  // they count: acks 0 and 1 when they are written, -1 when they are committed [P4]. Never waits.
+  // Checks the records of one produce request for this partition and gives them offsets. Without an
+  // error `waiter` is told once they count: acks 0 and 1 when they are written, -1 when they are
+  // committed [P4]. Never waits.
   [[nodiscard]] AppendOutcome Append(const core::ByteChain& records, int16_t acks,
                                      OffsetWaiter& waiter);
 
   // [P6-P9, P13] What a consumer may see. REQUIRES: on a fiber.
   [[nodiscard]] ReadOutcome Read(const ReadSpec& spec);
-  // Bytes between `from` and the high watermark as far as that can be told without waiting; at least 1 if there is anything.
+  // Bytes between `from` and the high watermark as far as that can be told without waiting; at
+  // least 1 if there is anything.
   [[nodiscard]] uint64_t BytesBelowHighWatermark(Offset from) const;
-  // `waiter` is told when the high watermark is past `above`, or when the partition is lost. REQUIRES: leads.
+  // `waiter` is told when the high watermark is past `above`, or when the partition is lost.
+  // REQUIRES: leads.
   void AwaitHighWatermark(OffsetWaiter& waiter, Offset above) {
     leader_.AwaitHighWatermark(waiter, above);
   }
 
-  // [P17] ListOffsets: -1 latest, -2 earliest, -3 greatest timestamp, else the first record at or after. REQUIRES: on a fiber.
+  // [P17] ListOffsets: -1 latest, -2 earliest, -3 greatest timestamp, else the first record at or
+  // after. REQUIRES: on a fiber.
   [[nodiscard]] OffsetOutcome FindOffset(int64_t timestamp, LeaderEpoch claimed);
   // [P16, K5]
   [[nodiscard]] OffsetOutcome EndOffsetForEpoch(LeaderEpoch epoch, LeaderEpoch claimed) const;

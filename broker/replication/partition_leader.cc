@@ -50,8 +50,7 @@ OffsetWaiter* WaiterList::Pop() {
 }
 
 void PartitionLeader::BecomeLeader(LeaderEpoch epoch, absl::Span<const BrokerId> isr,
-                                   Offset high_watermark, Offset log_end_offset,
-                                   Effects& effects) {
+                                   Offset high_watermark, Offset log_end_offset, Effects& effects) {
   HW_CHECK(epoch > epoch_, "leader epoch {} does not follow {}", epoch, epoch_);
   HW_CHECK(std::find(isr.begin(), isr.end(), self_) != isr.end(), "a leader outside of its ISR");
   // What was written under an older epoch is no longer ours to acknowledge.

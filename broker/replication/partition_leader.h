@@ -1,16 +1,17 @@
 #pragma once
 
-// PartitionLeader: what the leader of one partition decides: where the high watermark stands, which requests wait for it, and
-// what they are told. A state machine without I/O; Partition drives it.
+// PartitionLeader: what the leader of one partition decides: where the high watermark stands, which
+// requests wait for it, and what they are told. A state machine without I/O; Partition drives it.
 //
 //   Effects effects;
 //   leader.AwaitAppended(waiter, last_offset);                 // acks=1: once the write completed
-//   leader.AwaitCommitted(waiter, last_offset);                // acks=all: once the high watermark is past it
-//   leader.OnAppended(epoch, log_end_offset, effects);         // a write completed
-//   for (auto& done : effects.completed) done.waiter->OnDone(done.error);
+//   leader.AwaitCommitted(waiter, last_offset);                // acks=all: once the high watermark
+//   is past it leader.OnAppended(epoch, log_end_offset, effects);         // a write completed for
+//   (auto& done : effects.completed) done.waiter->OnDone(done.error);
 //
-// Follows replication facts 3.2 (H1, H3, H7, H15) and 3.3 (P4, P6, P11, P12). Not responsible for: reading and writing the log,
-// time-outs (whoever waits cancels its waiter), ISR changes through a controller, which belong to a cluster.
+// Follows replication facts 3.2 (H1, H3, H7, H15) and 3.3 (P4, P6, P11, P12). Not responsible for:
+// reading and writing the log, time-outs (whoever waits cancels its waiter), ISR changes through a
+// controller, which belong to a cluster.
 //
 // Invariants:
 //   1. high watermark <= log end offset; within an epoch it never goes back [H1].
@@ -36,7 +37,8 @@ class OffsetWaiter {
   OffsetWaiter(const OffsetWaiter&) = delete;
   OffsetWaiter& operator=(const OffsetWaiter&) = delete;
 
-  // The offset has come (NONE), or will not come. Must not wait and must not destroy a waiter: it wakes a fiber.
+  // The offset has come (NONE), or will not come. Must not wait and must not destroy a waiter: it
+  // wakes a fiber.
   virtual void OnDone(protocol::ErrorCode error) = 0;
 
   void Cancel();
@@ -87,8 +89,9 @@ class PartitionLeader {
 
   // ---- Leadership.
 
-  // `isr` holds at least this broker. The high watermark starts where the replica's was and rises at once if nobody else holds
-  // it back [H3, H7]. REQUIRES: `epoch` is greater than any before; high_watermark <= log_end_offset.
+  // `isr` holds at least this broker. The high watermark starts where the replica's was and rises
+  // at once if nobody else holds it back [H3, H7]. REQUIRES: `epoch` is greater than any before;
+  // high_watermark <= log_end_offset.
   void BecomeLeader(LeaderEpoch epoch, absl::Span<const BrokerId> isr, Offset high_watermark,
                     Offset log_end_offset, Effects& effects);
   // Leadership, the partition or its directory is gone: everybody who waits is told so.
@@ -97,7 +100,8 @@ class PartitionLeader {
   // What a request is told while this partition is not led.
   [[nodiscard]] protocol::ErrorCode refusal() const { return refusal_; }
 
-  // [P6] The epoch that a request claims: an older one is fenced, a newer one is not ours to judge, -1 asks for no check.
+  // [P6] The epoch that a request claims: an older one is fenced, a newer one is not ours to judge,
+  // -1 asks for no check.
   [[nodiscard]] protocol::ErrorCode CheckEpoch(LeaderEpoch claimed) const;
 
   // ---- Writing.
@@ -105,8 +109,8 @@ class PartitionLeader {
   void SetMinInsyncReplicas(int64_t count) { min_insync_replicas_ = count; }
   // [H15] Whether a write with these acks may begin.
   [[nodiscard]] protocol::ErrorCode CheckAppend(int16_t acks) const;
-  // A write completed under `epoch`. One of an older epoch changes nothing: those who waited for it were already told
-  // NOT_LEADER_OR_FOLLOWER.
+  // A write completed under `epoch`. One of an older epoch changes nothing: those who waited for it
+  // were already told NOT_LEADER_OR_FOLLOWER.
   void OnAppended(LeaderEpoch epoch, Offset log_end_offset, Effects& effects);
   // [H8] A follower's fetch at `log_end_offset` says that it stores everything below it.
   void OnFollowerFetch(BrokerId follower, Offset log_end_offset, Effects& effects);
@@ -114,7 +118,8 @@ class PartitionLeader {
   // ---- Waiting. REQUIRES: leads(). An offset that is already reached is to be asked for first.
 
   void AwaitAppended(OffsetWaiter& waiter, Offset last_offset);
-  // Told NOT_ENOUGH_REPLICAS_AFTER_APPEND if the in-sync replicas have become too few by then [H15].
+  // Told NOT_ENOUGH_REPLICAS_AFTER_APPEND if the in-sync replicas have become too few by then
+  // [H15].
   void AwaitCommitted(OffsetWaiter& waiter, Offset last_offset);
   // Done once the high watermark is greater than `above`: a consumer's fetch [P12].
   void AwaitHighWatermark(OffsetWaiter& waiter, Offset above);
@@ -126,7 +131,8 @@ class PartitionLeader {
   [[nodiscard]] Offset log_end_offset() const { return log_end_offset_; }
   [[nodiscard]] Offset leader_epoch_start_offset() const { return epoch_start_offset_; }
   [[nodiscard]] std::vector<BrokerId> isr() const;
-  // [H7] A new leader whose high watermark is behind the start of its epoch cannot yet name a safe end offset.
+  // [H7] A new leader whose high watermark is behind the start of its epoch cannot yet name a safe
+  // end offset.
   [[nodiscard]] bool KnowsEndOffset() const { return high_watermark_ >= epoch_start_offset_; }
 
  private:

@@ -158,8 +158,8 @@ TEST(PartitionLeaderTest, ADestroyedWaiterIsForgotten) {
   EXPECT_TRUE(m.Appended(kEpoch, 1));
 }
 
-// Whatever the order of appends, fetches and waits: each acks=all waiter is answered exactly when the least log end of the ISR
-// has passed its offset, and the high watermark never goes back.
+// Whatever the order of appends, fetches and waits: each acks=all waiter is answered exactly when
+// the least log end of the ISR has passed its offset, and the high watermark never goes back.
 RC_GTEST_PROP(PartitionLeaderProperty, AnswersExactlyWhatIsCommitted, ()) {
   Machine m({kSelf, kOther});
   int64_t mine = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
-// ReplicaManager: the partitions that this broker hosts, and how a directory's failure or a topic's end reaches them.
+// ReplicaManager: the partitions that this broker hosts, and how a directory's failure or a topic's
+// end reaches them.
 //
 // Not responsible for: which partitions there should be (Controller), files (storage::LogManager).
 
@@ -28,12 +29,13 @@ class ReplicaManager final : public storage::LogManagerListener {
   ReplicaManager(const ReplicaManager&) = delete;
   ReplicaManager& operator=(const ReplicaManager&) = delete;
 
-  // Opens or makes the partition's log and leads it. After an error the partition is known as offline. REQUIRES: on a fiber; not
-  // hosted yet.
+  // Opens or makes the partition's log and leads it. After an error the partition is known as
+  // offline. REQUIRES: on a fiber; not hosted yet.
   [[nodiscard]] absl::Status StartLeading(storage::LogManager& logs, const TopicPartition& id,
                                           const protocol::Uuid& topic_id, const TopicConfig& config,
                                           storage::IsNew is_new);
-  // Tells everybody who waits, forgets the partition and deletes its log. OK if there is none. REQUIRES: on a fiber.
+  // Tells everybody who waits, forgets the partition and deletes its log. OK if there is none.
+  // REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Delete(storage::LogManager& logs, const TopicPartition& id);
   // Tells everybody who waits that the broker stops.
   void ResignAll();
@@ -41,7 +43,8 @@ class ReplicaManager final : public storage::LogManagerListener {
   // nullptr: not hosted here.
   [[nodiscard]] std::shared_ptr<Partition> Find(std::string_view topic, PartitionIndex index) const;
   // What to tell a client of a partition that Find does not know.
-  [[nodiscard]] protocol::ErrorCode WhyNotHosted(std::string_view topic, PartitionIndex index) const;
+  [[nodiscard]] protocol::ErrorCode WhyNotHosted(std::string_view topic,
+                                                 PartitionIndex index) const;
 
   // storage::LogManagerListener
   std::optional<Offset> HighWatermarkOf(const TopicPartition& id) override;

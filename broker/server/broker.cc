@@ -56,7 +56,9 @@ absl::Status InContext(std::string_view what, const absl::Status& status) {
 class Broker::Impl {
  public:
   Impl(core::Environment& env, BrokerConfig config, Observer& observer)
-      : env_(env), config_(std::move(config)), observer_(observer),
+      : env_(env),
+        config_(std::move(config)),
+        observer_(observer),
         replicas_(env, config_.broker_id, observer),
         controller_(env, config_, replicas_, observer),
         router_({env, config_, controller_, replicas_, observer, long_polls_}),

@@ -1,20 +1,24 @@
 #pragma once
 
-// Broker: one whole broker on an environment. The code that serves on Linux and the code that is simulated.
+// Broker: one whole broker on an environment. The code that serves on Linux and the code that is
+// simulated.
 //
 //   Broker broker(env, config, observer);                 // a process's main fiber
 //   HW_RETURN_IF_ERROR(broker.Start());                   // recovery done, requests are served
-//   HW_RETURN_IF_ERROR(broker.Run());                     // until a stop is requested, then stops cleanly
+//   HW_RETURN_IF_ERROR(broker.Run());                     // until a stop is requested, then stops
+//   cleanly
 //
-// Start order [S1]: configuration, log directories and their recovery, the controller (alone, without zookeeper.connect), the
-// listener, serving. Stop order [S3]: no new connections, the requests at work end, logs are flushed, checkpoints and the
-// clean-shutdown marker are written.
+// Start order [S1]: configuration, log directories and their recovery, the controller (alone,
+// without zookeeper.connect), the listener, serving. Stop order [S3]: no new connections, the
+// requests at work end, logs are flushed, checkpoints and the clean-shutdown marker are written.
 //
 // Invariants:
-//   1. The destructor never waits. A broker that was not stopped leaves its directories as a crash would.
+//   1. The destructor never waits. A broker that was not stopped leaves its directories as a crash
+//   would.
 //   2. When no log directory is left, the process halts [K16].
 //
-// Not responsible for: metrics and logs (Observer), the command line (programs/highwater_broker.cc).
+// Not responsible for: metrics and logs (Observer), the command line
+// (programs/highwater_broker.cc).
 
 #include <absl/status/status.h>
 
@@ -35,8 +39,9 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  // Loads and recovers everything, then serves. REQUIRES: on a fiber, once. After an error the broker is of no further use; what
-  // it says is for the operator: which setting, directory or address is at fault.
+  // Loads and recovers everything, then serves. REQUIRES: on a fiber, once. After an error the
+  // broker is of no further use; what it says is for the operator: which setting, directory or
+  // address is at fault.
   [[nodiscard]] absl::Status Start();
   // Waits until the process is asked to stop, then stops. REQUIRES: Start said OK.
   [[nodiscard]] absl::Status Run();

@@ -192,8 +192,8 @@ absl::StatusOr<BrokerConfig> BrokerConfig::FromProperties(std::string_view name,
     const std::string value(Trim(content.substr(equals + 1)));
     const auto [twin, inserted] = properties.emplace(key, Given{value, line});
     if (!inserted) {
-      return place.Error(
-          line, fmt::format("{} was already given in line {}", key, twin->second.line));
+      return place.Error(line,
+                         fmt::format("{} was already given in line {}", key, twin->second.line));
     }
   }
   return Build(place, properties);
@@ -223,8 +223,7 @@ absl::Status ValidateBrokerConfig(std::string_view name, std::string_view value)
         "broker is its own controller");
   }
   if (absl::Status status = ValidateValue(*key, value); !status.ok()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: {}", name, std::string(status.message())));
+    return absl::InvalidArgumentError(fmt::format("{}: {}", name, std::string(status.message())));
   }
   if (name == "listeners" || (name == "advertised.listeners" && !value.empty())) {
     if (auto endpoint = ParseListener(value); !endpoint.ok()) {

@@ -2,13 +2,16 @@
 
 // BrokerConfig: a broker's settings, under Kafka's property names, read once at start.
 //
-//   HW_ASSIGN_OR_RETURN(BrokerConfig config, BrokerConfig::FromProperties("server.properties", text));
-//   auto config = BrokerConfig::FromMap({{"broker.id", "1"}, {"log.dirs", "data"}, {"listeners", "PLAINTEXT://b1:9092"}});
+//   HW_ASSIGN_OR_RETURN(BrokerConfig config, BrokerConfig::FromProperties("server.properties",
+//   text)); auto config = BrokerConfig::FromMap({{"broker.id", "1"}, {"log.dirs", "data"},
+//   {"listeners", "PLAINTEXT://b1:9092"}});
 //
-// Names, types, defaults and ranges are Kafka 3.2's ([D1]-[D49]). An unknown name, a value out of range and a name given twice are
-// errors that say the line, what was expected and what was perhaps meant.
+// Names, types, defaults and ranges are Kafka 3.2's ([D1]-[D49]). An unknown name, a value out of
+// range and a name given twice are errors that say the line, what was expected and what was perhaps
+// meant.
 //
-// Not responsible for: settings of topics (topic_config.h), whose defaults it carries; changing settings at run time.
+// Not responsible for: settings of topics (topic_config.h), whose defaults it carries; changing
+// settings at run time.
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -27,10 +30,11 @@ namespace highwater::broker {
 
 struct BrokerConfig {
   BrokerId broker_id{0};
-  std::string rack;                               // broker.rack; "" is none
+  std::string rack;  // broker.rack; "" is none
   std::vector<std::string> log_dirs;
-  core::Endpoint listener;                        // where it listens; host "" is every address
-  core::Endpoint advertised_listener;             // where clients are told to go; port 0: the listener's real one
+  core::Endpoint listener;  // where it listens; host "" is every address
+  core::Endpoint
+      advertised_listener;  // where clients are told to go; port 0: the listener's real one
 
   int32_t num_partitions = 0;
   int32_t default_replication_factor = 0;
@@ -42,12 +46,12 @@ struct BrokerConfig {
   int64_t max_connections = 0;
   int64_t max_connections_per_ip = 0;
   std::map<std::string, int64_t> max_connections_per_ip_overrides;
-  absl::Duration connections_max_idle;            // infinite: never closed
+  absl::Duration connections_max_idle;  // infinite: never closed
   int64_t queued_max_requests = 0;
-  int64_t queued_max_request_bytes = 0;           // -1 is no limit
+  int64_t queued_max_request_bytes = 0;  // -1 is no limit
 
   absl::Duration retention_check_interval;
-  absl::Duration flush_scheduler_interval;        // log.flush.scheduler.interval.ms
+  absl::Duration flush_scheduler_interval;  // log.flush.scheduler.interval.ms
   absl::Duration flush_offset_checkpoint_interval;
   absl::Duration flush_start_offset_checkpoint_interval;
   absl::Duration high_watermark_checkpoint_interval;
@@ -55,11 +59,13 @@ struct BrokerConfig {
 
   TopicConfig topic_defaults;
 
-  // Every property with its effective value as text (given or default), sorted by name; and those that were given.
+  // Every property with its effective value as text (given or default), sorted by name; and those
+  // that were given.
   std::map<std::string, std::string> effective;
   std::map<std::string, std::string> given;
 
-  // Reads the text of a .properties file; `name` stands before the line in errors: "server.properties:7: ...".
+  // Reads the text of a .properties file; `name` stands before the line in errors:
+  // "server.properties:7: ...".
   [[nodiscard]] static absl::StatusOr<BrokerConfig> FromProperties(std::string_view name,
                                                                    std::string_view text);
   // Errors name the property. Scenario settings come this way.
@@ -71,8 +77,8 @@ struct BrokerConfig {
 [[nodiscard]] absl::Span<const ConfigKey> BrokerConfigKeys();
 [[nodiscard]] const ConfigKey* FindBrokerConfigKey(std::string_view name);
 
-// Whether a broker may have this setting: OK, or what is wrong and what was perhaps meant. For scenario files, which know the
-// place themselves.
+// Whether a broker may have this setting: OK, or what is wrong and what was perhaps meant. For
+// scenario files, which know the place themselves.
 [[nodiscard]] absl::Status ValidateBrokerConfig(std::string_view name, std::string_view value);
 
 // The settings as a .properties file with what each is for; `--print-config`.

@@ -141,9 +141,8 @@ TEST(BrokerConfigTest, ItsTablesAreSortedAndTheirDefaultsAreValid) {
     EXPECT_EQ(FindBrokerConfigKey(key.name), &key);
   }
   const auto topic = TopicConfigKeys();
-  EXPECT_TRUE(std::is_sorted(topic.begin(), topic.end(), [](const auto& a, const auto& b) {
-    return a.key.name < b.key.name;
-  }));
+  EXPECT_TRUE(std::is_sorted(topic.begin(), topic.end(),
+                             [](const auto& a, const auto& b) { return a.key.name < b.key.name; }));
   for (const TopicConfigKey& key : topic) {
     const ConfigKey* parent = FindBrokerConfigKey(key.broker_name);
     ASSERT_NE(parent, nullptr) << key.broker_name;

@@ -1,7 +1,7 @@
 #pragma once
 
-// How one Kafka property is described and read: its type, default, legal range and what it is for. Used by the broker's table
-// (broker_config.cc) and the topics' (topic_config.cc).
+// How one Kafka property is described and read: its type, default, legal range and what it is for.
+// Used by the broker's table (broker_config.cc) and the topics' (topic_config.cc).
 //
 // Not responsible for: files, line numbers, precedence between properties.
 
@@ -25,7 +25,8 @@ enum class ConfigType : uint8_t { kBool, kInt, kLong, kMillis, kString, kList, k
 inline constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
 inline constexpr int64_t kMaxLong = std::numeric_limits<int64_t>::max();
 
-// A property. `min` and `max` bound numbers; `choices` (comma separated) bounds strings and each element of lists.
+// A property. `min` and `max` bound numbers; `choices` (comma separated) bounds strings and each
+// element of lists.
 struct ConfigKey {
   std::string_view name;
   ConfigType type;
@@ -36,8 +37,8 @@ struct ConfigKey {
   std::string_view about;
 };
 
-// Checks `text` against the key's type, range and choices. The message says what was expected and what came, without the
-// property's name.
+// Checks `text` against the key's type, range and choices. The message says what was expected and
+// what came, without the property's name.
 [[nodiscard]] absl::Status ValidateValue(const ConfigKey& key, std::string_view text);
 
 // The readers of a validated value. REQUIRES: ValidateValue said OK.
@@ -50,6 +51,7 @@ struct ConfigKey {
 [[nodiscard]] std::string_view Trim(std::string_view text);
 
 // The known name closest to `name`, if it is close enough to be what was meant; else "".
-[[nodiscard]] std::string_view Suggest(std::string_view name, absl::Span<const std::string_view> known);
+[[nodiscard]] std::string_view Suggest(std::string_view name,
+                                       absl::Span<const std::string_view> known);
 
 }  // namespace highwater::broker

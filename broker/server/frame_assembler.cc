@@ -41,8 +41,8 @@ absl::StatusOr<std::optional<core::ByteChain>> FrameAssembler::Take() {
   }
   if (buffered() < needed_) return std::nullopt;
   FlushTail();
-  core::ByteChain frame = chain_.Slice(protocol::kFrameLengthBytes,
-                                       needed_ - protocol::kFrameLengthBytes);
+  core::ByteChain frame =
+      chain_.Slice(protocol::kFrameLengthBytes, needed_ - protocol::kFrameLengthBytes);
   chain_.RemovePrefix(needed_);
   needed_ = 0;
   return frame;

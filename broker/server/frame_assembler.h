@@ -5,10 +5,12 @@
 //   assembler.Add(bytes);
 //   HW_ASSIGN_OR_RETURN(std::optional<core::ByteChain> request, assembler.Take());
 //
-// Holds only what came: a client that announces a large request and dribbles its bytes takes no more memory than it has sent.
+// Holds only what came: a client that announces a large request and dribbles its bytes takes no
+// more memory than it has sent.
 //
 // Invariants:
-//   1. A length above the limit, or a negative one, is an error as soon as its four bytes are there.
+//   1. A length above the limit, or a negative one, is an error as soon as its four bytes are
+//   there.
 //   2. Memory is bounded by a small multiple of the bytes that came, however they were cut.
 
 #include <absl/status/statusor.h>
@@ -29,17 +31,16 @@ class FrameAssembler {
 
   [[nodiscard]] size_t buffered() const { return chain_.size() + tail_.size(); }
   // Bytes of the present request that have not come; 0 if not even its length has.
-  [[nodiscard]] size_t missing() const {
-    return needed_ > buffered() ? needed_ - buffered() : 0;
-  }
+  [[nodiscard]] size_t missing() const { return needed_ > buffered() ? needed_ - buffered() : 0; }
 
  private:
   void FlushTail();
 
   size_t max_;
-  size_t needed_ = 0;       // of the present request with its length; 0 if unknown
+  size_t needed_ = 0;  // of the present request with its length; 0 if unknown
   core::ByteChain chain_;
-  core::BytesBuilder tail_{0};  // small pieces, copied: they would cost more in slices than in copies
+  core::BytesBuilder tail_{
+      0};  // small pieces, copied: they would cost more in slices than in copies
 };
 
 }  // namespace highwater::broker

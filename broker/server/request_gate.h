@@ -1,12 +1,14 @@
 #pragma once
 
-// RequestGate: bounds what all clients together may have at work: queued.max.requests and queued.max.request.bytes.
+// RequestGate: bounds what all clients together may have at work: queued.max.requests and
+// queued.max.request.bytes.
 //
 //   RequestGate::Ticket ticket = gate.Enter(request_bytes);      // waits its turn
-//   ticket.ReleaseTurn();                                        // before a long poll: others may work meanwhile
+//   ticket.ReleaseTurn();                                        // before a long poll: others may
+//   work meanwhile
 //
-// Requests of up to kSmallRequest bytes pass the limit on bytes, so that metadata and heartbeats go on while large requests
-// wait for a stalled disk.
+// Requests of up to kSmallRequest bytes pass the limit on bytes, so that metadata and heartbeats go
+// on while large requests wait for a stalled disk.
 
 #include <deque>
 #include <utility>

@@ -11,7 +11,8 @@ class RequestRouter final : public RequestDispatcher {
  public:
   explicit RequestRouter(Services services) : services_(services) {}
 
-  // An unknown API, a version outside of its range and a body that does not parse close the connection (facts 2.2).
+  // An unknown API, a version outside of its range and a body that does not parse close the
+  // connection (facts 2.2).
   [[nodiscard]] absl::StatusOr<Answer> Dispatch(const core::ByteChain& request,
                                                 const ClientCall& client) override;
 

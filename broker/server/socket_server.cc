@@ -11,8 +11,8 @@ namespace highwater::broker {
 
 namespace {
 
-constexpr size_t kReadAhead = 64 << 10;      // what is read before it is known how much comes
-constexpr size_t kMostAtOnce = 1 << 20;      // so that a large request does not hold the others up
+constexpr size_t kReadAhead = 64 << 10;  // what is read before it is known how much comes
+constexpr size_t kMostAtOnce = 1 << 20;  // so that a large request does not hold the others up
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 
 }  // namespace
@@ -20,7 +20,9 @@ constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 class SocketServer::Client final : public std::enable_shared_from_this<Client> {
  public:
   Client(SocketServer& server, uint64_t id, std::unique_ptr<core::Connection> connection)
-      : server_(server), id_(id), connection_(std::move(connection)),
+      : server_(server),
+        id_(id),
+        connection_(std::move(connection)),
         assembler_(server.limits_.max_request_bytes) {}
 
   void AwaitRequest() {
@@ -54,9 +56,7 @@ class SocketServer::Client final : public std::enable_shared_from_this<Client> {
     Client& client;
   };
 
-  core::MonotonicTime Deadline() const {
-    return server_.env_.fibers.Now() + server_.limits_.idle;
-  }
+  core::MonotonicTime Deadline() const { return server_.env_.fibers.Now() + server_.limits_.idle; }
 
   void OnReadable() {
     if (closed_ || serving_) return;
@@ -144,8 +144,11 @@ class SocketServer::Client final : public std::enable_shared_from_this<Client> {
 
 SocketServer::SocketServer(core::Environment& env, SocketLimits limits,
                            RequestDispatcher& dispatcher)
-    : env_(env), limits_(std::move(limits)), dispatcher_(dispatcher),
-      gate_(env.fibers, limits_.max_requests, limits_.max_held_bytes), fibers_(env.fibers) {}
+    : env_(env),
+      limits_(std::move(limits)),
+      dispatcher_(dispatcher),
+      gate_(env.fibers, limits_.max_requests, limits_.max_held_bytes),
+      fibers_(env.fibers) {}
 
 SocketServer::~SocketServer() = default;
 

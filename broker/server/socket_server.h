@@ -1,6 +1,7 @@
 #pragma once
 
-// SocketServer: accepts clients' connections, cuts requests out of them, has them answered and sends the answers in order.
+// SocketServer: accepts clients' connections, cuts requests out of them, has them answered and
+// sends the answers in order.
 //
 //   SocketServer server(env, limits, dispatcher);
 //   HW_RETURN_IF_ERROR(server.Listen(config.listener));   // clients may connect
@@ -11,11 +12,14 @@
 //
 // Invariants:
 //   1. A connection without a request holds no fiber, and one with part of a request neither.
-//   2. The next request of a connection is looked at after the answer to the one before has left; so answers keep the order and
+//   2. The next request of a connection is looked at after the answer to the one before has left;
+//   so answers keep the order and
 //      a client that does not read holds up nobody but itself.
-//   3. Memory held for requests that have not all come is bounded over all connections: past the limit, the connection whose
+//   3. Memory held for requests that have not all come is bounded over all connections: past the
+//   limit, the connection whose
 //      request began first is closed.
-//   4. A connection is closed when nothing was asked of it for `idle`, when a request is not complete or an answer not taken within
+//   4. A connection is closed when nothing was asked of it for `idle`, when a request is not
+//   complete or an answer not taken within
 //      that time.
 
 #include <absl/status/status.h>
@@ -44,8 +48,9 @@ class RequestDispatcher {
  public:
   virtual ~RequestDispatcher() = default;
   struct Answer {
-    std::optional<core::Payload> frame;           // nullopt: no answer is owed (acks=0)
-    absl::AnyInvocable<void()> before_sending;    // called in the step in which the answer leaves; may be empty
+    std::optional<core::Payload> frame;  // nullopt: no answer is owed (acks=0)
+    absl::AnyInvocable<void()>
+        before_sending;  // called in the step in which the answer leaves; may be empty
   };
   // An error closes the connection without an answer.
   [[nodiscard]] virtual absl::StatusOr<Answer> Dispatch(const core::ByteChain& request,
@@ -55,11 +60,11 @@ class RequestDispatcher {
 struct SocketLimits {
   uint64_t max_request_bytes = 104857600;
   uint64_t max_requests = 500;
-  uint64_t max_held_bytes = 256 << 20;       // of requests at work, and again of incomplete ones
+  uint64_t max_held_bytes = 256 << 20;  // of requests at work, and again of incomplete ones
   uint64_t max_connections = 2147483647;
   uint64_t max_connections_per_ip = 2147483647;
   std::map<std::string, int64_t> per_ip_overrides;
-  absl::Duration idle = absl::Minutes(10);   // infinite: never closed
+  absl::Duration idle = absl::Minutes(10);  // infinite: never closed
 };
 
 class SocketServer {
@@ -74,11 +79,14 @@ class SocketServer {
   [[nodiscard]] absl::Status Listen(const core::Endpoint& at);
   // REQUIRES: Listen said OK.
   void Start();
-  // Refuses new connections and closes those without a request at work; the others after their next answer.
+  // Refuses new connections and closes those without a request at work; the others after their next
+  // answer.
   void BeginStop();
-  // Waits for the requests at work; false if some are left at `deadline`. REQUIRES: on a fiber, after BeginStop.
+  // Waits for the requests at work; false if some are left at `deadline`. REQUIRES: on a fiber,
+  // after BeginStop.
   [[nodiscard]] bool WaitForRequests(core::MonotonicTime deadline);
-  // Closes every connection and waits for their fibers. REQUIRES: on a fiber, after BeginStop; nobody waits for records.
+  // Closes every connection and waits for their fibers. REQUIRES: on a fiber, after BeginStop;
+  // nobody waits for records.
   void CloseAll();
   // Whether a stop has begun: long polls end early.
   [[nodiscard]] bool stopping() const { return stopping_; }
@@ -108,7 +116,7 @@ class SocketServer {
   std::map<std::string, int64_t, std::less<>> by_ip_;
   std::map<uint64_t, Client*> incomplete_;  // by when their request began
   uint64_t next_incomplete_ = 0;
-  core::WaitGroup fibers_;                  // the accept loop and connections that are served
+  core::WaitGroup fibers_;  // the accept loop and connections that are served
 };
 
 }  // namespace highwater::broker

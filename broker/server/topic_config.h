@@ -1,11 +1,13 @@
 #pragma once
 
-// TopicConfig: the settings of one topic, under Kafka's names (retention.ms, flush.messages, segment.bytes, ...). A topic's own
-// values stand over the broker's defaults.
+// TopicConfig: the settings of one topic, under Kafka's names (retention.ms, flush.messages,
+// segment.bytes, ...). A topic's own values stand over the broker's defaults.
 //
-//   HW_ASSIGN_OR_RETURN(TopicConfig config, TopicConfig::Resolve(broker_config.topic_defaults, overrides));
+//   HW_ASSIGN_OR_RETURN(TopicConfig config, TopicConfig::Resolve(broker_config.topic_defaults,
+//   overrides));
 //
-// Accepted but without effect yet: the settings of compaction (cleanup.policy=compact itself is refused).
+// Accepted but without effect yet: the settings of compaction (cleanup.policy=compact itself is
+// refused).
 
 #include <absl/status/statusor.h>
 
@@ -27,7 +29,8 @@ struct TopicConfig {
   int64_t min_insync_replicas = 1;
   bool unclean_leader_election_enable = false;
 
-  // `overrides` over `defaults`. InvalidArgument names the property, what was expected and a suggestion.
+  // `overrides` over `defaults`. InvalidArgument names the property, what was expected and a
+  // suggestion.
   [[nodiscard]] static absl::StatusOr<TopicConfig> Resolve(const TopicConfig& defaults,
                                                            const TopicOverrides& overrides);
 };

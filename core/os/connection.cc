@@ -310,7 +310,8 @@ struct LingeringSockets::Socket final : EventSource, TimerNode {
   [[nodiscard]] bool IsDone() const {
     uint8_t discarded[4096];
     ssize_t n = 1;
-    for (int i = 0; i < 256 && n > 0; ++i) n = recv(fd.get(), discarded, sizeof(discarded), MSG_DONTWAIT);
+    for (int i = 0; i < 256 && n > 0; ++i)
+      n = recv(fd.get(), discarded, sizeof(discarded), MSG_DONTWAIT);
     if (n < 0 && errno != EAGAIN && errno != EINTR) return true;
     int unacknowledged = 0;
     return ioctl(fd.get(), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;

@@ -2,18 +2,18 @@
 
 // OsConnection: a TCP socket, not blocking, watched edge-triggered.
 //
-// Every call tries first and waits for an edge only after EAGAIN, so that bytes which are there cost
-// one system call. Bytes arrive in a buffer that all connections of the world share: a small message
-// is copied into a block of its size, a large one takes the buffer along. An idle connection holds a
-// descriptor and this object.
+// Every call tries first and waits for an edge only after EAGAIN, so that bytes which are there
+// cost one system call. Bytes arrive in a buffer that all connections of the world share: a small
+// message is copied into a block of its size, a large one takes the buffer along. An idle
+// connection holds a descriptor and this object.
 //
-// File ranges go by sendfile in chunks: on the fiber thread if the chunk's pages are in memory, else
-// on a worker. A worker sends until the socket is full and never waits for the peer. While it does,
-// the descriptor is its own: Close shuts the socket down and leaves closing to the writer.
+// File ranges go by sendfile in chunks: on the fiber thread if the chunk's pages are in memory,
+// else on a worker. A worker sends until the socket is full and never waits for the peer. While it
+// does, the descriptor is its own: Close shuts the socket down and leaves closing to the writer.
 //
-// Close. close(2) of a socket with unread input, or one that gets input later, resets the connection
-// and throws away what the peer has not yet been sent. So a socket whose bytes are not all
-// acknowledged lingers: it is drained until they are, for at most four seconds.
+// Close. close(2) of a socket with unread input, or one that gets input later, resets the
+// connection and throws away what the peer has not yet been sent. So a socket whose bytes are not
+// all acknowledged lingers: it is drained until they are, for at most four seconds.
 
 #include <memory>
 #include <optional>

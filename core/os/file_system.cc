@@ -101,9 +101,9 @@ int SyncDirectoryAt(const std::string& path) {
 
 int LockAt(const std::string& path, Fd& fd) {
   if (const int error = OpenRegular(path, OpenMode::kCreate, fd); error != 0) return error;
-  // Belongs to the open file, so two nodes of one process exclude each other too, and conflicts with
-  // the lock that a Java process takes.
-  struct flock lock {};
+  // Belongs to the open file, so two nodes of one process exclude each other too, and conflicts
+  // with the lock that a Java process takes.
+  struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   if (fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return 0;
@@ -142,16 +142,15 @@ absl::StatusOr<std::string> OsFileSystem::Resolve(std::string_view path) const {
 absl::Status OsFileSystem::OnWorker(const std::string& path, WorkKind kind, const char* what,
                                     absl::FunctionRef<int()> work) {
   int error = 0;
-  HW_RETURN_IF_ERROR(
-      workers_.Run(workers_.LaneOf(path), kind, what, [&] { error = work(); }));
+  HW_RETURN_IF_ERROR(workers_.Run(workers_.LaneOf(path), kind, what, [&] { error = work(); }));
   return error == 0 ? absl::OkStatus() : FileError(error, what, path);
 }
 
 absl::StatusOr<std::shared_ptr<File>> OsFileSystem::Open(std::string_view path, OpenMode mode) {
   HW_ASSIGN_OR_RETURN(const std::string at, Resolve(path));
   Fd fd;
-  HW_RETURN_IF_ERROR(OnWorker(at, WorkKind::kOrdinary, "open",
-                              [&] { return OpenRegular(at, mode, fd); }));
+  HW_RETURN_IF_ERROR(
+      OnWorker(at, WorkKind::kOrdinary, "open", [&] { return OpenRegular(at, mode, fd); }));
   return std::make_shared<OsFile>(workers_, workers_.LaneOf(at), std::move(fd), at);
 }
 
@@ -202,8 +201,7 @@ absl::Status OsFileSystem::SyncDirectory(std::string_view directory) {
 absl::StatusOr<std::unique_ptr<FileLock>> OsFileSystem::Lock(std::string_view path) {
   HW_ASSIGN_OR_RETURN(const std::string at, Resolve(path));
   Fd fd;
-  HW_RETURN_IF_ERROR(
-      OnWorker(at, WorkKind::kOrdinary, "lock", [&] { return LockAt(at, fd); }));
+  HW_RETURN_IF_ERROR(OnWorker(at, WorkKind::kOrdinary, "lock", [&] { return LockAt(at, fd); }));
   return std::make_unique<OsFileLock>(std::move(fd));
 }
 

@@ -107,7 +107,8 @@ void Loop::Poll() {
   event_count_ = WaitForEvents(timeout);
   for (next_event_ = 0; next_event_ < event_count_;) {
     const epoll_event& event = events_[next_event_++];
-    if (event.data.ptr != nullptr) static_cast<EventSource*>(event.data.ptr)->OnEvents(event.events);
+    if (event.data.ptr != nullptr)
+      static_cast<EventSource*>(event.data.ptr)->OnEvents(event.events);
   }
   event_count_ = 0;
 }

@@ -256,7 +256,8 @@ absl::StatusOr<std::unique_ptr<Connection>> OsNetwork::DialAddress(const SocketA
       return NetworkError(error == ECONNRESET ? ECONNREFUSED : error, "dial", subject);
     }
   }
-  // TCP connects a socket to itself if the port that nobody listens at is the one that it was given.
+  // TCP connects a socket to itself if the port that nobody listens at is the one that it was
+  // given.
   if (SocketAddress::LocalOf(fd.get()) == address) {
     return NetworkError(ECONNREFUSED, "dial", subject);
   }

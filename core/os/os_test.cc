@@ -1,4 +1,5 @@
-// What the conformance suite cannot see: signals, exits, page cache and workers, descriptors, addresses.
+// What the conformance suite cannot see: signals, exits, page cache and workers, descriptors,
+// addresses.
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -29,7 +30,8 @@ class OsTest : public ::testing::Test {
   // A file of `content` of which no page is in memory, as far as the kernel lets it be evicted.
   static std::shared_ptr<OsFile> ColdFile(Environment& env, const std::string& content) {
     auto file = env.files.Open("cold", OpenMode::kCreate);
-    EXPECT_TRUE(file.ok() && (*file)->WriteAt(0, Bytes::Copy(content)).ok() && (*file)->Sync().ok());
+    EXPECT_TRUE(file.ok() && (*file)->WriteAt(0, Bytes::Copy(content)).ok() &&
+                (*file)->Sync().ok());
     auto cold = std::dynamic_pointer_cast<OsFile>(*file);
     posix_fadvise(cold->fd(), 0, 0, POSIX_FADV_DONTNEED);
     return cold;
@@ -52,11 +54,13 @@ class OsTest : public ::testing::Test {
 };
 
 TEST_F(OsTest, RunReturnsWhatMainReturns) {
-  EXPECT_EQ(os::Run(options_, [](Environment& env) {
-              env.fibers.Spawn("left behind", [&env] { env.fibers.SleepFor(absl::Hours(1)); });
-              env.fibers.SleepFor(absl::Milliseconds(1));
-              return 17;
-            }),
+  EXPECT_EQ(os::Run(options_,
+                    [](Environment& env) {
+                      env.fibers.Spawn("left behind",
+                                       [&env] { env.fibers.SleepFor(absl::Hours(1)); });
+                      env.fibers.SleepFor(absl::Milliseconds(1));
+                      return 17;
+                    }),
             17);
 }
 
@@ -67,32 +71,34 @@ TEST_F(OsTest, AMissingRootIsAnError) {
 
 TEST_F(OsTest, HaltEndsTheProcessAtOnce) {
   EXPECT_EXIT(os::Run(options_,
-                  [](Environment& env) {
-                    env.process.Halt("the last log directory failed");
-                    return 0;
-                  }),
+                      [](Environment& env) {
+                        env.process.Halt("the last log directory failed");
+                        return 0;
+                      }),
               ::testing::ExitedWithCode(1), "halted: the last log directory failed");
 }
 
 TEST_F(OsTest, TheFirstSignalAsksAndTheSecondEnds) {
   options_.handle_signals = true;
   EXPECT_EQ(os::Run(options_,
-                [](Environment& env) {
-                  bool asked = false;
-                  env.process.OnStopRequested([&asked] { asked = true; });
-                  kill(getpid(), SIGTERM);
-                  for (int i = 0; i < 1000 && !asked; ++i) env.fibers.SleepFor(absl::Milliseconds(1));
-                  return asked && env.process.StopRequested() ? 3 : 4;
-                }),
+                    [](Environment& env) {
+                      bool asked = false;
+                      env.process.OnStopRequested([&asked] { asked = true; });
+                      kill(getpid(), SIGTERM);
+                      for (int i = 0; i < 1000 && !asked; ++i)
+                        env.fibers.SleepFor(absl::Milliseconds(1));
+                      return asked && env.process.StopRequested() ? 3 : 4;
+                    }),
             3);
   EXPECT_EXIT(os::Run(options_,
-                  [](Environment& env) {
-                    kill(getpid(), SIGINT);
-                    while (!env.process.StopRequested()) env.fibers.SleepFor(absl::Milliseconds(1));
-                    kill(getpid(), SIGTERM);
-                    env.fibers.SleepFor(absl::Hours(1));
-                    return 0;
-                  }),
+                      [](Environment& env) {
+                        kill(getpid(), SIGINT);
+                        while (!env.process.StopRequested())
+                          env.fibers.SleepFor(absl::Milliseconds(1));
+                        kill(getpid(), SIGTERM);
+                        env.fibers.SleepFor(absl::Hours(1));
+                        return 0;
+                      }),
               ::testing::ExitedWithCode(128 + SIGTERM), "");
 }
 
@@ -268,7 +274,8 @@ TEST_F(OsTest, ALookUpThatNobodyWaitsForEndsAlone) {
     while (!handle.finished()) env.fibers.Yield();
     for (int i = 0; i < 20; ++i) {
       env.fibers.Spawn("left behind", [&env] {
-        static_cast<void>(env.network.Dial({.host = "localhost", .port = 1}, MonotonicTime::Never()));
+        static_cast<void>(
+            env.network.Dial({.host = "localhost", .port = 1}, MonotonicTime::Never()));
       });
     }
     env.fibers.Yield();

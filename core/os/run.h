@@ -3,15 +3,16 @@
 // Run: a node on this machine. The seam of core/ on Linux: epoll, worker threads, the real clock.
 //
 //   int main() {
-//     return core::os::Run({.root_directory = "/"}, [](core::Environment& env) { return Serve(env); });
+//     return core::os::Run({.root_directory = "/"}, [](core::Environment& env) { return Serve(env);
+//     });
 //   }
 //
 // `main` is the first fiber. SIGTERM and SIGINT ask for a clean stop (Process::OnStopRequested); a
 // second one ends the process at once. When `main` returns, what worker threads are doing is waited
 // for, all other fibers are unwound and its value is returned.
 //
-// World is the same in parts, for tests that want several worlds in one process, one after the other
-// or one per thread.
+// World is the same in parts, for tests that want several worlds in one process, one after the
+// other or one per thread.
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/statusor.h>
@@ -31,8 +32,8 @@ struct Options {
   int threads_per_mount = 8;
   // Whether SIGTERM and SIGINT are taken over while the world lives.
   bool handle_signals = true;
-  // Process::RunId; 0 takes the wall clock in nanoseconds, which grows unless it is set back between
-  // two starts.
+  // Process::RunId; 0 takes the wall clock in nanoseconds, which grows unless it is set back
+  // between two starts.
   uint64_t run_id = 0;
 };
 

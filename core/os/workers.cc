@@ -259,8 +259,8 @@ absl::Status Workers::Run(Lane& lane, WorkKind kind, const char* waiting_for,
     if (wake != Wake::kCancelled) continue;
     if (lane.Withdraw(job)) return ToStatus(wake, waiting_for);
     while (!job.done()) {
-      static_cast<void>(job.waiter().Wait(fibers_, waiting_for, MonotonicTime::Never(),
-                                          Cancellation::kIgnored));
+      static_cast<void>(
+          job.waiter().Wait(fibers_, waiting_for, MonotonicTime::Never(), Cancellation::kIgnored));
     }
   }
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 #pragma once
 
-// Workers: threads for calls that may block — files, fsync, sendfile of pages that are not resident.
+// Workers: threads for calls that may block — files, fsync, sendfile of pages that are not
+// resident.
 //
 //   Lane& lane = workers.LaneOf("/var/lib/kafka");
 //   HW_RETURN_IF_ERROR(workers.Run(lane, WorkKind::kSync, "fsync", [&] { error = ...; }));

@@ -15,7 +15,8 @@ class LyingFile final : public ForwardingFile {
 class LyingSync final : public ForwardingFileSystem {
  public:
   using ForwardingFileSystem::ForwardingFileSystem;
-  absl::StatusOr<std::shared_ptr<core::File>> Open(std::string_view path, core::OpenMode mode) override {
+  absl::StatusOr<std::shared_ptr<core::File>> Open(std::string_view path,
+                                                   core::OpenMode mode) override {
     auto file = inner().Open(path, mode);
     if (!file.ok()) return file;
     return std::make_shared<LyingFile>(*std::move(file));
@@ -23,7 +24,8 @@ class LyingSync final : public ForwardingFileSystem {
   absl::Status SyncDirectory(std::string_view) override { return absl::OkStatus(); }
 };
 
-// Where a record batch of format v2 keeps its length and its checksum, and what the checksum covers.
+// Where a record batch of format v2 keeps its length and its checksum, and what the checksum
+// covers.
 constexpr size_t kLengthAt = 8;
 constexpr size_t kLengthCountsFrom = 12;
 constexpr size_t kCrcAt = 17;
@@ -43,8 +45,10 @@ void AlterBatches(std::string& content) {
     // The last byte counts the record's headers; the one before ends its value.
     content[end - 2] = static_cast<char>(content[end - 2] ^ 1);
     const auto* data = reinterpret_cast<const uint8_t*>(content.data());
-    const uint32_t crc = core::Crc32c({data + begin + kCrcCoversFrom, end - begin - kCrcCoversFrom});
-    for (size_t i = 0; i < 4; ++i) content[begin + kCrcAt + i] = static_cast<char>(crc >> (24 - 8 * i));
+    const uint32_t crc =
+        core::Crc32c({data + begin + kCrcCoversFrom, end - begin - kCrcCoversFrom});
+    for (size_t i = 0; i < 4; ++i)
+      content[begin + kCrcAt + i] = static_cast<char>(crc >> (24 - 8 * i));
     begin = end;
   }
 }
@@ -62,7 +66,8 @@ class AlteringFile final : public ForwardingFile {
 class AlteredRecords final : public ForwardingFileSystem {
  public:
   using ForwardingFileSystem::ForwardingFileSystem;
-  absl::StatusOr<std::shared_ptr<core::File>> Open(std::string_view path, core::OpenMode mode) override {
+  absl::StatusOr<std::shared_ptr<core::File>> Open(std::string_view path,
+                                                   core::OpenMode mode) override {
     auto file = inner().Open(path, mode);
     if (!file.ok() || !path.ends_with(".log")) return file;
     return std::make_shared<AlteringFile>(*std::move(file));
@@ -71,7 +76,8 @@ class AlteredRecords final : public ForwardingFileSystem {
 
 class StaleLock final : public ForwardingFileSystem {
  public:
-  StaleLock(core::FileSystem& inner, uint64_t run_id) : ForwardingFileSystem(inner), run_id_(run_id) {}
+  StaleLock(core::FileSystem& inner, uint64_t run_id)
+      : ForwardingFileSystem(inner), run_id_(run_id) {}
   absl::StatusOr<std::unique_ptr<core::FileLock>> Lock(std::string_view path) override {
     if (run_id_ > 1) return absl::FailedPreconditionError("the lock is held");
     return inner().Lock(path);

@@ -32,11 +32,13 @@ faults::Aim AimOf(const Target& target) {
 }
 
 int64_t DrawDuration(const DurationRange& range, uint64_t key) {
-  return KeyedRandom(key).Between(absl::ToInt64Nanoseconds(range.low), absl::ToInt64Nanoseconds(range.high));
+  return KeyedRandom(key).Between(absl::ToInt64Nanoseconds(range.low),
+                                  absl::ToInt64Nanoseconds(range.high));
 }
 
 faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t key) {
-  faults::FaultOrder order{.kind = spec.kind, .aim = AimOf(spec.target), .at = at, .place = spec.place, .key = key};
+  faults::FaultOrder order{
+      .kind = spec.kind, .aim = AimOf(spec.target), .at = at, .place = spec.place, .key = key};
   const FaultKind* kind = FindFaultKind(spec.kind);
   HW_CHECK(kind != nullptr, "unknown fault {}", spec.kind);
   for (const FaultParameter& parameter : kind->parameters) {
@@ -107,8 +109,9 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
       orders.push_back(OrderOf(fault.fault, begin + absl::Nanoseconds(at), turn_key));
     }
   }
-  std::stable_sort(orders.begin(), orders.end(),
-                   [](const faults::FaultOrder& a, const faults::FaultOrder& b) { return a.at < b.at; });
+  std::stable_sort(
+      orders.begin(), orders.end(),
+      [](const faults::FaultOrder& a, const faults::FaultOrder& b) { return a.at < b.at; });
   return orders;
 }
 

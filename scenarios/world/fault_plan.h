@@ -1,10 +1,11 @@
 #pragma once
 
-// MaterialiseFaults: turns what a scenario says of faults into the orders of one seed: every time, length, strength and count drawn.
+// MaterialiseFaults: turns what a scenario says of faults into the orders of one seed: every time,
+// length, strength and count drawn.
 //
-// Swarm: of several random kinds a seed uses a drawn part (at least one), at half, the written, or twice the written rate; and a
-// quarter of the windows of time are quiet. Draws are keyed by the fault's place in the scenario and its turn, so that leaving one
-// out changes no other.
+// Swarm: of several random kinds a seed uses a drawn part (at least one), at half, the written, or
+// twice the written rate; and a quarter of the windows of time are quiet. Draws are keyed by the
+// fault's place in the scenario and its turn, so that leaving one out changes no other.
 
 #include <vector>
 
@@ -14,6 +15,7 @@
 namespace highwater::scenarios {
 
 // In the order of their times.
-[[nodiscard]] std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint64_t seed);
+[[nodiscard]] std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario,
+                                                                uint64_t seed);
 
 }  // namespace highwater::scenarios

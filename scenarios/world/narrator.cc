@@ -16,7 +16,8 @@ ChainEventKind EventKindOf(Narrator::Kind kind) {
 
 }  // namespace
 
-void Narrator::Tell(absl::Duration at, Kind kind, std::string actor, std::string text, std::string note) {
+void Narrator::Tell(absl::Duration at, Kind kind, std::string actor, std::string text,
+                    std::string note) {
   if (!active()) return;
   Add({.event = {.at = at,
                  .kind = EventKindOf(kind),
@@ -48,13 +49,16 @@ void Narrator::Add(Told told) {
 
 std::vector<ChainEvent> Narrator::ChainOf(const invariants::Violation& violation) const {
   if (told_.empty()) return {};
-  const bool about_record = violation.partition.has_value() && violation.offset != broker::kNoOffset;
+  const bool about_record =
+      violation.partition.has_value() && violation.offset != broker::kNoOffset;
   // Where the story begins: the append that stored the record.
   size_t begin = 0;
   if (about_record) {
     for (size_t i = 0; i < told_.size() && told_[i].event.at <= violation.at; ++i) {
       // The last before the violation: an earlier one stood at the same offset and was lost before.
-      if (told_[i].kind == Kind::kAppended && told_[i].Holds(*violation.partition, violation.offset)) begin = i;
+      if (told_[i].kind == Kind::kAppended &&
+          told_[i].Holds(*violation.partition, violation.offset))
+        begin = i;
     }
   }
   std::vector<ChainEvent> chain;

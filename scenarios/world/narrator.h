@@ -1,9 +1,10 @@
 #pragma once
 
-// Narrator: tells what happens in a world, one line a transition, and picks from it the shortest chain that explains a violation.
+// Narrator: tells what happens in a world, one line a transition, and picks from it the shortest
+// chain that explains a violation.
 //
-// It listens only when somebody wants to hear (a replay, the traced second run of a failure), so that a campaign's seeds pay
-// nothing; and it never changes what happens.
+// It listens only when somebody wants to hear (a replay, the traced second run of a failure), so
+// that a campaign's seeds pay nothing; and it never changes what happens.
 
 #include <functional>
 #include <string>
@@ -36,13 +37,15 @@ class Narrator {
   };
 
   // An event of no partition.
-  void Tell(absl::Duration at, Kind kind, std::string actor, std::string text, std::string note = "");
+  void Tell(absl::Duration at, Kind kind, std::string actor, std::string text,
+            std::string note = "");
   // An event of records [base, last] of a partition.
   void TellOf(const broker::TopicPartition& partition, broker::Offset base, broker::Offset last,
-              absl::Duration at, Kind kind, std::string actor, std::string text, std::string note = "");
+              absl::Duration at, Kind kind, std::string actor, std::string text,
+              std::string note = "");
 
-  // What led to `violation`: where its record was stored and acknowledged, what was flushed, the faults in between, where it is
-  // gone. The two decisive moments are marked.
+  // What led to `violation`: where its record was stored and acknowledged, what was flushed, the
+  // faults in between, where it is gone. The two decisive moments are marked.
   [[nodiscard]] std::vector<ChainEvent> ChainOf(const invariants::Violation& violation) const;
 
  private:

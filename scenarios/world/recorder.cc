@@ -23,7 +23,8 @@ absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_
 
 }  // namespace
 
-Recorder::Recorder(const Scenario& scenario, Narrator& narrator, std::function<absl::Duration()> now,
+Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
+                   std::function<absl::Duration()> now,
                    std::function<void(const invariants::Violation&)> on_violation,
                    std::function<bool(const invariants::Violation&)> excused)
     : narrator_(narrator),
@@ -39,13 +40,11 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator, std::function<a
   }
 }
 
-invariants::RecordId Recorder::Sent(uint32_t producer, const TopicPartition& partition, uint32_t size,
-                                    int16_t acks) {
+invariants::RecordId Recorder::Sent(uint32_t producer, const TopicPartition& partition,
+                                    uint32_t size, int16_t acks) {
   ++sent_;
-  return history_.AddSend(producer, {.partition = partition,
-                                     .value_size = size,
-                                     .acks = acks,
-                                     .invoked = now_()});
+  return history_.AddSend(
+      producer, {.partition = partition, .value_size = size, .acks = acks, .invoked = now_()});
 }
 
 void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcome,
@@ -60,8 +59,9 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
   if (offset == broker::kNoOffset) return;  // acks=0 promises no place
   if (narrator_.active()) {
     narrator_.TellOf(send.partition, offset, offset, send.completed, Kind::kAcknowledged,
-                     history_.NameOf(id.client), fmt::format("learns that {} is record {} of {}",
-                                                             history_.Describe(id), offset, send.partition));
+                     history_.NameOf(id.client),
+                     fmt::format("learns that {} is record {} of {}", history_.Describe(id), offset,
+                                 send.partition));
   }
   const invariants::AckedRecord acked{
       .id = id, .partition = send.partition, .offset = offset, .at = send.completed};
@@ -108,26 +108,30 @@ void Recorder::OnBrokerStopped(BrokerId id) {
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
   if (narrator_.active()) {
-    narrator_.TellOf(event.partition, event.log_end_offset, event.log_end_offset, now_(), Kind::kLoaded,
-                     NameOf(id),
-                     fmt::format("opens {} {}: log end offset {}", event.partition,
-                                 event.clean ? "after a clean stop" : "and recovers it", event.log_end_offset),
-                     event.truncated_bytes > 0 ? fmt::format("{} bytes cut [K12]", event.truncated_bytes) : "");
+    narrator_.TellOf(
+        event.partition, event.log_end_offset, event.log_end_offset, now_(), Kind::kLoaded,
+        NameOf(id),
+        fmt::format("opens {} {}: log end offset {}", event.partition,
+                    event.clean ? "after a clean stop" : "and recovers it", event.log_end_offset),
+        event.truncated_bytes > 0 ? fmt::format("{} bytes cut [K12]", event.truncated_bytes) : "");
   }
   for (const auto& invariant : invariants_) invariant->OnLogLoaded(id, event, now_());
 }
 
-void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch epoch,
-                              Offset log_end) {
+void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
+                              broker::LeaderEpoch epoch, Offset log_end) {
   if (!narrator_.active()) return;
-  narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
-                   fmt::format("leads {} in leader epoch {} from offset {}", partition, epoch, log_end));
+  narrator_.TellOf(
+      partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
+      fmt::format("leads {} in leader epoch {} from offset {}", partition, epoch, log_end));
 }
 
 void Recorder::OnAppended(BrokerId id, const broker::AppendedEvent& event) {
   if (!narrator_.active()) return;
-  narrator_.TellOf(event.partition, event.base_offset, event.last_offset, now_(), Kind::kAppended, NameOf(id),
-                   fmt::format("appends {} to {}", Range(event.base_offset, event.last_offset), event.partition));
+  narrator_.TellOf(event.partition, event.base_offset, event.last_offset, now_(), Kind::kAppended,
+                   NameOf(id),
+                   fmt::format("appends {} to {}", Range(event.base_offset, event.last_offset),
+                               event.partition));
 }
 
 void Recorder::OnFlushed(BrokerId id, const TopicPartition& partition, Offset recovery_point) {
@@ -148,12 +152,13 @@ void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Off
                    fmt::format("moves the log start offset of {} to {}", partition, log_start));
 }
 
-void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch epoch,
-                              Offset base, Offset last, int16_t acks) {
+void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
+                              broker::LeaderEpoch epoch, Offset base, Offset last, int16_t acks) {
   if (!narrator_.active()) return;
-  narrator_.TellOf(partition, base, last, now_(), Kind::kAcknowledged, NameOf(id),
-                   fmt::format("acknowledges {} of {} (acks={}, leader epoch {})", Range(base, last), partition,
-                               acks == -1 ? "all" : fmt::format("{}", acks), epoch));
+  narrator_.TellOf(
+      partition, base, last, now_(), Kind::kAcknowledged, NameOf(id),
+      fmt::format("acknowledges {} of {} (acks={}, leader epoch {})", Range(base, last), partition,
+                  acks == -1 ? "all" : fmt::format("{}", acks), epoch));
 }
 
 void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t partitions) {
@@ -187,7 +192,8 @@ std::vector<Violation> Recorder::Violations() const {
   std::vector<Violation> result;
   for (const invariants::Violation& violation : violations_) {
     const auto same = [&](const auto& other) { return other.invariant == violation.invariant; };
-    if (std::any_of(result.begin(), result.end(), same)) continue;  // the first of each rule explains
+    if (std::any_of(result.begin(), result.end(), same))
+      continue;  // the first of each rule explains
     result.push_back({.invariant = violation.invariant,
                       .sentence = violation.sentence,
                       .witnesses = violation.witnesses,
@@ -195,7 +201,8 @@ std::vector<Violation> Recorder::Violations() const {
                       .at = violation.at});
     const auto count = std::count_if(violations_.begin(), violations_.end(), same);
     if (count > 1) {
-      result.back().witnesses.push_back(fmt::format("later       the same rule is violated {} more times in this run", count - 1));
+      result.back().witnesses.push_back(fmt::format(
+          "later       the same rule is violated {} more times in this run", count - 1));
     }
   }
   return result;
@@ -206,7 +213,8 @@ SeedMetrics Recorder::Metrics(int32_t partitions) const {
   std::vector<absl::Duration> latencies;
   for (uint32_t client = 0; client < history_.producers(); ++client) {
     for (const invariants::Send& send : history_.SendsOf(client)) {
-      if (send.outcome == invariants::SendOutcome::kAcked) latencies.push_back(send.completed - send.invoked);
+      if (send.outcome == invariants::SendOutcome::kAcked)
+        latencies.push_back(send.completed - send.invoked);
     }
   }
   std::sort(latencies.begin(), latencies.end());
@@ -229,7 +237,8 @@ std::string Recorder::HistoryText() const {
     for (size_t i = 0; i < sends.size(); ++i) {
       const invariants::Send& send = sends[i];
       text += fmt::format("{} {} {} {} {} {} {}\n", history_.NameOf(client), i, send.partition,
-                          absl::ToInt64Microseconds(send.invoked), absl::ToInt64Microseconds(send.completed),
+                          absl::ToInt64Microseconds(send.invoked),
+                          absl::ToInt64Microseconds(send.completed),
                           kOutcomes[static_cast<size_t>(send.outcome)], send.offset);
     }
   }

@@ -1,7 +1,8 @@
 #pragma once
 
-// Recorder: where everything that is observed in one world comes together: client histories, the brokers' own events, checks,
-// metrics, and the narrator who puts them into words. It is outside of the world: nothing in it has an effect on what happens.
+// Recorder: where everything that is observed in one world comes together: client histories, the
+// brokers' own events, checks, metrics, and the narrator who puts them into words. It is outside of
+// the world: nothing in it has an effect on what happens.
 
 #include <functional>
 #include <memory>
@@ -19,24 +20,26 @@ namespace highwater::scenarios {
 
 class Recorder final : public broker::Observer, public invariants::ViolationSink {
  public:
-  // `now`: time since the world began. `on_violation` is called at the event, after it was recorded. A violation that `excused` says
-  // true of is told but not judged: the configuration permits it there.
+  // `now`: time since the world began. `on_violation` is called at the event, after it was
+  // recorded. A violation that `excused` says true of is told but not judged: the configuration
+  // permits it there.
   Recorder(const Scenario& scenario, Narrator& narrator, std::function<absl::Duration()> now,
            std::function<void(const invariants::Violation&)> on_violation,
            std::function<bool(const invariants::Violation&)> excused);
 
   // What clients did and were told.
   uint32_t AddProducer(std::string name) { return history_.AddProducer(std::move(name)); }
-  invariants::RecordId Sent(uint32_t producer, const broker::TopicPartition& partition, uint32_t size,
-                            int16_t acks);
-  void Completed(invariants::RecordId id, invariants::SendOutcome outcome, broker::PartitionIndex partition,
-                 broker::Offset offset);
-  void Consumed(std::string_view consumer, const broker::TopicPartition& partition, broker::Offset offset,
-                const core::Bytes& value);
+  invariants::RecordId Sent(uint32_t producer, const broker::TopicPartition& partition,
+                            uint32_t size, int16_t acks);
+  void Completed(invariants::RecordId id, invariants::SendOutcome outcome,
+                 broker::PartitionIndex partition, broker::Offset offset);
+  void Consumed(std::string_view consumer, const broker::TopicPartition& partition,
+                broker::Offset offset, const core::Bytes& value);
   // What the readers of the heal phase found; judges what is judged at rest.
   void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
 
-  // What happened to a broker from outside: `text` for people, empty where a fault says it. Unavailability is counted from down to up.
+  // What happened to a broker from outside: `text` for people, empty where a fault says it.
+  // Unavailability is counted from down to up.
   void ProcessEnded(int32_t broker, std::string text);
   void Fault(std::string text, std::string place);
   void Tell(std::string actor, std::string text);
@@ -45,8 +48,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnBrokerStarted(broker::BrokerId id) override;
   void OnBrokerStopped(broker::BrokerId id) override;
   void OnLogLoaded(broker::BrokerId id, const broker::LogLoadedEvent& event) override;
-  void OnBecameLeader(broker::BrokerId id, const broker::TopicPartition& partition, broker::LeaderEpoch epoch,
-                      broker::Offset log_end) override;
+  void OnBecameLeader(broker::BrokerId id, const broker::TopicPartition& partition,
+                      broker::LeaderEpoch epoch, broker::Offset log_end) override;
   void OnAppended(broker::BrokerId id, const broker::AppendedEvent& event) override;
   void OnFlushed(broker::BrokerId id, const broker::TopicPartition& partition,
                  broker::Offset recovery_point) override;
@@ -54,16 +57,19 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
                    broker::Offset log_end) override;
   void OnLogStartMoved(broker::BrokerId id, const broker::TopicPartition& partition,
                        broker::Offset log_start) override;
-  void OnAcknowledged(broker::BrokerId id, const broker::TopicPartition& partition, broker::LeaderEpoch epoch,
-                      broker::Offset base, broker::Offset last, int16_t acks) override;
+  void OnAcknowledged(broker::BrokerId id, const broker::TopicPartition& partition,
+                      broker::LeaderEpoch epoch, broker::Offset base, broker::Offset last,
+                      int16_t acks) override;
   void OnTopicCreated(broker::BrokerId id, std::string_view topic, int32_t partitions) override;
   void OnTopicDeleted(broker::BrokerId id, std::string_view topic) override;
-  void OnLogDirectoryFailed(broker::BrokerId id, std::string_view path, std::string_view error) override;
+  void OnLogDirectoryFailed(broker::BrokerId id, std::string_view path,
+                            std::string_view error) override;
 
   // invariants::ViolationSink
   void Report(invariants::Violation violation) override;
 
-  // The first violation of each rule with its chain, and the figures; `partitions`: of all topics, for partition-seconds.
+  // The first violation of each rule with its chain, and the figures; `partitions`: of all topics,
+  // for partition-seconds.
   [[nodiscard]] std::vector<Violation> Violations() const;
   [[nodiscard]] SeedMetrics Metrics(int32_t partitions) const;
   // The clients' operations as text, a line each.

@@ -28,10 +28,12 @@ sim::StrategyKind StrategyOf(const Scenario& scenario, uint64_t seed) {
   HW_UNREACHABLE();
 }
 
-sim::WorldOptions WorldOptionsOf(const Scenario& scenario, uint64_t seed, sim::StrategyKind strategy) {
+sim::WorldOptions WorldOptionsOf(const Scenario& scenario, uint64_t seed,
+                                 sim::StrategyKind strategy) {
   sim::WorldOptions options{.seed = seed, .strategy = strategy, .buggify = true};
   const NetworkSpec& network = scenario.cluster.network;
-  if (network.within_zone) options.network.within_zone = {network.within_zone->low, network.within_zone->high};
+  if (network.within_zone)
+    options.network.within_zone = {network.within_zone->low, network.within_zone->high};
   if (network.between_zones) {
     options.network.between_zones = {network.between_zones->low, network.between_zones->high};
   }
@@ -58,7 +60,8 @@ class BrokerApplication final : public sim::Application {
  public:
   BrokerApplication(core::Environment& env, const RunHooks& hooks, broker::BrokerConfig config,
                     broker::Observer& observer)
-      : mutant_files_(hooks.decorate_files ? hooks.decorate_files(env.files, env.process.RunId()) : nullptr),
+      : mutant_files_(hooks.decorate_files ? hooks.decorate_files(env.files, env.process.RunId())
+                                           : nullptr),
         env_{.process = env.process,
              .clock = env.clock,
              .fibers = env.fibers,
@@ -106,11 +109,12 @@ class SimulatedRun::HashRecorder final : public sim::HashSink {
   HashRecorder(sim::World& world, HashLog& log) : world_(world), log_(log) {}
   void OnPoint(const sim::HashPoint& point) override {
     if (!log_.Wants(point.index)) return;
-    log_.points.push_back({.index = point.index,
-                           .time_ns = point.time,
-                           .host = point.host == sim::kNoHost ? "world" : world_.host(point.host).name(),
-                           .kind = std::string(sim::EventKindName(point.kind)),
-                           .hash = point.hash});
+    log_.points.push_back(
+        {.index = point.index,
+         .time_ns = point.time,
+         .host = point.host == sim::kNoHost ? "world" : world_.host(point.host).name(),
+         .kind = std::string(sim::EventKindName(point.kind)),
+         .hash = point.hash});
   }
 
  private:
@@ -118,7 +122,8 @@ class SimulatedRun::HashRecorder final : public sim::HashSink {
   HashLog& log_;
 };
 
-SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options, RunHooks hooks)
+SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options,
+                           RunHooks hooks)
     : scenario_(scenario),
       seed_(seed),
       options_(options),
@@ -126,19 +131,22 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       strategy_(StrategyOf(scenario, seed)),
       world_(WorldOptionsOf(scenario, seed, strategy_)),
       narrator_(options.trace, options.on_event),
-      recorder_(scenario, narrator_, [this] { return world_.Elapsed(); },
-                [this](const invariants::Violation& violation) { OnViolation(violation); },
-                [this](const invariants::Violation& violation) {
-                  return scenario_.check.guarantee == Guarantee::kWithin &&
-                         violation.invariant == "acked-durable" && BeyondGuarantee();
-                }),
+      recorder_(
+          scenario, narrator_, [this] { return world_.Elapsed(); },
+          [this](const invariants::Violation& violation) { OnViolation(violation); },
+          [this](const invariants::Violation& violation) {
+            return scenario_.check.guarantee == Guarantee::kWithin &&
+                   violation.invariant == "acked-durable" && BeyondGuarantee();
+          }),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
                 .load_end = scenario.run.warmup + scenario.run.duration},
       injector_(world_, cast_,
-                [this](std::string text, const std::string& place) { recorder_.Fault(std::move(text), place); }),
+                [this](std::string text, const std::string& place) {
+                  recorder_.Fault(std::move(text), place);
+                }),
       end_(workload_.load_end + scenario.run.heal) {
   core::Mark::ResetCounts();
   if (options.hash_log != nullptr) {
@@ -177,7 +185,8 @@ void SimulatedRun::AddBrokers() {
                      loss.names.survived < loss.names.pending;
       }
       const bool by_itself = end == sim::ProcessEnd::kHalted || end == sim::ProcessEnd::kExited;
-      recorder_.ProcessEnded(i, by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
+      recorder_.ProcessEnded(i,
+                             by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
       if (!by_itself || healing_) return;
       world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
         if (!host.running() && !healing_) host.Start();
@@ -192,7 +201,8 @@ void SimulatedRun::AddBrokers() {
 void SimulatedRun::AddClients() {
   const auto& zones = scenario_.cluster.zones;
   sim::Host& admin = AddHost("admin", 0, false);
-  // The world is set up under a fair schedule: a run whose topics never came to be would prove nothing.
+  // The world is set up under a fair schedule: a run whose topics never came to be would prove
+  // nothing.
   world_.SetFairSchedule(true);
   admin.SetProgram(sim::ProgramOf([this](core::Environment& env) {
     CreateTopics(env, workload_);
@@ -207,8 +217,8 @@ void SimulatedRun::AddClients() {
       host.SetProgram(sim::ProgramOf(
           [this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); }));
     } else {
-      host.SetProgram(
-          sim::ProgramOf([this, client](core::Environment& env) { RunConsumer(env, workload_, client); }));
+      host.SetProgram(sim::ProgramOf(
+          [this, client](core::Environment& env) { RunConsumer(env, workload_, client); }));
     }
     cast_.members.push_back({.host = &host, .zone = zones[zone % zones.size()], .broker = false});
     host.Start();
@@ -292,7 +302,8 @@ SeedResult SimulatedRun::Run() {
                              .observed = entry.observed});
   }
   for (const core::Mark::Count& mark : core::Mark::Counts()) {
-    if (mark.count > 0) result.marks.push_back({.name = std::string(mark.name), .count = mark.count});
+    if (mark.count > 0)
+      result.marks.push_back({.name = std::string(mark.name), .count = mark.count});
   }
   if (result.verdict == Verdict::kLivelock || result.verdict == Verdict::kStuck || left_early_) {
     result.dump = world_.DescribeFibers();
@@ -303,7 +314,8 @@ SeedResult SimulatedRun::Run() {
 
 Verdict SimulatedRun::Judge() const {
   if (!recorder_.Violations().empty()) return Verdict::kViolated;
-  if (run_end_ == sim::RunEnd::kLivelock || run_end_ == sim::RunEnd::kEventLimit) return Verdict::kLivelock;
+  if (run_end_ == sim::RunEnd::kLivelock || run_end_ == sim::RunEnd::kEventLimit)
+    return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
   if (recorder_.Metrics(0).acked == 0) return Verdict::kVacuous;

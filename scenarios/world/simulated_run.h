@@ -1,10 +1,12 @@
 #pragma once
 
-// SimulatedRun: one seed of one scenario as a simulated region: brokers, clients, their load, the faults, and the phases of a run.
+// SimulatedRun: one seed of one scenario as a simulated region: brokers, clients, their load, the
+// faults, and the phases of a run.
 //
 //   warmup     topics are created, the load begins
 //   duration   load and faults
-//   heal       faults are withdrawn and dead hosts started once; then nothing is started, killed or reconfigured. A reader reads
+//   heal       faults are withdrawn and dead hosts started once; then nothing is started, killed or
+//   reconfigured. A reader reads
 //              every partition to its end; what must hold at rest is judged.
 //
 // Everything in it is a function of scenario, seed and build.
@@ -22,12 +24,14 @@ namespace highwater::scenarios {
 
 // Where a mutant may be planted: a decorator of the brokers' file system.
 struct RunHooks {
-  std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)> decorate_files;
+  std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
+      decorate_files;
 };
 
 class SimulatedRun {
  public:
-  SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options, RunHooks hooks = {});
+  SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options,
+               RunHooks hooks = {});
   ~SimulatedRun();
   SimulatedRun(const SimulatedRun&) = delete;
   SimulatedRun& operator=(const SimulatedRun&) = delete;
@@ -42,8 +46,9 @@ class SimulatedRun {
   void AddClients();
   void StartReader();
   void BeginHeal();
-  // Whether the run has left what one replica can guarantee: a disk lost data that was not synced, or was corrupted. Taken from the
-  // faults and the disks' real contents, never from what the broker believes.
+  // Whether the run has left what one replica can guarantee: a disk lost data that was not synced,
+  // or was corrupted. Taken from the faults and the disks' real contents, never from what the
+  // broker believes.
   [[nodiscard]] bool BeyondGuarantee();
   void OnViolation(const invariants::Violation& violation);
   // Runs the world up to `until`, or less far if the options say so. False: the run is over.
@@ -67,7 +72,7 @@ class SimulatedRun {
   sim::RunEnd run_end_ = sim::RunEnd::kTime;
   bool left_early_ = false;  // by --until or --break-on
   bool healing_ = false;
-  bool data_lost_ = false;   // by a power loss
+  bool data_lost_ = false;  // by a power loss
   std::optional<std::vector<invariants::PartitionAtRest>> at_rest_;
 };
 

@@ -28,14 +28,16 @@ std::vector<std::string> SettingNames(SettingScope scope) {
     for (const broker::ConfigKey& key : broker::BrokerConfigKeys()) names.emplace_back(key.name);
   }
   if (scope == SettingScope::kTopic) {
-    for (const broker::TopicConfigKey& key : broker::TopicConfigKeys()) names.emplace_back(key.key.name);
+    for (const broker::TopicConfigKey& key : broker::TopicConfigKeys())
+      names.emplace_back(key.key.name);
   }
   return names;  // the clients' tables suggest by themselves
 }
 
 }  // namespace
 
-SeedResult SimulatedSeedRunner::Run(const Scenario& scenario, uint64_t seed, const RunOptions& options) {
+SeedResult SimulatedSeedRunner::Run(const Scenario& scenario, uint64_t seed,
+                                    const RunOptions& options) {
   return SimulatedRun(scenario, seed, options).Run();
 }
 
@@ -45,7 +47,8 @@ Harness MakeSimulatedHarness() {
   harness.load.validate_setting = ValidateSetting;
   harness.load.setting_names = SettingNames;
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
-    harness.load.invariants.push_back({.id = std::string(info.id), .sentence = std::string(info.guarantee)});
+    harness.load.invariants.push_back(
+        {.id = std::string(info.id), .sentence = std::string(info.guarantee)});
   }
   return harness;
 }

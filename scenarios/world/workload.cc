@@ -50,11 +50,13 @@ invariants::SendOutcome OutcomeOf(client::SendOutcome outcome) {
   HW_UNREACHABLE();
 }
 
-std::vector<TopicPartition> PartitionsOf(const Scenario& scenario, const std::vector<std::string>& topics) {
+std::vector<TopicPartition> PartitionsOf(const Scenario& scenario,
+                                         const std::vector<std::string>& topics) {
   std::vector<TopicPartition> result;
   for (const TopicSpec& topic : scenario.topics) {
     if (std::find(topics.begin(), topics.end(), topic.name) == topics.end()) continue;
-    for (int32_t i = 0; i < topic.partitions; ++i) result.push_back({topic.name, PartitionIndex(i)});
+    for (int32_t i = 0; i < topic.partitions; ++i)
+      result.push_back({topic.name, PartitionIndex(i)});
   }
   return result;
 }
@@ -94,17 +96,20 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
     if (context.now() >= context.load_end) break;
     const TopicPartition& to = partitions[count++ % partitions.size()];
     const auto size = static_cast<uint32_t>(env.random.Between(spec.record.low, spec.record.high));
-    const auto id = context.recorder.Sent(producer_id, to, std::max(size, invariants::kSmallestValue),
-                                          static_cast<int16_t>(config.acks));
+    const auto id =
+        context.recorder.Sent(producer_id, to, std::max(size, invariants::kSmallestValue),
+                              static_cast<int16_t>(config.acks));
     const core::Bytes value = invariants::MakeValue(id, size);
     std::string key;
-    if (spec.keys > 0) key = fmt::format("key-{}", env.random.Below(static_cast<uint64_t>(spec.keys)));
+    if (spec.keys > 0)
+      key = fmt::format("key-{}", env.random.Below(static_cast<uint64_t>(spec.keys)));
     producer.Send({.topic = to.topic,
                    .partition = to.partition,
                    .key = spec.keys > 0 ? std::optional<std::string_view>(key) : std::nullopt,
                    .value = value.view()},
                   [&recorder = context.recorder, id](const client::SendResult& result) {
-                    recorder.Completed(id, OutcomeOf(result.outcome), result.partition, result.offset);
+                    recorder.Completed(id, OutcomeOf(result.outcome), result.partition,
+                                       result.offset);
                   });
   }
   producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
@@ -126,8 +131,9 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
       }
     }
     for (const client::ConsumerError& error : polled.errors) {
-      context.recorder.Tell(named.name, fmt::format("cannot read {} at offset {}: {}", error.partition,
-                                                    error.position, error.message));
+      context.recorder.Tell(named.name,
+                            fmt::format("cannot read {} at offset {}: {}", error.partition,
+                                        error.position, error.message));
       consumer.SeekToBeginning(error.partition);
     }
   }
@@ -148,12 +154,15 @@ void CreateTopics(core::Environment& env, WorkloadContext& context) {
     if (results.ok()) {
       for (const client::TopicResult& result : *results) {
         using broker::protocol::ErrorCode;
-        const bool exists = result.error == ErrorCode::NONE || result.error == ErrorCode::TOPIC_ALREADY_EXISTS;
+        const bool exists =
+            result.error == ErrorCode::NONE || result.error == ErrorCode::TOPIC_ALREADY_EXISTS;
         if (exists) {
-          std::erase_if(topics, [&](const client::NewTopic& topic) { return topic.name == result.name; });
+          std::erase_if(topics,
+                        [&](const client::NewTopic& topic) { return topic.name == result.name; });
         } else {
-          context.recorder.Tell("admin", fmt::format("cannot create {}: error {} {}", result.name,
-                                                     static_cast<int>(result.error), result.message));
+          context.recorder.Tell("admin",
+                                fmt::format("cannot create {}: error {} {}", result.name,
+                                            static_cast<int>(result.error), result.message));
         }
       }
     }
@@ -177,7 +186,7 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
     found.push_back({.partition = partition, .obstacle = "no broker answered", .as_of = as_of});
   }
   client::Admin admin(env, HarnessConfigOf<client::AdminConfig>({}, context, "reader"));
-  auto list = [&](int64_t timestamp, Offset invariants::PartitionAtRest::*field) {
+  auto list = [&](int64_t timestamp, Offset invariants::PartitionAtRest::* field) {
     std::vector<bool> known(found.size());
     while (env.clock.Now() < until) {
       const auto offsets = admin.ListOffsets(partitions, timestamp, until);
@@ -188,7 +197,8 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
           known[i] = listed.error == broker::protocol::ErrorCode::NONE;
           if (known[i]) found[i].*field = listed.offset;
           if (!known[i]) {
-            found[i].obstacle = fmt::format("error {} to ListOffsets", static_cast<int>(listed.error));
+            found[i].obstacle =
+                fmt::format("error {} to ListOffsets", static_cast<int>(listed.error));
             all = false;
           }
         }
@@ -204,8 +214,8 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
       !list(client::kLatestTimestamp, &invariants::PartitionAtRest::log_end)) {
     return done(std::move(found));
   }
-  client::Consumer consumer(
-      env, HarnessConfigOf<client::ConsumerConfig>({{"auto.offset.reset", "earliest"}}, context, "reader"));
+  client::Consumer consumer(env, HarnessConfigOf<client::ConsumerConfig>(
+                                     {{"auto.offset.reset", "earliest"}}, context, "reader"));
   consumer.Assign(partitions);
   for (const TopicPartition& partition : partitions) consumer.SeekToBeginning(partition);
   auto at_end = [&](const invariants::PartitionAtRest& rest) {
@@ -223,7 +233,8 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
       for (const client::ConsumerRecord& record : batch.records) {
         const core::Bytes value = record.value.value_or(core::Bytes());
         context.recorder.Consumed("reader", batch.partition, record.offset, value);
-        if (const auto id = invariants::ParseValue(value)) rest.records.emplace_back(record.offset, *id);
+        if (const auto id = invariants::ParseValue(value))
+          rest.records.emplace_back(record.offset, *id);
       }
     }
     for (const client::ConsumerError& error : polled.errors) {

@@ -1,7 +1,8 @@
 #pragma once
 
-// The simulated clients: a producer and a consumer that behave as a scenario says and tell the Recorder what they did and were
-// told. Each is a process of its own on a host of its own and speaks to the brokers through the product's client library.
+// The simulated clients: a producer and a consumer that behave as a scenario says and tell the
+// Recorder what they did and were told. Each is a process of its own on a host of its own and
+// speaks to the brokers through the product's client library.
 
 #include <memory>
 #include <string>
@@ -21,13 +22,15 @@ struct WorkloadContext {
   // The phases, in time since the world began: load from `load_begin` to `load_end`.
   std::function<absl::Duration()> now;
   absl::Duration load_end;
-  // Set once every topic exists: clients begin then, as applications do that were deployed after their topics.
+  // Set once every topic exists: clients begin then, as applications do that were deployed after
+  // their topics.
   bool topics_created = false;
   // Producers that still wait for outcomes: the reader at rest lets them end first.
   int32_t producers_at_work = 0;
 };
 
-// Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the main fiber of its process.
+// Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the
+// main fiber of its process.
 void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& client,
                  uint32_t producer);
 
@@ -37,8 +40,9 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
 // Creates the scenario's topics, trying again until all exist or the load ends.
 void CreateTopics(core::Environment& env, WorkloadContext& context);
 
-// Once the producers have ended (or half of the time is over) reads every partition of the scenario's topics from its beginning to
-// its end of then, until `deadline` (since the world began). Calls `done` with what it found.
+// Once the producers have ended (or half of the time is over) reads every partition of the
+// scenario's topics from its beginning to its end of then, until `deadline` (since the world
+// began). Calls `done` with what it found.
 void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
                 const std::function<void(std::vector<invariants::PartitionAtRest>)>& done);
 

@@ -1,4 +1,5 @@
-// What a simulated broker costs: an acked produce through the full wire protocol, and booting the smallest world.
+// What a simulated broker costs: an acked produce through the full wire protocol, and booting the
+// smallest world.
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>
@@ -32,13 +33,15 @@ class OneBroker {
  public:
   OneBroker() : world_({.seed = 1}) {
     const sim::ZoneId zone = world_.network().AddZone("az-a");
-    sim::Host& host = world_.AddHost({.name = "broker-0", .zone = zone, .disk = sim::MakeDiskFactory({})});
+    sim::Host& host =
+        world_.AddHost({.name = "broker-0", .zone = zone, .disk = sim::MakeDiskFactory({})});
     auto config = broker::BrokerConfig::FromMap(
         {{"broker.id", "0"}, {"log.dirs", "/data"}, {"listeners", "PLAINTEXT://broker-0:9092"}});
     HW_CHECK(config.ok());
-    host.SetProgram([config = *config](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      return std::make_unique<BrokerApplication>(env, config);
-    });
+    host.SetProgram(
+        [config = *config](core::Environment& env) -> std::unique_ptr<sim::Application> {
+          return std::make_unique<BrokerApplication>(env, config);
+        });
     host.Start();
   }
 
@@ -71,7 +74,8 @@ void ProduceOneByOne(core::Environment& env, sim::World& world, int64_t window, 
   core::WaitQueue progress;
   for (int64_t sent = 0; sent < total; ++sent) {
     while (sent - acked >= window) {
-      static_cast<void>(progress.Wait(env.fibers, "an acknowledgement", core::MonotonicTime::Never()));
+      static_cast<void>(
+          progress.Wait(env.fibers, "an acknowledgement", core::MonotonicTime::Never()));
     }
     producer.Send({.topic = "t", .partition = broker::PartitionIndex(0), .value = value},
                   [&](const broker::client::SendResult& result) {
@@ -85,13 +89,16 @@ void ProduceOneByOne(core::Environment& env, sim::World& world, int64_t window, 
   world.Stop();
 }
 
-// The CPU time of an acked produce of one 1 KiB record, acks=all: client, both codecs, network, broker, disk, everything.
+// The CPU time of an acked produce of one 1 KiB record, acks=all: client, both codecs, network,
+// broker, disk, everything.
 void BM_AckedProduce(benchmark::State& state) {
   constexpr int64_t kRecords = 20'000;
   for (auto _ : state) {
     state.PauseTiming();
     auto world = std::make_unique<OneBroker>();
-    world->AddClient([&](core::Environment& env) { ProduceOneByOne(env, world->world(), state.range(0), kRecords); });
+    world->AddClient([&](core::Environment& env) {
+      ProduceOneByOne(env, world->world(), state.range(0), kRecords);
+    });
     static_cast<void>(world->world().Run(absl::Milliseconds(50)));
     state.ResumeTiming();
     static_cast<void>(world->world().Run(absl::Hours(10)));

@@ -37,9 +37,9 @@ struct DiskStatistics {
   uint64_t reads = 0;
   uint64_t cache_misses = 0;
   uint64_t syncs = 0;
-  uint64_t written_back = 0;     // write-backs, without syncs
-  uint64_t device_bytes = 0;     // read and written
-  uint64_t throttled = 0;        // writes that waited for the dirty limit
+  uint64_t written_back = 0;  // write-backs, without syncs
+  uint64_t device_bytes = 0;  // read and written
+  uint64_t throttled = 0;     // writes that waited for the dirty limit
   uint64_t power_losses = 0;
 };
 

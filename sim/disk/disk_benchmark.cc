@@ -9,8 +9,8 @@
 namespace highwater::sim {
 namespace {
 
-using core::Bytes;
 using core::ByteChain;
+using core::Bytes;
 using core::FileSystem;
 using core::OpenMode;
 

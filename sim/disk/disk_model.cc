@@ -56,8 +56,7 @@ void DiskModel::FailToWrite(Inode& inode, uint64_t upto, core::Random& random, F
   Settle(inode);
 }
 
-void DiskModel::LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray,
-                           uint64_t at) {
+void DiskModel::LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray, uint64_t at) {
   const std::vector<Extent> lost = inode.content.LoseWrites(upto, fault, zeros_);
   if (astray != nullptr) {
     for (const Extent& extent : lost) {
@@ -143,9 +142,7 @@ DiskModel::LossSummary DiskModel::LosePower(uint64_t key) {
   return summary;
 }
 
-void DiskModel::Replace(size_t device) {
-  names_.Empty(device);
-}
+void DiskModel::Replace(size_t device) { names_.Empty(device); }
 
 absl::StatusOr<DiskModel::View> DiskModel::InspectCurrent(std::string_view path) {
   HW_ASSIGN_OR_RETURN(const Inode* inode, names_.Find(path));

@@ -75,11 +75,11 @@ class DiskModel {
 
   struct LossSummary {
     NameTree::LossSummary names;
-    uint64_t pending = 0;   // changes of contents
+    uint64_t pending = 0;  // changes of contents
     uint64_t survived = 0;
     uint64_t torn = 0;
-    uint64_t cut = 0;       // files that are shorter than they were
-    uint64_t digest = 0;    // of what is left: folds each file's summary
+    uint64_t cut = 0;     // files that are shorter than they were
+    uint64_t digest = 0;  // of what is left: folds each file's summary
   };
   // Power loss: the page cache is gone, and what was not durable is as drawn from `key`. REQUIRES:
   // no open handle.

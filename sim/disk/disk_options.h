@@ -23,8 +23,8 @@ struct DiskOptions {
   NanosRange write{20'000, 200'000};       // a write-back, the same
   int64_t bandwidth = 400 << 20;           // bytes a second
   int64_t operations_per_second = 20'000;
-  uint64_t capacity = uint64_t{64} << 30;    // bytes of each device
-  uint64_t page_cache = uint64_t{1} << 30;   // bytes of the host
+  uint64_t capacity = uint64_t{64} << 30;     // bytes of each device
+  uint64_t page_cache = uint64_t{1} << 30;    // bytes of the host
   uint64_t dirty_limit = uint64_t{64} << 20;  // of a device; writers wait for write-back
   // How long after something became dirty, and after the last time, a part of what is dirty is
   // written back.

@@ -8,8 +8,8 @@
 namespace highwater::sim {
 namespace {
 
-using core::Bytes;
 using core::ByteChain;
+using core::Bytes;
 using core::FileSystem;
 using core::OpenMode;
 using Kind = DiskFault::Kind;
@@ -307,8 +307,7 @@ TEST(DiskTest, AFullDiskTakesAPrefix) {
     auto file = *files.Open("a", OpenMode::kCreate);
     ASSERT_TRUE(file->WriteAt(0, Bytes::Copy(std::string(900, 'a'))).ok());
     EXPECT_EQ(*files.FreeSpace("/"), 100u);
-    EXPECT_TRUE(
-        absl::IsResourceExhausted(file->WriteAt(900, Bytes::Copy(std::string(200, 'b')))));
+    EXPECT_TRUE(absl::IsResourceExhausted(file->WriteAt(900, Bytes::Copy(std::string(200, 'b')))));
     EXPECT_EQ(*file->Size(), 1000u);
     EXPECT_TRUE(file->WriteAt(0, Bytes::Copy("over what is there")).ok());
     EXPECT_TRUE(absl::IsResourceExhausted(files.Open("b", OpenMode::kCreate).status()));
@@ -416,11 +415,13 @@ TEST(DiskTest, ShortReadsAreLegal) {
 
 TEST(DiskTest, InspectShowsWhatAPowerLossWouldKeepAndChangesNothing) {
   TestWorld world;
-  world.Run([&](FileSystem& files) {
-    WriteAndSync(files, "a", "old");
-    WriteFile(files, "a", "newer");
-    WriteFile(files, "b", "b");
-  }, 100 * kMs);
+  world.Run(
+      [&](FileSystem& files) {
+        WriteAndSync(files, "a", "old");
+        WriteFile(files, "a", "newer");
+        WriteFile(files, "b", "b");
+      },
+      100 * kMs);
   const uint64_t hash = world.hash;
   EXPECT_EQ(world.disk().InspectDurable("a")->content.ToString(), "old");
   EXPECT_EQ(world.disk().InspectCurrent("a")->content.ToString(), "newer");

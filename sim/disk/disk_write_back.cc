@@ -25,8 +25,7 @@ void Disk::ScheduleWriteBack(WriteBack& state) {
   const uint64_t span =
       static_cast<uint64_t>(options_.write_back.high - options_.write_back.low) + 1;
   const uint64_t draw = KeyedRandom::Draw(key, state.steps) % span;
-  const int64_t interval =
-      state.urgent ? 0 : options_.write_back.low + static_cast<int64_t>(draw);
+  const int64_t interval = state.urgent ? 0 : options_.write_back.low + static_cast<int64_t>(draw);
   context_.SetTimer(state, context_.Now() + interval);
 }
 
@@ -34,8 +33,7 @@ void Disk::ScheduleWriteBack(WriteBack& state) {
 void Disk::StartWriteBack(WriteBack& state) {
   if (state.in_flight != nullptr || !model_.dirty(state.device)) return;
   const uint64_t step = state.steps++;
-  const uint64_t key =
-      Mix(Mix(Mix(context_.key(), MixName("write-back")), state.device), step);
+  const uint64_t key = Mix(Mix(Mix(context_.key(), MixName("write-back")), state.device), step);
   state.items.clear();
   uint64_t bytes = 0;
   for (Inode* inode = model_.first_dirty(); inode != nullptr; inode = inode->next_dirty) {
@@ -93,7 +91,8 @@ absl::Status Disk::TakeWrites(Inode& inode, uint64_t upto, FaultId& failed_by) {
       return absl::DataLossError("I/O error while dirty pages were written");
     }
   }
-  if (!armed_.empty() && TakeArmed(inode, upto)) [[unlikely]] return absl::OkStatus();
+  if (!armed_.empty() && TakeArmed(inode, upto)) [[unlikely]]
+    return absl::OkStatus();
   model_.MakeDurable(inode, upto);
   return absl::OkStatus();
 }

@@ -7,10 +7,10 @@
 namespace highwater::sim {
 namespace {
 
-using core::Bytes;
 using core::ByteChain;
+using core::Bytes;
 
-constexpr size_t kTinySlice = 256;           // runs of smaller ones are copied together
+constexpr size_t kTinySlice = 256;  // runs of smaller ones are copied together
 constexpr uint64_t kTrimmedAllowed = 64 << 10;
 constexpr size_t kMergedBlock = 16 << 10;
 

@@ -7,8 +7,8 @@
 namespace highwater::sim {
 namespace {
 
-using core::Bytes;
 using core::ByteChain;
+using core::Bytes;
 
 std::string ContentOf(const ExtentMap& map, uint64_t length, ZeroBlock& zeros) {
   return map.Read(0, length, zeros).ToString();

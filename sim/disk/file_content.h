@@ -133,7 +133,7 @@ class FileContent {
   Change Pop();
   Damage& damage();
   [[nodiscard]] FaultId FindVisibleFault(uint64_t offset, uint64_t length) const;
-  void Forget(const Change& written);             // the device now holds what the cache holds
+  void Forget(const Change& written);  // the device now holds what the cache holds
   void Cover(const Change& lost, FaultId fault, ZeroBlock& zeros);
   void Reveal(uint64_t offset, uint64_t length);  // the shadow becomes the current content
   void TakeBack(const Change& change);

@@ -51,9 +51,8 @@ std::vector<FileContent::Redo> FileContent::TakeBackAll(ZeroBlock& zeros) {
   std::vector<Redo> redo(pending());
   for (size_t i = redo.size(); i > 0; --i) {
     const Change& change = changes_[first_ + i - 1];
-    redo[i - 1] = {.offset = change.offset,
-                   .size_after = change.size_after,
-                   .truncation = change.truncation};
+    redo[i - 1] = {
+        .offset = change.offset, .size_after = change.size_after, .truncation = change.truncation};
     if (!change.truncation) {
       redo[i - 1].data = map_.Read(change.offset, change.length, zeros);
     }

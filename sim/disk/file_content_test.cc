@@ -9,8 +9,8 @@
 namespace highwater::sim {
 namespace {
 
-using core::Bytes;
 using core::ByteChain;
+using core::Bytes;
 using core::KeyedRandom;
 
 constexpr FaultId kFault{7};
@@ -94,9 +94,9 @@ TEST_F(FileContentTest, NeverShowsWhatWasCutOffInAFileThatGrewAgain) {
     content.Truncate(0);
     content.Write(3 * kSectorSize, Sector('b'));
   });
-  EXPECT_EQ(results, (std::set<std::string>{Sectors("aaa"), Sectors(""),
-                                            Sectors(std::string("\0\0\0b", 4)),
-                                            Sectors(std::string("\0\0\0\0", 4))}));
+  EXPECT_EQ(results,
+            (std::set<std::string>{Sectors("aaa"), Sectors(""), Sectors(std::string("\0\0\0b", 4)),
+                                   Sectors(std::string("\0\0\0\0", 4))}));
 }
 
 TEST_F(FileContentTest, ASyncCoversOnlyWhatCameBeforeIt) {
@@ -198,9 +198,7 @@ class Reference {
     content.resize(size);
     Remember();
   }
-  void Sync() {
-    versions = {content};
-  }
+  void Sync() { versions = {content}; }
   void Remember() { versions.push_back(content); }
   // Each sector of `found` must be that of one version, cut where it or a later one had its end,
   // with zeros behind; the size must be one of the sizes.

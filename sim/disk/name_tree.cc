@@ -150,8 +150,7 @@ absl::Status NameTree::Rename(const Place& from, const Place& to) {
         fmt::format("\"{}\" and \"{}\" are not on one device", from.name, to.name));
   }
   if (std::find(to.above.begin(), to.above.end(), from.inode) != to.above.end()) {
-    return absl::FailedPreconditionError(
-        fmt::format("\"{}\" would move into itself", from.name));
+    return absl::FailedPreconditionError(fmt::format("\"{}\" would move into itself", from.name));
   }
   if (to.inode != nullptr && to.inode->is_directory()) {
     return absl::FailedPreconditionError(fmt::format("\"{}\" is a directory", to.name));
@@ -246,10 +245,10 @@ void NameTree::Retire(const Operation& operation) {
 // by inode numbers.
 struct NameTree::Dependencies {
   absl::btree_set<std::pair<uint64_t, std::string>> names;
-  absl::btree_set<uint64_t> inodes;       // that got, lost or changed a name
-  absl::btree_set<uint64_t> directories;  // in which names changed
+  absl::btree_set<uint64_t> inodes;        // that got, lost or changed a name
+  absl::btree_set<uint64_t> directories;   // in which names changed
   absl::btree_set<uint64_t> destinations;  // directories into which something moved
-  absl::btree_set<uint64_t> removed;      // directories that were removed
+  absl::btree_set<uint64_t> removed;       // directories that were removed
 
   static bool Moves(const Operation& o) {
     return o.from != nullptr && o.to != nullptr && o.from != o.to;
@@ -307,9 +306,8 @@ size_t NameTree::DeviceOf(const Operation& operation) {
 }
 
 void NameTree::MakeDurable(const Inode& directory, uint64_t upto) {
-  MakeDurableIf(upto, [&](const Operation& o) {
-    return o.from == &directory || o.to == &directory;
-  });
+  MakeDurableIf(upto,
+                [&](const Operation& o) { return o.from == &directory || o.to == &directory; });
 }
 
 void NameTree::MakeDurable(size_t device, uint64_t upto) {
@@ -368,8 +366,7 @@ void NameTree::WithDurableNames(const std::function<void()>& use) {
   for (const Operation& o : pending_) Apply(o);
 }
 
-void NameTree::ForEachFile(
-    const std::function<void(const std::string&, Inode&)>& use) const {
+void NameTree::ForEachFile(const std::function<void(const std::string&, Inode&)>& use) const {
   std::vector<std::pair<std::string, const Inode*>> directories = {{"", root_}};
   while (!directories.empty()) {
     const auto [path, directory] = std::move(directories.back());

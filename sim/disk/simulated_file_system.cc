@@ -195,8 +195,7 @@ absl::Status SimulatedFileSystem::Remove(std::string_view path) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<DirectoryEntry>> SimulatedFileSystem::List(
-    std::string_view directory) {
+absl::StatusOr<std::vector<DirectoryEntry>> SimulatedFileSystem::List(std::string_view directory) {
   HW_ASSIGN_OR_RETURN(const Inode* const inode, Find(directory));
   if (!inode->is_directory()) {
     return absl::FailedPreconditionError(fmt::format("\"{}\" is not a directory", directory));
@@ -210,8 +209,7 @@ absl::StatusOr<std::vector<DirectoryEntry>> SimulatedFileSystem::List(
 
 absl::StatusOr<FileInfo> SimulatedFileSystem::Stat(std::string_view path) {
   HW_ASSIGN_OR_RETURN(const Inode* const inode, Find(path));
-  return FileInfo{
-      .kind = inode->kind, .size = inode->content.size(), .modified = inode->modified};
+  return FileInfo{.kind = inode->kind, .size = inode->content.size(), .modified = inode->modified};
 }
 
 absl::Status SimulatedFileSystem::SyncDirectory(std::string_view directory) {

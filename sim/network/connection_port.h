@@ -35,8 +35,7 @@ class ConnectionPort final : public core::Connection {
 
   [[nodiscard]] absl::StatusOr<core::ByteChain> Take(size_t max);
   [[nodiscard]] absl::Status WriteBytes(core::Bytes bytes, core::MonotonicTime deadline);
-  [[nodiscard]] absl::Status WriteRange(const core::FileRange& range,
-                                        core::MonotonicTime deadline);
+  [[nodiscard]] absl::Status WriteRange(const core::FileRange& range, core::MonotonicTime deadline);
   [[nodiscard]] absl::Status WaitForRoom(core::MonotonicTime deadline);
   [[nodiscard]] absl::Status CheckUsable();
   void Break();

@@ -57,7 +57,8 @@ void HostNetwork::ForgetProcess() {
 }
 
 void HostNetwork::OnProcessGone(ProcessEnd end) {
-  // Settling a side may free its connection, and with a connection to oneself two sides of this list.
+  // Settling a side may free its connection, and with a connection to oneself two sides of this
+  // list.
   std::vector<std::pair<TcpConnection*, TcpSide*>> held;
   for (TcpSide* side = first_; side != nullptr; side = side->next_) {
     if (side->holder() != TcpSide::Holder::kNobody) held.push_back({&side->connection(), side});

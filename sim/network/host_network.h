@@ -1,7 +1,7 @@
 #pragma once
 
-// HostNetwork: a host's kernel as far as the network goes: its ports, listeners, and the ends of its connections. It outlives
-// processes and settles what they leave.
+// HostNetwork: a host's kernel as far as the network goes: its ports, listeners, and the ends of
+// its connections. It outlives processes and settles what they leave.
 
 #include <absl/container/btree_map.h>
 #include <absl/status/statusor.h>

@@ -1,8 +1,10 @@
 #pragma once
 
-// Link: one direction between two hosts, with the faults that concern it now; Queue: a bandwidth that several links may share.
+// Link: one direction between two hosts, with the faults that concern it now; Queue: a bandwidth
+// that several links may share.
 //
-// A link knows when a segment that is sent now would arrive; order within a connection is its connection's matter (tcp.h).
+// A link knows when a segment that is sent now would arrive; order within a connection is its
+// connection's matter (tcp.h).
 
 #include <algorithm>
 #include <cstdint>
@@ -79,12 +81,14 @@ struct alignas(64) Link {
     int64_t arrival;
     FaultId fault;  // what made it later
   };
-  // A segment of `bytes` sent at `now`, with 64 drawn bits of its own. `retransmission` is what a loss costs.
+  // A segment of `bytes` sent at `now`, with 64 drawn bits of its own. `retransmission` is what a
+  // loss costs.
   [[nodiscard]] Flight Send(int64_t now, int64_t bytes, uint64_t draw, int64_t retransmission) {
     int64_t at = egress == nullptr ? now : egress->Pass(now, bytes);
     if (between != nullptr) at = between->Pass(at, bytes);
     FaultId fault;
-    if (faulty) [[unlikely]] at = Suffer(at, bytes, draw, retransmission, fault);
+    if (faulty) [[unlikely]]
+      at = Suffer(at, bytes, draw, retransmission, fault);
     at += Latency(draw);
     if (ingress != nullptr) at = ingress->Pass(at, bytes);
     return {at, fault};
@@ -93,10 +97,11 @@ struct alignas(64) Link {
  private:
   [[nodiscard]] int64_t Latency(uint64_t draw) const {
     __extension__ using Wide = unsigned __int128;
-    int64_t result = base + static_cast<int64_t>(
-                                static_cast<Wide>(draw) * static_cast<uint64_t>(jitter) >> 64);
+    int64_t result =
+        base + static_cast<int64_t>(static_cast<Wide>(draw) * static_cast<uint64_t>(jitter) >> 64);
     // The low 20 bits draw the tail, which jitter hardly looks at.
-    if (tail && (draw & 0xfffff) < 10486) [[unlikely]] result += Tail(draw & 0xfffff);
+    if (tail && (draw & 0xfffff) < 10486) [[unlikely]]
+      result += Tail(draw & 0xfffff);
     return result;
   }
   [[nodiscard]] int64_t Tail(uint64_t draw) const;

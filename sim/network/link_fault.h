@@ -1,9 +1,10 @@
 #pragma once
 
-// LinkFault: one change of the links between two groups of hosts, from when it is applied until it is withdrawn.
+// LinkFault: one change of the links between two groups of hosts, from when it is applied until it
+// is withdrawn.
 //
-//   world.network().Apply({.id = id, .from = {leader}, .to = followers, .effect = LinkEffect::kSilence});
-//   world.network().Withdraw(id);
+//   world.network().Apply({.id = id, .from = {leader}, .to = followers, .effect =
+//   LinkEffect::kSilence}); world.network().Withdraw(id);
 //
 // Links appear when first used; a fault also holds for links that appear while it is applied.
 

@@ -124,8 +124,8 @@ TEST_F(NetworkFaultsTest, APartitionOfZonesLeavesTheZoneItselfAlone) {
   world.At(absl::Seconds(1), [&] {
     client.process()->environment().fibers.Spawn("dialer", [&] {
       core::Environment& env = client.process()->environment();
-      auto far = env.network.Dial({.host = "server", .port = 9092},
-                                  env.clock.Now() + absl::Seconds(5));
+      auto far =
+          env.network.Dial({.host = "server", .port = 9092}, env.clock.Now() + absl::Seconds(5));
       crossed = far.ok();
     });
   });

@@ -13,7 +13,7 @@
 namespace highwater::sim {
 
 absl::StatusOr<std::unique_ptr<core::Connection>> NetworkPort::Dial(const core::Endpoint& to,
-                                                                   core::MonotonicTime deadline) {
+                                                                    core::MonotonicTime deadline) {
   if (to.host.empty() || to.port == 0) {
     return absl::InvalidArgumentError(fmt::format("no address to dial: {}", to));
   }
@@ -29,8 +29,7 @@ absl::StatusOr<std::unique_ptr<core::Connection>> NetworkPort::Dial(const core::
   side.HoldBy(process_);
   connection.Connect();
   while (side.error().ok() && side.state() == TcpSide::State::kConnecting) {
-    const core::Wake wake =
-        side.writers().Wait(process_.fibers(), "an answer to a dial", deadline);
+    const core::Wake wake = side.writers().Wait(process_.fibers(), "an answer to a dial", deadline);
     if (wake == core::Wake::kSignaled) continue;
     side.ObserveDial();
     side.Reset();

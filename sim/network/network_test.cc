@@ -72,8 +72,8 @@ TEST_F(NetworkTest, AnUnknownNameIsUnavailableAtOnce) {
 
 TEST_F(NetworkTest, ADialHeedsItsDeadlineAndLeavesNothingBehind) {
   Run(ServeEcho, [&](core::Environment& env) {
-    auto connection = env.network.Dial({.host = "server", .port = 9092},
-                                       env.clock.Now() + absl::Milliseconds(1));
+    auto connection =
+        env.network.Dial({.host = "server", .port = 9092}, env.clock.Now() + absl::Milliseconds(1));
     EXPECT_TRUE(absl::IsDeadlineExceeded(connection.status()));
     EXPECT_EQ(world.Elapsed(), absl::Milliseconds(1));
     env.fibers.SleepFor(absl::Seconds(5));
@@ -86,8 +86,7 @@ TEST_F(NetworkTest, APortInUseIsRefusedToTheSecondListenerUntilTheFirstCloses) {
       [&](core::Environment& env) {
         auto first = env.network.Listen({.host = "", .port = 7});
         ASSERT_TRUE(first.ok());
-        EXPECT_TRUE(
-            absl::IsAlreadyExists(env.network.Listen({.host = "", .port = 7}).status()));
+        EXPECT_TRUE(absl::IsAlreadyExists(env.network.Listen({.host = "", .port = 7}).status()));
         (*first)->Close();
         EXPECT_TRUE(env.network.Listen({.host = "server", .port = 7}).ok());
         EXPECT_TRUE(
@@ -114,21 +113,25 @@ TEST_F(NetworkTest, AReaderSeesEveryByteBeforeACloseThenTheEnd) {
         connection->Close();
         EXPECT_TRUE(absl::IsFailedPrecondition(
             connection->Write(core::Bytes::Copy("x"), MonotonicTime::Never())));
-        EXPECT_TRUE(absl::IsFailedPrecondition(
-            connection->Read(1, MonotonicTime::Never()).status()));
+        EXPECT_TRUE(
+            absl::IsFailedPrecondition(connection->Read(1, MonotonicTime::Never()).status()));
       });
   EXPECT_EQ(seen, "one two three");
 }
 
 TEST_F(NetworkTest, WritingToAClosedPeerEndsInAReset) {
-  Run([&](core::Environment& env) { AcceptOne(env)->Close(); Idle(env); },
+  Run(
+      [&](core::Environment& env) {
+        AcceptOne(env)->Close();
+        Idle(env);
+      },
       [&](core::Environment& env) {
         auto connection = MustDial(env, "server");
         EXPECT_TRUE(connection->Read(1, MonotonicTime::Never())->empty());
         EXPECT_TRUE(connection->Write(core::Bytes::Copy("x"), MonotonicTime::Never()).ok());
         env.fibers.SleepFor(absl::Seconds(1));
-        EXPECT_TRUE(absl::IsAborted(
-            connection->Write(core::Bytes::Copy("x"), MonotonicTime::Never())));
+        EXPECT_TRUE(
+            absl::IsAborted(connection->Write(core::Bytes::Copy("x"), MonotonicTime::Never())));
       });
 }
 
@@ -146,13 +149,14 @@ TEST_F(NetworkTest, AWriterWaitsForRoomUntilThePeerReads) {
       [&](core::Environment& env) {
         auto connection = MustDial(env, "server");
         const core::Bytes much = core::Bytes::Zeros(static_cast<size_t>(window) * 5 / 2);
-        EXPECT_TRUE(absl::IsDeadlineExceeded(
-            connection->Write(much, env.clock.Now() + absl::Seconds(1))));
+        EXPECT_TRUE(
+            absl::IsDeadlineExceeded(connection->Write(much, env.clock.Now() + absl::Seconds(1))));
         EXPECT_LT(world.Elapsed(), absl::Seconds(2));
         // One window was sent; the rest of what is read below comes from this.
-        EXPECT_TRUE(connection->Write(core::Bytes::Zeros(static_cast<size_t>(window) * 4),
-                                      MonotonicTime::Never())
-                        .ok());
+        EXPECT_TRUE(
+            connection
+                ->Write(core::Bytes::Zeros(static_cast<size_t>(window) * 4), MonotonicTime::Never())
+                .ok());
         EXPECT_GE(world.Elapsed(), absl::Seconds(10));
       });
   EXPECT_EQ(received, 5 * static_cast<uint64_t>(window));
@@ -192,9 +196,8 @@ TEST_F(NetworkTest, CloseWakesAFiberThatReadsHere) {
   Run(ServeEcho, [&](core::Environment& env) {
     auto connection = MustDial(env, "server");
     absl::Status status;
-    auto reader = env.fibers.Spawn("reader", [&] {
-      status = connection->Read(1, MonotonicTime::Never()).status();
-    });
+    auto reader = env.fibers.Spawn(
+        "reader", [&] { status = connection->Read(1, MonotonicTime::Never()).status(); });
     env.fibers.SleepFor(absl::Seconds(1));
     connection->Close();
     env.fibers.SleepFor(absl::Seconds(1));
@@ -206,8 +209,8 @@ TEST_F(NetworkTest, CloseWakesAFiberThatReadsHere) {
 TEST_F(NetworkTest, AReadThatTimesOutLeavesTheStreamUsable) {
   Run(ServeEcho, [&](core::Environment& env) {
     auto connection = MustDial(env, "server");
-    EXPECT_TRUE(absl::IsDeadlineExceeded(
-        connection->Read(1, env.clock.Now() + absl::Seconds(1)).status()));
+    EXPECT_TRUE(
+        absl::IsDeadlineExceeded(connection->Read(1, env.clock.Now() + absl::Seconds(1)).status()));
     EXPECT_TRUE(testing::EchoOnce(*connection, core::Bytes::Copy("still here")).ok());
   });
 }
@@ -305,31 +308,31 @@ TEST_F(NetworkTest, ABacklogThatIsFullMakesDialsAskAgain) {
 
 // Whatever is written in whatever pieces is read in order and whole.
 TEST(NetworkProperty, StreamsKeepOrderAndContent) {
-  EXPECT_TRUE(rc::check("streams keep order and content", [](uint64_t seed,
-                                                             const std::vector<uint16_t>& sizes) {
-    WorldOptions options{.seed = seed, .strategy = DrawStrategy(seed), .buggify = true};
-    options.network.window_bytes = 4096;
-    World world(options);
-    Host& server = AddHost(world, "server", "az-a");
-    Host& client = AddHost(world, "client", "az-b");
-    std::string sent;
-    std::string received;
-    server.SetMain([&](core::Environment& env) { received = ReadToEnd(*AcceptOne(env)); });
-    client.SetMain([&](core::Environment& env) {
-      auto connection = MustDial(env, "server");
-      for (const uint16_t size : sizes) {
-        std::string part(size % 6000, static_cast<char>('a' + sent.size() % 26));
-        sent += part;
-        if (!connection->Write(core::Bytes::Copy(part), MonotonicTime::Never()).ok()) return;
-        if (size % 3 == 0) env.fibers.SleepFor(absl::Microseconds(size));
-      }
-    });
-    server.Start();
-    client.Start();
-    world.RunUntilIdle();
-    RC_ASSERT(received == sent);
-    RC_ASSERT(world.network().connection_count() == 0u);
-  }));
+  EXPECT_TRUE(rc::check(
+      "streams keep order and content", [](uint64_t seed, const std::vector<uint16_t>& sizes) {
+        WorldOptions options{.seed = seed, .strategy = DrawStrategy(seed), .buggify = true};
+        options.network.window_bytes = 4096;
+        World world(options);
+        Host& server = AddHost(world, "server", "az-a");
+        Host& client = AddHost(world, "client", "az-b");
+        std::string sent;
+        std::string received;
+        server.SetMain([&](core::Environment& env) { received = ReadToEnd(*AcceptOne(env)); });
+        client.SetMain([&](core::Environment& env) {
+          auto connection = MustDial(env, "server");
+          for (const uint16_t size : sizes) {
+            std::string part(size % 6000, static_cast<char>('a' + sent.size() % 26));
+            sent += part;
+            if (!connection->Write(core::Bytes::Copy(part), MonotonicTime::Never()).ok()) return;
+            if (size % 3 == 0) env.fibers.SleepFor(absl::Microseconds(size));
+          }
+        });
+        server.Start();
+        client.Start();
+        world.RunUntilIdle();
+        RC_ASSERT(received == sent);
+        RC_ASSERT(world.network().connection_count() == 0u);
+      }));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
 
-// PieceRing: the slices of one direction of a connection, from the oldest unread one to the last one sent, with when each arrives.
-// Nothing moves in it but two cursors.
+// PieceRing: the slices of one direction of a connection, from the oldest unread one to the last
+// one sent, with when each arrives. Nothing moves in it but two cursors.
 
 #include <cstdint>
 #include <memory>

@@ -89,8 +89,8 @@ void SimulatedNetwork::MakeLink(Link& link) {
   const uint64_t low = std::min(from.key(), to.key());
   const uint64_t high = std::max(from.key(), to.key());
   core::KeyedRandom random(core::Mix(key_, core::Mix(low, high)));
-  link.base = random.Between(absl::ToInt64Nanoseconds(range.low),
-                             absl::ToInt64Nanoseconds(range.high));
+  link.base =
+      random.Between(absl::ToInt64Nanoseconds(range.low), absl::ToInt64Nanoseconds(range.high));
   link.jitter = link.base * options.jitter_percent / 100;
   link.tail = options.tail;
   link.key = core::Mix(key_, core::Mix(core::Mix(from.key(), 1), to.key()));
@@ -180,8 +180,8 @@ TcpConnection& SimulatedNetwork::NewConnection(Host& from, Host& to, uint16_t po
   }
   const uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
-  connections_[slot] = std::make_unique<TcpConnection>(*this, from, from.kernel().NextPort(), to,
-                                                       port, key, slot);
+  connections_[slot] =
+      std::make_unique<TcpConnection>(*this, from, from.kernel().NextPort(), to, port, key, slot);
   ++open_connections_;
   from.kernel().Add(connections_[slot]->dialer());
   to.kernel().Add(connections_[slot]->acceptor());

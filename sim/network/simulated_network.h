@@ -1,9 +1,11 @@
 #pragma once
 
-// SimulatedNetwork: the region's network: zones, links between hosts, bandwidth, faults, and the TCP connections over them.
+// SimulatedNetwork: the region's network: zones, links between hosts, bandwidth, faults, and the
+// TCP connections over them.
 //
-// A link exists once two hosts have talked; its base latency is drawn by its two hosts' names, so it does not depend on who talked
-// first. Not responsible for: what a program sees of a connection (network_port.h), what a kernel does for it (tcp.h).
+// A link exists once two hosts have talked; its base latency is drawn by its two hosts' names, so
+// it does not depend on who talked first. Not responsible for: what a program sees of a connection
+// (network_port.h), what a kernel does for it (tcp.h).
 
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
@@ -40,7 +42,8 @@ class SimulatedNetwork {
   [[nodiscard]] std::vector<HostId> HostsIn(ZoneId zone) const;
   [[nodiscard]] std::vector<HostId> HostsOutside(ZoneId zone) const;
 
-  // Counts as applied in the ledger if any pair of hosts is concerned. REQUIRES: its id is not applied already.
+  // Counts as applied in the ledger if any pair of hosts is concerned. REQUIRES: its id is not
+  // applied already.
   void Apply(LinkFault fault);
   // No effect if it is not applied.
   void Withdraw(FaultId id);

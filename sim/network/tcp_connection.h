@@ -1,9 +1,11 @@
 #pragma once
 
-// TcpConnection: a connection between two hosts from the first SYN until neither kernel keeps anything of it.
+// TcpConnection: a connection between two hosts from the first SYN until neither kernel keeps
+// anything of it.
 //
-// The handshake is a SYN there and an answer back. Silence makes the dialer ask again after 1, 2, 4, … s; a host without a
-// listener on the port refuses; a listener whose backlog is full is as silent as a lost SYN.
+// The handshake is a SYN there and an answer back. Silence makes the dialer ask again after 1, 2,
+// 4, … s; a host without a listener on the port refuses; a listener whose backlog is full is as
+// silent as a lost SYN.
 
 #include <cstdint>
 

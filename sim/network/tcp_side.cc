@@ -23,8 +23,7 @@ uint64_t TcpSide::NextDraw() { return core::KeyedRandom::Draw(key_, messages_++)
 Link::Flight TcpSide::Fly(int64_t bytes, int64_t leaves_after) {
   World& world = host_.world();
   const int64_t now = world.now() + leaves_after;
-  Link::Flight flight =
-      link_->Send(now, bytes, NextDraw(), connection_.network().tcp().rto_low);
+  Link::Flight flight = link_->Send(now, bytes, NextDraw(), connection_.network().tcp().rto_low);
   if (Strategy* strategy = world.strategy()) {
     const int64_t held = strategy->WhenDelivered(link_->key, flight.arrival, now);
     if (held > flight.arrival) {
@@ -45,15 +44,19 @@ void TcpSide::Flush() {
   for (size_t i = flushed_; i < end; ++i) bytes += static_cast<int64_t>(out_[i].bytes.size());
   const Link::Flight flight = Fly(bytes, process_ != nullptr ? process_->CostOfRun() : 0);
   last_arrival_ = std::max(last_arrival_, flight.arrival);
-  if (flight.fault != kNoFault) [[unlikely]] send_fault_ = flight.fault;
+  if (flight.fault != kNoFault) [[unlikely]]
+    send_fault_ = flight.fault;
   for (; flushed_ < end; ++flushed_) out_[flushed_].arrival = last_arrival_;
   if (!deliver_.pending()) host_.world().wheel().Set(deliver_, last_arrival_);
 }
 
 void TcpSide::OnArrival() {
-  if (link_->silenced != kNoFault || peer_.IsWithoutPower()) [[unlikely]] return OnSilence();
-  if (link_->resetting != kNoFault) [[unlikely]] return OnResettingLink();
-  if (peer_.holder_ == Holder::kNobody) [[unlikely]] return ArriveAtNobody();
+  if (link_->silenced != kNoFault || peer_.IsWithoutPower()) [[unlikely]]
+    return OnSilence();
+  if (link_->resetting != kNoFault) [[unlikely]]
+    return OnResettingLink();
+  if (peer_.holder_ == Holder::kNobody) [[unlikely]]
+    return ArriveAtNobody();
   World& world = host_.world();
   const int64_t now = world.now();
   uint64_t digest = key_;
@@ -208,7 +211,8 @@ void TcpSide::SetOnReadable(absl::AnyInvocable<void()> callback) {
 
 void TcpSide::ObserveRead() {
   FaultLedger& ledger = host_.world().ledger();
-  if (read_fault_ != kNoFault) [[unlikely]] ledger.Observed(std::exchange(read_fault_, kNoFault));
+  if (read_fault_ != kNoFault) [[unlikely]]
+    ledger.Observed(std::exchange(read_fault_, kNoFault));
   if (error_fault_ != kNoFault) [[unlikely]] {
     ledger.Observed(std::exchange(error_fault_, kNoFault));
   }
@@ -216,7 +220,8 @@ void TcpSide::ObserveRead() {
 
 void TcpSide::ObserveWrite() {
   FaultLedger& ledger = host_.world().ledger();
-  if (send_fault_ != kNoFault) [[unlikely]] ledger.Observed(send_fault_);
+  if (send_fault_ != kNoFault) [[unlikely]]
+    ledger.Observed(send_fault_);
   if (error_fault_ != kNoFault) [[unlikely]] {
     ledger.Observed(std::exchange(error_fault_, kNoFault));
   }

@@ -1,12 +1,15 @@
 #pragma once
 
-// TcpSide: one end of a connection, as a kernel keeps it: what it has sent that is not yet read, and what happened to the peer.
+// TcpSide: one end of a connection, as a kernel keeps it: what it has sent that is not yet read,
+// and what happened to the peer.
 //
-// Silence. A segment that finds its link silenced or its host without power is sent again after growing time-outs; only when the
-// kernel gives up does the sender learn of it. One that finds nobody at the other end (its process died while the link was
-// silenced, its host came back with a new kernel) is answered with a reset. Resets themselves are sent once.
+// Silence. A segment that finds its link silenced or its host without power is sent again after
+// growing time-outs; only when the kernel gives up does the sender learn of it. One that finds
+// nobody at the other end (its process died while the link was silenced, its host came back with a
+// new kernel) is answered with a reset. Resets themselves are sent once.
 //
-// Back-pressure. At most a window of bytes is sent and unread. The reader tells what it has read once half a window has gathered.
+// Back-pressure. At most a window of bytes is sent and unread. The reader tells what it has read
+// once half a window has gathered.
 //
 // Invariants:
 //   1. Segments of one direction arrive in the order in which they were sent, before its end.
@@ -79,7 +82,9 @@ class TcpSide {
   void Flush();
   void SetOnReadable(absl::AnyInvocable<void()> callback);
   // Withdraws and returns it; empty if there is none.
-  [[nodiscard]] absl::AnyInvocable<void()> TakeOnReadable() { return std::exchange(on_readable_, nullptr); }
+  [[nodiscard]] absl::AnyInvocable<void()> TakeOnReadable() {
+    return std::exchange(on_readable_, nullptr);
+  }
   // Counts the fault, if any, that made what the process sees now different or later.
   void ObserveRead();
   void ObserveWrite();
@@ -141,7 +146,8 @@ class TcpSide {
   Node<&TcpSide::OnArrival> deliver_{*this};
   TcpSide& peer_;
   Link* link_ = nullptr;  // to the peer
-  // Sent from here: out_[0, arrived_) lie at the peer unread, out_[arrived_, flushed_) are on their way, the others are to be sent.
+  // Sent from here: out_[0, arrived_) lie at the peer unread, out_[arrived_, flushed_) are on their
+  // way, the others are to be sent.
   PieceRing out_;
   size_t arrived_ = 0;
   size_t flushed_ = 0;
@@ -168,13 +174,13 @@ class TcpSide {
   absl::Status error_;
   core::WaitQueue readers_;
   core::WaitQueue writers_;
-  int64_t untold_ = 0;    // read since the peer was last told
-  FaultId read_fault_;    // what made the readable bytes late
+  int64_t untold_ = 0;  // read since the peer was last told
+  FaultId read_fault_;  // what made the readable bytes late
   FaultId error_fault_;
   absl::AnyInvocable<void()> on_readable_;
   Node<&TcpSide::OnInput> input_{*this};
   Node<&TcpSide::OnCredit> credit_{*this};
-  int64_t told_ = 0;      // on its way to the peer
+  int64_t told_ = 0;  // on its way to the peer
   int credit_retries_ = 0;
 
   // All sides of a kernel, in the order of their making.

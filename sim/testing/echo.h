@@ -1,6 +1,7 @@
 #pragma once
 
-// A server that answers each message with itself and a client that asks it: what the tests and benchmarks of sim/ run.
+// A server that answers each message with itself and a client that asks it: what the tests and
+// benchmarks of sim/ run.
 
 #include <string>
 #include <vector>
@@ -55,8 +56,8 @@ inline Host& AddHost(World& world, std::string_view name, std::string_view zone 
 inline std::unique_ptr<core::Connection> MustDial(core::Environment& env, std::string_view host,
                                                   uint16_t port = kEchoPort) {
   while (true) {
-    auto connection = env.network.Dial({.host = std::string(host), .port = port},
-                                       core::MonotonicTime::Never());
+    auto connection =
+        env.network.Dial({.host = std::string(host), .port = port}, core::MonotonicTime::Never());
     if (connection.ok()) return std::move(*connection);
     env.fibers.SleepFor(absl::Milliseconds(1));
   }

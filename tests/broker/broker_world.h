@@ -66,7 +66,8 @@ class BrokerWorld {
                        sim::StrategyKind strategy = sim::StrategyKind::kFifo,
                        std::vector<std::string> mounts = {});
 
-  // Starts the broker unless it runs, runs `main` on the client host and gives up after `limit` of the world's time.
+  // Starts the broker unless it runs, runs `main` on the client host and gives up after `limit` of
+  // the world's time.
   void Run(ClientMain main, absl::Duration limit = absl::Minutes(10));
   void StartBroker();
   // Settings of the next start.

@@ -19,15 +19,16 @@ bool Serves(core::Environment& env) {
 TEST(ClientLimitsTest, WhatCannotBeReadClosesTheConnection) {
   BrokerWorld(Settings{{"socket.request.max.bytes", "1000"}}).Run([](core::Environment& env) {
     const std::vector<std::string> wrong = {
-        std::string("\xff\xff\xff\xff", 4),                                  // a negative length
-        std::string("\0\0\x03\xe9", 4),                                      // above the limit
-        std::string("\0\0\0\x02\0\x03", 6),                                  // half a header
-        std::string("\0\0\0\0", 4),                                          // no header
-        std::string("\0\0\0\x0a\x7f\0\0\0\0\0\0\x01\xff\xff", 14),           // an unknown API
-        std::string("\0\0\0\x0a\0\x03\0\x63\0\0\0\x01\xff\xff", 14),         // an unknown version
-        std::string("\0\0\0\x0a\0\x03\xff\xff\0\0\0\x01\xff\xff", 14),       // a negative one
-        std::string("\0\0\0\x0b\0\x03\0\x04\0\0\0\x01\xff\xff\x01", 15),     // half a body
-        std::string("\0\0\0\x0e\0\x03\0\x04\0\0\0\x01\xff\xff\x7f\xff\xff\xff", 18),  // a huge count
+        std::string("\xff\xff\xff\xff", 4),                               // a negative length
+        std::string("\0\0\x03\xe9", 4),                                   // above the limit
+        std::string("\0\0\0\x02\0\x03", 6),                               // half a header
+        std::string("\0\0\0\0", 4),                                       // no header
+        std::string("\0\0\0\x0a\x7f\0\0\0\0\0\0\x01\xff\xff", 14),        // an unknown API
+        std::string("\0\0\0\x0a\0\x03\0\x63\0\0\0\x01\xff\xff", 14),      // an unknown version
+        std::string("\0\0\0\x0a\0\x03\xff\xff\0\0\0\x01\xff\xff", 14),    // a negative one
+        std::string("\0\0\0\x0b\0\x03\0\x04\0\0\0\x01\xff\xff\x01", 15),  // half a body
+        std::string("\0\0\0\x0e\0\x03\0\x04\0\0\0\x01\xff\xff\x7f\xff\xff\xff",
+                    18),  // a huge count
         "GET / HTTP/1.1\r\n\r\n",
     };
     for (const std::string& bytes : wrong) {

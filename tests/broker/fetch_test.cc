@@ -20,8 +20,7 @@ using Partition = FetchResponse::PartitionData;
 FetchRequest FetchOf(const std::string& topic, int64_t offset, int32_t max_wait_ms = 0) {
   FetchRequest request{.replica_id = -1, .max_wait_ms = max_wait_ms, .min_bytes = 1};
   request.topics.push_back(
-      {.topic = topic,
-       .partitions = {{.fetch_offset = offset, .partition_max_bytes = 1 << 20}}});
+      {.topic = topic, .partitions = {{.fetch_offset = offset, .partition_max_bytes = 1 << 20}}});
   return request;
 }
 
@@ -64,8 +63,7 @@ TEST(FetchTest, NeverSendsNullRecords) {
     CreateTopic(client, "a");
     for (int16_t version = 0; version <= 12; ++version) {
       for (const auto& [topic, offset, error] :
-           {std::tuple{"a", 0, ErrorCode::NONE},
-            std::tuple{"a", 1, ErrorCode::OFFSET_OUT_OF_RANGE},
+           {std::tuple{"a", 0, ErrorCode::NONE}, std::tuple{"a", 1, ErrorCode::OFFSET_OUT_OF_RANGE},
             std::tuple{"a", -1, ErrorCode::OFFSET_OUT_OF_RANGE},
             std::tuple{"none", 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION}}) {
         const Partition partition = Fetch(client, FetchOf(topic, offset), version);
@@ -83,8 +81,7 @@ TEST(FetchTest, OldFormatsCannotCarryNewBatches) {
     CreateTopic(client, "a");
     Produce(client, "a", {"x"});
     for (int16_t version = 0; version <= 3; ++version) {
-      EXPECT_EQ(Fetch(client, FetchOf("a", 0), version).error_code,
-                ErrorCode::UNSUPPORTED_VERSION);
+      EXPECT_EQ(Fetch(client, FetchOf("a", 0), version).error_code, ErrorCode::UNSUPPORTED_VERSION);
       EXPECT_EQ(Fetch(client, FetchOf("a", 1), version).error_code, ErrorCode::NONE);
     }
   });
@@ -283,10 +280,9 @@ TEST(OffsetForLeaderEpochTest, TellsWhereAnEpochEnds) {
     Produce(client, "a", {"x", "y"});
     for (int16_t version = 0; version <= 4; ++version) {
       OffsetForLeaderEpochRequest request;
-      request.topics.push_back({.topic = "a",
-                                .partitions = {{.leader_epoch = 0},
-                                               {.leader_epoch = 5},
-                                               {.partition = 1}}});
+      request.topics.push_back(
+          {.topic = "a",
+           .partitions = {{.leader_epoch = 0}, {.leader_epoch = 5}, {.partition = 1}}});
       const auto response = client.Call(request, version);
       ASSERT_TRUE(response.ok()) << response.status();
       const auto& results = response->topics.at(0).partitions;

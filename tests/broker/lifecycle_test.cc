@@ -101,7 +101,8 @@ TEST(LifecycleTest, LeaderEpochsGrowWithEachStart) {
   EXPECT_THAT((w.events.epochs[TopicPartition{"a", PartitionIndex(0)}]), ElementsAre(0, 1, 2));
 }
 
-// Whatever effect on files a crash prevents, the next start has the topic whole or not at all; if it was answered, whole.
+// Whatever effect on files a crash prevents, the next start has the topic whole or not at all; if
+// it was answered, whole.
 TEST(LifecycleTest, ACrashAtAnyPointOfACreationLeavesItWholeOrUndone) {
   for (const auto kind : {sim::CrashKind::kProcess, sim::CrashKind::kPowerLoss}) {
     bool crashed = true;
@@ -220,9 +221,7 @@ TEST(LifecycleTest, AFailedDirectoryTakesOnlyItsOwnPartitions) {
     };
     EXPECT_EQ(produce(0), ErrorCode::NONE);
     EXPECT_EQ(produce(1), ErrorCode::NONE);
-    disk->Begin({.id = sim::kNoFault,
-                 .kind = sim::DiskFault::Kind::kWriteErrors,
-                 .device = 2});
+    disk->Begin({.id = sim::kNoFault, .kind = sim::DiskFault::Kind::kWriteErrors, .device = 2});
     const ErrorCode first = produce(0);
     const ErrorCode second = produce(1);
     EXPECT_NE(first == ErrorCode::NONE, second == ErrorCode::NONE);

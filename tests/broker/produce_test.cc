@@ -82,8 +82,10 @@ TEST(ProduceTest, RefusesWhatIsNoProperBatch) {
               ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
     EXPECT_EQ(refused(BatchOf({"x"}, 0, {.codec = Codec::kZstd}), 7), ErrorCode::NONE);
     EXPECT_EQ(refused(BatchOf({"x"}, 0,
-                              {.producer_id = ProducerId(1), .producer_epoch = 0,
-                               .base_sequence = 0, .is_transactional = true})),
+                              {.producer_id = ProducerId(1),
+                               .producer_epoch = 0,
+                               .base_sequence = 0,
+                               .is_transactional = true})),
               ErrorCode::INVALID_TXN_STATE);
     EXPECT_EQ(ErrorOf(client.Call(ProduceOf("__consumer_offsets", good), 9)),
               ErrorCode::INVALID_TOPIC_EXCEPTION);
@@ -104,8 +106,8 @@ TEST(ProduceTest, ABatchWithAProducerIdCountsAsAnyOther) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
     CreateTopic(client, "a");
-    const auto batch = BatchOf(
-        {"x"}, 0, {.producer_id = ProducerId(7), .producer_epoch = 0, .base_sequence = 5});
+    const auto batch =
+        BatchOf({"x"}, 0, {.producer_id = ProducerId(7), .producer_epoch = 0, .base_sequence = 5});
     EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", batch), 9)), ErrorCode::NONE);
     EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", batch), 9)), ErrorCode::NONE);
   });

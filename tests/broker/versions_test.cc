@@ -45,8 +45,7 @@ TEST(VersionsTest, AnUnknownVersionIsAnsweredInVersionZero) {
     ASSERT_TRUE(client.SendBytes(request).ok());
     const auto frame = client.ReceiveFrame();
     ASSERT_TRUE(frame.ok()) << frame.status();
-    EXPECT_EQ(frame->ToString(),
-              std::string("\0\0\0\x07\0\x23\0\0\0\x01\0\x12\0\0\0\x03", 16));
+    EXPECT_EQ(frame->ToString(), std::string("\0\0\0\x07\0\x23\0\0\0\x01\0\x12\0\0\0\x03", 16));
     // The connection goes on.
     EXPECT_TRUE(client.Call(Named("franz-go"), 3).ok());
   });

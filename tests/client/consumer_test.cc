@@ -34,9 +34,8 @@ struct Polled {
 void ProduceNow(core::Environment& env, int from, int to, const std::string& topic = "orders") {
   Producer producer(env, ConfigOf<ProducerConfig>({{"batch.size", "100"}}));
   for (int i = from; i < to; ++i) {
-    producer.Send({.topic = topic, .value = "v" + std::to_string(i)}, [](const SendResult& r) {
-      EXPECT_EQ(r.outcome, SendOutcome::kAcknowledged);
-    });
+    producer.Send({.topic = topic, .value = "v" + std::to_string(i)},
+                  [](const SendResult& r) { EXPECT_EQ(r.outcome, SendOutcome::kAcknowledged); });
   }
   producer.Flush(core::MonotonicTime::Never());
 }
@@ -57,7 +56,8 @@ TEST(ConsumerTest, ReadsEverythingInOrderFromTheEarliest) {
   Polled polled;
   world.Run([&](core::Environment& env) {
     ProduceNow(env, 0, 50);
-    Consumer consumer(env, ConfigOf<ConsumerConfig>({{"auto.offset.reset", "earliest"}, {"max.poll.records", "7"}}));
+    Consumer consumer(env, ConfigOf<ConsumerConfig>(
+                               {{"auto.offset.reset", "earliest"}, {"max.poll.records", "7"}}));
     consumer.Assign({kOrders});
     PollFor(env, consumer, polled, absl::Seconds(2));
     EXPECT_EQ(consumer.Position(kOrders), Offset(50));
@@ -250,16 +250,21 @@ TEST(ConsumerTest, SeesEveryRecordOnceUnderAnyTrouble) {
       world.cluster.script = [&](BrokerId, ApiKey key, int) -> Verdict {
         if (key == ApiKey::kProduce || random.Below(100) >= trouble) return {};
         switch (random.Below(4)) {
-          case 0: return {.fate = Fate::kClosedAfter};
-          case 1: return {.fate = Fate::kIgnored};
-          case 2: return {.fate = Fate::kRefused, .error = ErrorCode::UNKNOWN_LEADER_EPOCH};
-          default: return {.fate = Fate::kRefused, .error = ErrorCode::NOT_LEADER_OR_FOLLOWER};
+          case 0:
+            return {.fate = Fate::kClosedAfter};
+          case 1:
+            return {.fate = Fate::kIgnored};
+          case 2:
+            return {.fate = Fate::kRefused, .error = ErrorCode::UNKNOWN_LEADER_EPOCH};
+          default:
+            return {.fate = Fate::kRefused, .error = ErrorCode::NOT_LEADER_OR_FOLLOWER};
         }
       };
-      Consumer consumer(env, ConfigOf<ConsumerConfig>({{"auto.offset.reset", "earliest"},
-                                                       {"request.timeout.ms", "700"},
-                                                       {"max.poll.records", std::to_string(1 + random.Below(10))},
-                                                       {"max.partition.fetch.bytes", "300"}}));
+      Consumer consumer(
+          env, ConfigOf<ConsumerConfig>({{"auto.offset.reset", "earliest"},
+                                         {"request.timeout.ms", "700"},
+                                         {"max.poll.records", std::to_string(1 + random.Below(10))},
+                                         {"max.partition.fetch.bytes", "300"}}));
       consumer.Assign({kOrders});
       for (int move = 0; move < 4; ++move) {
         PollFor(env, consumer, polled, absl::Milliseconds(random.Between(1, 500)));
@@ -282,7 +287,8 @@ TEST(ConsumerTest, SurvivesACrashAtEachOfItsEffects) {
       Consumer consumer(env, ConfigOf<ConsumerConfig>({{"auto.offset.reset", "earliest"}}));
       consumer.Assign({kOrders});
       Polled polled;
-      while (polled.values.size() < 10) polled.Add(consumer.Poll(env.clock.Now() + absl::Seconds(1)));
+      while (polled.values.size() < 10)
+        polled.Add(consumer.Poll(env.clock.Now() + absl::Seconds(1)));
       done = true;
     });
     world.client.CrashAtPoint(point, sim::CrashKind::kProcess);
@@ -298,7 +304,8 @@ TEST(AdminTest, CreatesDescribesListsAndDeletes) {
   ClientWorld world;
   // The first answer comes from a broker that is not the controller any more.
   world.cluster.script = [](BrokerId, ApiKey key, int serial) -> Verdict {
-    if (key == ApiKey::kCreateTopics && serial == 0) return {.fate = Fate::kRefused, .error = ErrorCode::NOT_CONTROLLER};
+    if (key == ApiKey::kCreateTopics && serial == 0)
+      return {.fate = Fate::kRefused, .error = ErrorCode::NOT_CONTROLLER};
     if (key == ApiKey::kMetadata && serial == 1) return {.fate = Fate::kClosedBefore};
     return {};
   };

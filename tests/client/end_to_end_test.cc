@@ -1,4 +1,5 @@
-// The clients against the real broker in the simulator, over its crashes, power losses and clean restarts.
+// The clients against the real broker in the simulator, over its crashes, power losses and clean
+// restarts.
 
 #include "broker/server/broker.h"
 #include "sim/disk/disk.h"
@@ -16,10 +17,11 @@ class RealBroker {
       : host_(world.AddHost({.name = "broker-0",
                              .zone = world.network().AddZone("az-a"),
                              .disk = sim::MakeDiskFactory({})})) {
-    std::map<std::string, std::string> properties = {{"broker.id", "0"},
-                                                     {"log.dirs", "data"},
-                                                     {"listeners", "PLAINTEXT://:9092"},
-                                                     {"advertised.listeners", "PLAINTEXT://broker-0:9092"}};
+    std::map<std::string, std::string> properties = {
+        {"broker.id", "0"},
+        {"log.dirs", "data"},
+        {"listeners", "PLAINTEXT://:9092"},
+        {"advertised.listeners", "PLAINTEXT://broker-0:9092"}};
     properties.insert(more.begin(), more.end());
     host_.SetMain([this, properties](core::Environment& env) {
       auto config = broker::BrokerConfig::FromMap(properties);
@@ -43,7 +45,8 @@ struct Trouble {
 };
 
 // Produces `count` records while `trouble` strikes every second, then reads the log from the start.
-void ProduceAndConsume(uint64_t seed, const Trouble& trouble, const broker::client::Properties& producer_settings) {
+void ProduceAndConsume(uint64_t seed, const Trouble& trouble,
+                       const broker::client::Properties& producer_settings) {
   SCOPED_TRACE(trouble.name + ", seed " + std::to_string(seed));
   constexpr int kCount = 300;
   sim::World world({.seed = seed, .strategy = sim::StrategyKind::kRandom});
@@ -59,7 +62,8 @@ void ProduceAndConsume(uint64_t seed, const Trouble& trouble, const broker::clie
     Producer producer(env, config);
     for (int i = 0; i < kCount; ++i) {
       const std::string value = "v" + std::to_string(i);
-      producer.Send({.topic = "orders", .partition = PartitionIndex(0), .value = value}, outcomes.For(value));
+      producer.Send({.topic = "orders", .partition = PartitionIndex(0), .value = value},
+                    outcomes.For(value));
       env.fibers.SleepFor(absl::Milliseconds(10));
     }
     producer.Close(core::MonotonicTime::Never());
@@ -95,7 +99,8 @@ void ProduceAndConsume(uint64_t seed, const Trouble& trouble, const broker::clie
   while (!done && end == sim::RunEnd::kTime && world.Elapsed() < absl::Minutes(5)) {
     end = world.Run(world.Elapsed() + absl::Seconds(1));
   }
-  ASSERT_TRUE(done) << sim::RunEndName(end) << "\n" << world.DescribeFibers() << world.DescribeLastEvents();
+  ASSERT_TRUE(done) << sim::RunEndName(end) << "\n"
+                    << world.DescribeFibers() << world.DescribeLastEvents();
   EXPECT_EQ(ends, trouble.strike ? 3 : 0);
   ASSERT_EQ(outcomes.all.size(), static_cast<size_t>(kCount));
   size_t acknowledged = 0;
@@ -111,7 +116,9 @@ void ProduceAndConsume(uint64_t seed, const Trouble& trouble, const broker::clie
   EXPECT_EQ(acknowledged, static_cast<size_t>(kCount));
 }
 
-TEST(EndToEndTest, EveryRecordOnceInOrderWithoutTrouble) { ProduceAndConsume(1, {.name = "no trouble"}, {}); }
+TEST(EndToEndTest, EveryRecordOnceInOrderWithoutTrouble) {
+  ProduceAndConsume(1, {.name = "no trouble"}, {});
+}
 
 TEST(EndToEndTest, NothingAcknowledgedIsLostOverRestarts) {
   const std::vector<Trouble> troubles = {
@@ -121,7 +128,9 @@ TEST(EndToEndTest, NothingAcknowledgedIsLostOverRestarts) {
   };
   for (const Trouble& trouble : troubles) {
     for (uint64_t seed = 1; seed <= 10; ++seed) {
-      ProduceAndConsume(seed, trouble, {{"max.in.flight.requests.per.connection", "1"}, {"request.timeout.ms", "2000"}});
+      ProduceAndConsume(
+          seed, trouble,
+          {{"max.in.flight.requests.per.connection", "1"}, {"request.timeout.ms", "2000"}});
     }
   }
 }

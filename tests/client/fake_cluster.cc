@@ -41,7 +41,8 @@ struct Exchange {
   }
   template <typename Response>
   core::Payload Encode(const Response& response) const {
-    auto frame = protocol::EncodeResponse(request.header.correlation_id, response, request.header.api_version);
+    auto frame = protocol::EncodeResponse(request.header.correlation_id, response,
+                                          request.header.api_version);
     HW_CHECK(frame.ok(), "{}", frame.status().ToString());
     return *std::move(frame);
   }
@@ -50,7 +51,8 @@ struct Exchange {
            verdict.fate != Fate::kIgnored;
   }
   // The partition if this broker leads it, or the error.
-  FakePartition* Led(const std::string& topic, int32_t index, ErrorCode& error, int32_t epoch = -1) const {
+  FakePartition* Led(const std::string& topic, int32_t index, ErrorCode& error,
+                     int32_t epoch = -1) const {
     error = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     const auto found = cluster.topics.find(topic);
     if (found == cluster.topics.end()) return nullptr;
@@ -113,7 +115,8 @@ ErrorCode Append(const Exchange& x, FakePartition& partition, const protocol::Re
                  int64_t& base_offset) {
   const auto batch = protocol::RecordBatch::Parse(records.bytes());
   if (!batch.ok() || !batch->Validate().ok()) return ErrorCode::CORRUPT_MESSAGE;
-  if (static_cast<int64_t>(batch->size()) > x.cluster.max_batch_bytes) return ErrorCode::MESSAGE_TOO_LARGE;
+  if (static_cast<int64_t>(batch->size()) > x.cluster.max_batch_bytes)
+    return ErrorCode::MESSAGE_TOO_LARGE;
   base_offset = partition.end.value();
   partition.batches.push_back(batch->WithOffset(partition.end, partition.leader_epoch));
   partition.end = partition.batches.back().header().next_offset();
@@ -156,10 +159,12 @@ core::Payload Fetch(const Exchange& x) {
         auto& answer = out.partitions.emplace_back();
         answer.partition_index = asked.partition;
         answer.records = protocol::Records::Empty();
-        FakePartition* partition = x.Led(name, asked.partition, answer.error_code, asked.current_leader_epoch);
+        FakePartition* partition =
+            x.Led(name, asked.partition, answer.error_code, asked.current_leader_epoch);
         if (x.verdict.error != ErrorCode::NONE) answer.error_code = x.verdict.error;
         if (partition != nullptr && answer.error_code == ErrorCode::NONE &&
-            (Offset(asked.fetch_offset) < partition->start || Offset(asked.fetch_offset) > partition->end)) {
+            (Offset(asked.fetch_offset) < partition->start ||
+             Offset(asked.fetch_offset) > partition->end)) {
           answer.error_code = ErrorCode::OFFSET_OUT_OF_RANGE;
         }
         if (answer.error_code != ErrorCode::NONE) {
@@ -170,7 +175,9 @@ core::Payload Fetch(const Exchange& x) {
         core::ByteChain bytes;
         for (const auto& batch : partition->batches) {
           if (batch.header().next_offset() <= Offset(asked.fetch_offset)) continue;
-          if (!bytes.empty() && bytes.size() + batch.size() > static_cast<size_t>(asked.partition_max_bytes)) break;
+          if (!bytes.empty() &&
+              bytes.size() + batch.size() > static_cast<size_t>(asked.partition_max_bytes))
+            break;
           bytes.Append(batch.bytes());
         }
         if (!bytes.empty()) something = true;
@@ -191,7 +198,8 @@ core::Payload ListOffsets(const Exchange& x) {
     for (const auto& asked : topic.partitions) {
       auto& answer = out.partitions.emplace_back();
       answer.partition_index = asked.partition_index;
-      const FakePartition* p = x.Led(topic.name, asked.partition_index, answer.error_code, asked.current_leader_epoch);
+      const FakePartition* p =
+          x.Led(topic.name, asked.partition_index, answer.error_code, asked.current_leader_epoch);
       if (x.verdict.error != ErrorCode::NONE) answer.error_code = x.verdict.error;
       if (answer.error_code != ErrorCode::NONE) continue;
       answer.leader_epoch = p->leader_epoch.value();
@@ -218,7 +226,8 @@ core::Payload OffsetForLeaderEpoch(const Exchange& x) {
     for (const auto& asked : topic.partitions) {
       auto& answer = out.partitions.emplace_back();
       answer.partition = asked.partition;
-      const FakePartition* p = x.Led(topic.topic, asked.partition, answer.error_code, asked.current_leader_epoch);
+      const FakePartition* p =
+          x.Led(topic.topic, asked.partition, answer.error_code, asked.current_leader_epoch);
       if (p == nullptr) continue;
       answer.leader_epoch = asked.leader_epoch;
       const auto ended = p->epoch_ends.find(LeaderEpoch(asked.leader_epoch));
@@ -285,7 +294,8 @@ void FakePartition::MoveTo(BrokerId new_leader) {
 
 FakeCluster::FakeCluster(sim::World& world, int brokers) {
   for (int b = 0; b < brokers; ++b) {
-    hosts_.push_back(&world.AddHost({.name = HostName(b), .zone = world.network().AddZone("az-a")}));
+    hosts_.push_back(
+        &world.AddHost({.name = HostName(b), .zone = world.network().AddZone("az-a")}));
     hosts_.back()->SetMain([this, b](core::Environment& env) { Serve(env, BrokerId(b)); });
   }
 }
@@ -319,7 +329,8 @@ void FakeCluster::Serve(core::Environment& env, BrokerId id) {
   }
 }
 
-void FakeCluster::ServeConnection(core::Environment& env, BrokerId id, core::Connection& connection) {
+void FakeCluster::ServeConnection(core::Environment& env, BrokerId id,
+                                  core::Connection& connection) {
   core::ByteChain buffered;
   while (true) {
     auto some = connection.Read(1 << 20, core::MonotonicTime::Never());
@@ -352,23 +363,37 @@ bool FakeCluster::Answer(core::Environment& env, BrokerId id, core::Connection& 
     case ApiKey::kApiVersions: {
       protocol::ApiVersionsResponse response;
       for (const auto& api : protocol::kApis) {
-        const int16_t highest = api.key == ApiKey::kFetch ? highest_fetch_version : api.highest_version;
+        const int16_t highest =
+            api.key == ApiKey::kFetch ? highest_fetch_version : api.highest_version;
         response.api_keys.push_back({static_cast<int16_t>(api.key), api.lowest_version, highest});
       }
       answer = x.Encode(response);
       break;
     }
-    case ApiKey::kMetadata: answer = Metadata(x); break;
+    case ApiKey::kMetadata:
+      answer = Metadata(x);
+      break;
     case ApiKey::kProduce:
       answer = Produce(x, must_close);
       quiet = x.Decode<protocol::ProduceRequest>().acks == 0;
       break;
-    case ApiKey::kFetch: answer = Fetch(x); break;
-    case ApiKey::kListOffsets: answer = ListOffsets(x); break;
-    case ApiKey::kOffsetForLeaderEpoch: answer = OffsetForLeaderEpoch(x); break;
-    case ApiKey::kCreateTopics: answer = CreateTopics(x); break;
-    case ApiKey::kDeleteTopics: answer = DeleteTopics(x); break;
-    default: return false;
+    case ApiKey::kFetch:
+      answer = Fetch(x);
+      break;
+    case ApiKey::kListOffsets:
+      answer = ListOffsets(x);
+      break;
+    case ApiKey::kOffsetForLeaderEpoch:
+      answer = OffsetForLeaderEpoch(x);
+      break;
+    case ApiKey::kCreateTopics:
+      answer = CreateTopics(x);
+      break;
+    case ApiKey::kDeleteTopics:
+      answer = DeleteTopics(x);
+      break;
+    default:
+      return false;
   }
   if (must_close || verdict.fate == Fate::kClosedAfter) return false;
   if (quiet || verdict.fate == Fate::kSilent) return true;

@@ -1,9 +1,10 @@
 #pragma once
 
-// FakeCluster: brokers that answer clients by a script, on hosts of a simulated world: what the tests of broker/client talk to.
+// FakeCluster: brokers that answer clients by a script, on hosts of a simulated world: what the
+// tests of broker/client talk to.
 //
-// They share one state, which outlives their processes. A script decides of each request what becomes of it; without one it is
-// served as a broker without replicas would.
+// They share one state, which outlives their processes. A script decides of each request what
+// becomes of it; without one it is served as a broker without replicas would.
 
 #include <functional>
 #include <map>
@@ -79,7 +80,8 @@ class FakeCluster {
   [[nodiscard]] int CountOf(ApiKey key) const;
 
   std::map<std::string, FakeTopic> topics;
-  // Asked about each request but ApiVersions; its serial number among requests of its kind counts from 0.
+  // Asked about each request but ApiVersions; its serial number among requests of its kind counts
+  // from 0.
   std::function<Verdict(BrokerId, ApiKey, int serial)> script;
   int64_t max_batch_bytes = 1 << 30;
   int16_t highest_fetch_version = 13;

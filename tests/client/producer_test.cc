@@ -45,7 +45,8 @@ TEST(ProducerTest, AcknowledgesEachRecordWithItsOffset) {
     EXPECT_EQ(one.outcome, SendOutcome::kAcknowledged);
     EXPECT_EQ(one.offset, Offset(i));
   }
-  EXPECT_EQ(world.cluster.CountOf(ApiKey::kProduce), 1) << "sent in one run of the fiber: one batch";
+  EXPECT_EQ(world.cluster.CountOf(ApiKey::kProduce), 1)
+      << "sent in one run of the fiber: one batch";
 }
 
 TEST(ProducerTest, ALostAnswerLeavesTheOutcomeUnknown) {
@@ -72,16 +73,18 @@ TEST(ProducerTest, ALostAnswerIsRetriedAndMayDuplicate) {
 
 TEST(ProducerTest, ARefusalBeforeTheAppendIsAFailure) {
   ClientWorld world;
-  world.cluster.script = FirstProduces(1, {.fate = Fate::kRefused, .error = ErrorCode::NOT_ENOUGH_REPLICAS});
+  world.cluster.script =
+      FirstProduces(1, {.fate = Fate::kRefused, .error = ErrorCode::NOT_ENOUGH_REPLICAS});
   const Outcomes outcomes = SendAll(world, {"a"}, {{"retries", "0"}});
   EXPECT_EQ(outcomes.Count(SendOutcome::kFailed), 1u);
   EXPECT_TRUE(world.cluster.partition("orders").Values().empty());
 }
 
 TEST(ProducerTest, AnErrorThatMayFollowAnAppendLeavesTheOutcomeUnknown) {
-  for (const ErrorCode error : {ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ErrorCode::REQUEST_TIMED_OUT,
-                                ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                                ErrorCode::KAFKA_STORAGE_ERROR, ErrorCode::UNKNOWN_SERVER_ERROR}) {
+  for (const ErrorCode error :
+       {ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, ErrorCode::REQUEST_TIMED_OUT,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::KAFKA_STORAGE_ERROR, ErrorCode::UNKNOWN_SERVER_ERROR}) {
     ClientWorld world;
     world.cluster.script = FirstProduces(1, {.fate = Fate::kDoneRefused, .error = error});
     const Outcomes outcomes = SendAll(world, {"a"}, {{"retries", "0"}});
@@ -107,7 +110,8 @@ TEST(ProducerTest, WhatNeverLeftFailsAtTheDeliveryTimeout) {
   world.cluster.partition("orders").leader = BrokerId(1);
   Outcomes outcomes;
   world.Run([&](core::Environment& env) {
-    Producer producer(env, ConfigOf<ProducerConfig>({{"delivery.timeout.ms", "5000"}, {"request.timeout.ms", "2000"}}));
+    Producer producer(env, ConfigOf<ProducerConfig>(
+                               {{"delivery.timeout.ms", "5000"}, {"request.timeout.ms", "2000"}}));
     EXPECT_EQ(producer.PartitionsFor("orders", core::MonotonicTime::Never()), 1);
     world.world.At(world.world.Elapsed(), [&] { world.cluster.host(1).Crash(); });
     env.fibers.SleepFor(absl::Milliseconds(10));
@@ -154,7 +158,8 @@ TEST(ProducerTest, WaitsForATopicThatIsNotThereYet) {
     producer.Send({.topic = "late", .value = "a"}, outcomes.For("a"));
     EXPECT_EQ(outcomes.Count(SendOutcome::kFailed), 1u) << "max.block.ms was over";
     env.fibers.SleepFor(absl::Seconds(3));
-    producer.Send({.topic = "late", .partition = PartitionIndex(2), .value = "b"}, outcomes.For("b"));
+    producer.Send({.topic = "late", .partition = PartitionIndex(2), .value = "b"},
+                  outcomes.For("b"));
     producer.Flush(core::MonotonicTime::Never());
   });
   EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 1u);
@@ -176,7 +181,8 @@ TEST(ProducerTest, SplitsABatchThatIsTooLarge) {
 
 TEST(ProducerTest, ARecordAboveTheRequestSizeFailsAtOnce) {
   ClientWorld world;
-  const Outcomes outcomes = SendAll(world, {std::string(2000, 'x')}, {{"max.request.size", "1000"}});
+  const Outcomes outcomes =
+      SendAll(world, {std::string(2000, 'x')}, {{"max.request.size", "1000"}});
   ASSERT_EQ(outcomes.Count(SendOutcome::kFailed), 1u);
   EXPECT_EQ(outcomes.all[0].second.error, ErrorCode::MESSAGE_TOO_LARGE);
   EXPECT_EQ(world.cluster.CountOf(ApiKey::kProduce), 0);
@@ -185,11 +191,14 @@ TEST(ProducerTest, ARecordAboveTheRequestSizeFailsAtOnce) {
 TEST(ProducerTest, FullMemoryMakesSendWait) {
   ClientWorld world;
   const auto values = Numbered(50);
-  const Outcomes outcomes =
-      SendAll(world, values, {{"batch.size", "100"}, {"buffer.memory", "300"}, {"linger.ms", "60000"},
-                              {"delivery.timeout.ms", "200000"}});
+  const Outcomes outcomes = SendAll(world, values,
+                                    {{"batch.size", "100"},
+                                     {"buffer.memory", "300"},
+                                     {"linger.ms", "60000"},
+                                     {"delivery.timeout.ms", "200000"}});
   EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 50u);
-  EXPECT_LT(world.world.Elapsed(), absl::Seconds(60)) << "nothing lingers while somebody waits for memory";
+  EXPECT_LT(world.world.Elapsed(), absl::Seconds(60))
+      << "nothing lingers while somebody waits for memory";
 }
 
 TEST(ProducerTest, WithoutAcksNothingIsKnown) {
@@ -235,11 +244,13 @@ TEST(ProducerTest, AnIdleProducerHasNoFiberAndNoticesAClosedConnection) {
     producer.Send({.topic = "orders", .value = "b"}, outcomes.For("b"));
     producer.Flush(core::MonotonicTime::Never());
   });
-  EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 2u) << "with retries=0, so the first attempt did it";
+  EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 2u)
+      << "with retries=0, so the first attempt did it";
 }
 
-// The property that histories are judged by, over many kinds of trouble: an acknowledged record is at its offset, a failed one is
-// nowhere, and with one request in flight first occurrences keep the order of Send.
+// The property that histories are judged by, over many kinds of trouble: an acknowledged record is
+// at its offset, a failed one is nowhere, and with one request in flight first occurrences keep the
+// order of Send.
 TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
   size_t acknowledged = 0;
   size_t failed = 0;
@@ -251,14 +262,22 @@ TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
     world.cluster.script = [&](BrokerId, ApiKey, int) -> Verdict {
       if (random.Below(100) >= trouble) return {};
       switch (random.Below(8)) {
-        case 0: return {.fate = Fate::kClosedBefore};
-        case 1: return {.fate = Fate::kClosedAfter};
-        case 2: return {.fate = Fate::kIgnored};
-        case 3: return {.fate = Fate::kSilent};
-        case 4: return {.fate = Fate::kRefused, .error = ErrorCode::NOT_LEADER_OR_FOLLOWER};
-        case 5: return {.fate = Fate::kDoneRefused, .error = ErrorCode::REQUEST_TIMED_OUT};
-        case 6: return {.fate = Fate::kRefused, .error = ErrorCode::NOT_ENOUGH_REPLICAS};
-        default: return {.fate = Fate::kRefused, .error = ErrorCode::INVALID_RECORD};
+        case 0:
+          return {.fate = Fate::kClosedBefore};
+        case 1:
+          return {.fate = Fate::kClosedAfter};
+        case 2:
+          return {.fate = Fate::kIgnored};
+        case 3:
+          return {.fate = Fate::kSilent};
+        case 4:
+          return {.fate = Fate::kRefused, .error = ErrorCode::NOT_LEADER_OR_FOLLOWER};
+        case 5:
+          return {.fate = Fate::kDoneRefused, .error = ErrorCode::REQUEST_TIMED_OUT};
+        case 6:
+          return {.fate = Fate::kRefused, .error = ErrorCode::NOT_ENOUGH_REPLICAS};
+        default:
+          return {.fate = Fate::kRefused, .error = ErrorCode::INVALID_RECORD};
       }
     };
     const bool in_order = random.Chance(1, 2);
@@ -275,7 +294,8 @@ TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
         producer.Send({.topic = "orders", .value = value}, outcomes.For(value));
         if (random.Chance(1, 3)) env.fibers.SleepFor(absl::Milliseconds(random.Between(0, 200)));
       }
-      producer.Close(random.Chance(1, 2) ? env.clock.Now() + absl::Seconds(1) : core::MonotonicTime::Never());
+      producer.Close(random.Chance(1, 2) ? env.clock.Now() + absl::Seconds(1)
+                                         : core::MonotonicTime::Never());
     });
     const auto stored = world.cluster.partition("orders").Values();
     ASSERT_EQ(outcomes.all.size(), 40u) << "seed " << seed;
@@ -292,9 +312,11 @@ TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
       std::vector<int> first_occurrences;
       for (const std::string& value : stored) {
         const int n = std::stoi(value.substr(1));
-        if (std::count(first_occurrences.begin(), first_occurrences.end(), n) == 0) first_occurrences.push_back(n);
+        if (std::count(first_occurrences.begin(), first_occurrences.end(), n) == 0)
+          first_occurrences.push_back(n);
       }
-      EXPECT_TRUE(std::is_sorted(first_occurrences.begin(), first_occurrences.end())) << "seed " << seed;
+      EXPECT_TRUE(std::is_sorted(first_occurrences.begin(), first_occurrences.end()))
+          << "seed " << seed;
     }
     acknowledged += outcomes.Count(SendOutcome::kAcknowledged);
     failed += outcomes.Count(SendOutcome::kFailed);

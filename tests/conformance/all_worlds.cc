@@ -2,8 +2,6 @@
 
 namespace highwater::conformance {
 
-std::vector<WorldParam> AllWorlds() {
-  return {{"os", &MakeOsWorld}, {"sim", &MakeSimulatedWorld}};
-}
+std::vector<WorldParam> AllWorlds() { return {{"os", &MakeOsWorld}, {"sim", &MakeSimulatedWorld}}; }
 
 }  // namespace highwater::conformance

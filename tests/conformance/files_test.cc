@@ -138,7 +138,8 @@ TEST_P(FilesTest, AFileOpenedForReadingCannotBeChanged) {
 TEST_P(FilesTest, LargeWritesOfManySlicesArriveWhole) {
   world_->Run([](core::Environment& env) {
     ByteChain data;
-    for (int i = 0; i < 3000; ++i) data.Append(Bytes::Copy(std::string(1 + i % 1500, 'a' + i % 26)));
+    for (int i = 0; i < 3000; ++i)
+      data.Append(Bytes::Copy(std::string(1 + i % 1500, 'a' + i % 26)));
     auto file = env.files.Open("log", OpenMode::kCreate);
     HW_ASSERT_OK(file);
     HW_EXPECT_OK((*file)->WriteAt(13, data));

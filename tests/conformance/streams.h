@@ -45,8 +45,8 @@ class StreamTest : public ConformanceTest {
                       },
                       [&](core::Environment& env) {
                         Await(env, [&port] { return port != 0; });
-                        auto connection = env.network.Dial({.host = world_->HostOf(0), .port = port},
-                                                           In(env, absl::Seconds(20)));
+                        auto connection = env.network.Dial(
+                            {.host = world_->HostOf(0), .port = port}, In(env, absl::Seconds(20)));
                         HW_ASSERT_OK(connection);
                         client(env, **connection);
                       }});

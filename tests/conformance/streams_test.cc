@@ -101,7 +101,8 @@ TEST_P(StreamsTest, CloseWithUnreadInputLosesNothingThatWasWritten) {
         connection.Close();
       },
       [&](Environment& env, Connection& connection) {
-        HW_EXPECT_OK(connection.Write(ToPayload(std::string(20'000, 'q')), In(env, absl::Seconds(20))));
+        HW_EXPECT_OK(
+            connection.Write(ToPayload(std::string(20'000, 'q')), In(env, absl::Seconds(20))));
         sent = true;
         env.fibers.SleepFor(absl::Milliseconds(20));
         auto read = ReadUpTo(connection, answer.size() + 1, In(env, absl::Seconds(20)));
@@ -175,7 +176,8 @@ TEST_P(StreamsTest, BothDirectionsFlowAtOnce) {
   const auto side = [](Environment& env, Connection& connection) {
     bool written = false;
     env.fibers.Spawn("writer", [&] {
-      HW_EXPECT_OK(connection.Write(ToPayload(std::string(kTotal, 'd')), In(env, absl::Seconds(20))));
+      HW_EXPECT_OK(
+          connection.Write(ToPayload(std::string(kTotal, 'd')), In(env, absl::Seconds(20))));
       written = true;
     });
     auto read = ReadUpTo(connection, kTotal, In(env, absl::Seconds(20)));

@@ -82,9 +82,8 @@ TEST_P(WaitsTest, ClosingAListenerWakesAccept) {
     auto listener = env.network.Listen({.host = "", .port = 0});
     HW_ASSERT_OK(listener);
     absl::Status status;
-    core::FiberHandle accepter = env.fibers.Spawn("accept", [&] {
-      status = (*listener)->Accept(core::MonotonicTime::Never()).status();
-    });
+    core::FiberHandle accepter = env.fibers.Spawn(
+        "accept", [&] { status = (*listener)->Accept(core::MonotonicTime::Never()).status(); });
     env.fibers.SleepFor(absl::Milliseconds(5));
     (*listener)->Close();
     Await(env, [&] { return accepter.finished(); });
@@ -125,12 +124,13 @@ TEST_P(WaitsTest, ConnectionsWaitToBeAccepted) {
 TEST_P(WaitsTest, EachWaitEndsAtItsDeadline) {
   RunPair(
       [this](Environment& env, Connection& connection) {
-        const auto ends_in_time = [&env](const std::function<absl::Status(core::MonotonicTime)>& wait) {
-          const core::MonotonicTime deadline = In(env, absl::Milliseconds(30));
-          HW_EXPECT_CODE(wait(deadline), kDeadlineExceeded);
-          EXPECT_GE(env.clock.Now(), deadline);
-          HW_EXPECT_CODE(wait(env.clock.Now() - absl::Milliseconds(1)), kDeadlineExceeded);
-        };
+        const auto ends_in_time =
+            [&env](const std::function<absl::Status(core::MonotonicTime)>& wait) {
+              const core::MonotonicTime deadline = In(env, absl::Milliseconds(30));
+              HW_EXPECT_CODE(wait(deadline), kDeadlineExceeded);
+              EXPECT_GE(env.clock.Now(), deadline);
+              HW_EXPECT_CODE(wait(env.clock.Now() - absl::Milliseconds(1)), kDeadlineExceeded);
+            };
         ends_in_time([&](auto deadline) { return connection.Read(1, deadline).status(); });
         auto listener = env.network.Listen({.host = "", .port = 0});
         HW_ASSERT_OK(listener);
@@ -155,11 +155,10 @@ TEST_P(WaitsTest, AReadGoesOnAfterItsDeadlineOrCancellation) {
   RunPair(
       [&](Environment& env, Connection& connection) {
         HW_EXPECT_CODE(connection.Read(5, In(env, absl::Milliseconds(5))), kDeadlineExceeded);
-        HW_EXPECT_CODE(Cancelled(env,
-                                 [&] {
-                                   return connection.Read(5, core::MonotonicTime::Never()).status();
-                                 }),
-                       kCancelled);
+        HW_EXPECT_CODE(
+            Cancelled(env,
+                      [&] { return connection.Read(5, core::MonotonicTime::Never()).status(); }),
+            kCancelled);
         ready = true;
         auto read = ReadUpTo(connection, 5, In(env, absl::Seconds(20)));
         HW_ASSERT_OK(read);

@@ -28,8 +28,8 @@ class WorldUnderTest {
 
   virtual ~WorldUnderTest() = default;
 
-  // Runs bodies[i] as a new process of node i, all at the same time. A process lives until all bodies
-  // have returned.
+  // Runs bodies[i] as a new process of node i, all at the same time. A process lives until all
+  // bodies have returned.
   virtual void RunNodes(std::vector<Body> bodies) = 0;
   void Run(Body body) { RunNodes({std::move(body)}); }
   // Runs `body` on node 0 as a new process; `die`, which does not return, kills it there and then.
@@ -81,23 +81,23 @@ absl::Status StatusOf(const absl::StatusOr<T>& status_or) {
 
 }  // namespace highwater::conformance
 
-#define HW_EXPECT_OK(expression)                                                       \
-  do {                                                                                 \
-    const absl::Status hw_status = ::highwater::conformance::StatusOf(expression);     \
-    EXPECT_TRUE(hw_status.ok()) << #expression << ": " << hw_status.ToString();        \
+#define HW_EXPECT_OK(expression)                                                   \
+  do {                                                                             \
+    const absl::Status hw_status = ::highwater::conformance::StatusOf(expression); \
+    EXPECT_TRUE(hw_status.ok()) << #expression << ": " << hw_status.ToString();    \
   } while (false)
 
-#define HW_ASSERT_OK(expression)                                                       \
-  do {                                                                                 \
-    const absl::Status hw_status = ::highwater::conformance::StatusOf(expression);     \
-    ASSERT_TRUE(hw_status.ok()) << #expression << ": " << hw_status.ToString();        \
+#define HW_ASSERT_OK(expression)                                                   \
+  do {                                                                             \
+    const absl::Status hw_status = ::highwater::conformance::StatusOf(expression); \
+    ASSERT_TRUE(hw_status.ok()) << #expression << ": " << hw_status.ToString();    \
   } while (false)
 
-#define HW_EXPECT_CODE(expression, expected)                                           \
-  do {                                                                                 \
-    const absl::Status hw_status = ::highwater::conformance::StatusOf(expression);     \
-    EXPECT_EQ(hw_status.code(), absl::StatusCode::expected)                            \
-        << #expression << ": " << hw_status.ToString();                                \
+#define HW_EXPECT_CODE(expression, expected)                                       \
+  do {                                                                             \
+    const absl::Status hw_status = ::highwater::conformance::StatusOf(expression); \
+    EXPECT_EQ(hw_status.code(), absl::StatusCode::expected)                        \
+        << #expression << ": " << hw_status.ToString();                            \
   } while (false)
 
 #define HW_CONFORMANCE_SUITE(suite) \

@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "broker": ["core", "broker"],
     "faults": ["core", "sim", "faults", "broker/types.h", "broker/observer.h"],
     "invariants": ["core", "invariants", "broker/types.h", "broker/observer.h"],
-    "reports": ["reports", "core", "scenarios/seed_result.h", "scenarios/fault_table.h", "scenarios/mark_counts.h"],
+    "reports": ["reports", "core", "scenarios/seed_result.h", "scenarios/campaign_result.h"],
     "scenarios": ["core", "sim", "broker", "faults", "invariants", "reports", "scenarios"],
     "programs": ["core", "sim", "broker", "faults", "invariants", "reports", "scenarios", "programs"],
 }
@@ -64,8 +64,8 @@ def check_file(path, text):
     is_test = path.name.endswith(("_test.cc", "_benchmark.cc", "_fuzz.cc")) or path.parts[0] == "tests"
     deterministic = path.parts[0] in DETERMINISTIC and folder != "core/os" and not is_test
     for number, line in enumerate(text.splitlines(), 1):
-        if len(line.encode()) > 130:
-            yield number, "is longer than 130 columns"
+        if len(line) > 100 and not is_test and '"' not in line and "http" not in line:
+            yield number, "is longer than 100 columns"
         for pattern, message in EVERYWHERE:
             if pattern.search(line):
                 yield number, message

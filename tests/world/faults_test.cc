@@ -62,7 +62,8 @@ INSTANTIATE_TEST_SUITE_P(All, FaultIsFeltTest, ::testing::ValuesIn(Cases()),
 TEST(FaultTableTest, EveryKindHasItsCase) {
   for (const FaultKind& kind : FaultTable()) {
     const auto cases = Cases();
-    const bool covered = std::any_of(cases.begin(), cases.end(), [&](const Case& c) { return c.kind == kind.name; });
+    const bool covered =
+        std::any_of(cases.begin(), cases.end(), [&](const Case& c) { return c.kind == kind.name; });
     EXPECT_TRUE(covered) << kind.name;
   }
 }

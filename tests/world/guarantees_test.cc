@@ -17,7 +17,8 @@ auto ViolatesRule(std::string_view rule) {
   return [rule](const SeedResult& result) { return Violates(result, rule); };
 }
 auto Fails() {
-  // In so short a run a schedule may keep the topics from being created at all: such a seed says nothing.
+  // In so short a run a schedule may keep the topics from being created at all: such a seed says
+  // nothing.
   return [](const SeedResult& result) {
     return result.verdict != Verdict::kHeld && result.verdict != Verdict::kVacuous;
   };
@@ -25,7 +26,8 @@ auto Fails() {
 
 std::string Explain(const std::optional<SeedResult>& result) {
   if (!result.has_value()) return "";
-  std::string text = fmt::format("seed {}: {}\n{}", result->seed, VerdictName(result->verdict), result->dump);
+  std::string text =
+      fmt::format("seed {}: {}\n{}", result->seed, VerdictName(result->verdict), result->dump);
   for (const Violation& violation : result->violations) {
     text += violation.sentence + "\n";
     for (const std::string& witness : violation.witnesses) text += "  " + witness + "\n";

@@ -33,18 +33,23 @@ Scenario SmallScenario() {
   Scenario scenario;
   scenario.name = "small";
   scenario.topics = {{.name = "orders", .partitions = 2}};
-  scenario.clients = {
-      {.kind = ClientKind::kProducer, .count = 2, .topics = {"orders"}, .rate = {40, absl::Seconds(1)},
-       .record = {100, 300}, .settings = {{"request.timeout.ms", "3000"}}},
-      {.kind = ClientKind::kConsumer, .count = 1, .topics = {"orders"}}};
-  scenario.run = {.warmup = absl::Seconds(1), .duration = absl::Seconds(6), .heal = absl::Seconds(12)};
+  scenario.clients = {{.kind = ClientKind::kProducer,
+                       .count = 2,
+                       .topics = {"orders"},
+                       .rate = {40, absl::Seconds(1)},
+                       .record = {100, 300},
+                       .settings = {{"request.timeout.ms", "3000"}}},
+                      {.kind = ClientKind::kConsumer, .count = 1, .topics = {"orders"}}};
+  scenario.run = {
+      .warmup = absl::Seconds(1), .duration = absl::Seconds(6), .heal = absl::Seconds(12)};
   scenario.check.guarantee = Guarantee::kAny;
   return scenario;
 }
 
 RandomFault FaultEvery(std::string_view kind, absl::Duration every,
                        std::map<std::string, ParameterValue, std::less<>> parameters) {
-  FaultSpec spec{.kind = std::string(kind), .target = {.kind = TargetKind::kAny}, .place = "faults.random[0]"};
+  FaultSpec spec{
+      .kind = std::string(kind), .target = {.kind = TargetKind::kAny}, .place = "faults.random[0]"};
   for (const FaultParameter& parameter : FindFaultKind(kind)->parameters) {
     const auto given = parameters.find(parameter.name);
     spec.parameters[std::string(parameter.name)] =

@@ -12,14 +12,16 @@ namespace highwater::scenarios {
 // One broker, one topic of two partitions, two producers, one consumer; 6 s of load.
 [[nodiscard]] Scenario SmallScenario();
 
-// The fault `kind` at random times about `every`, aimed at any broker, with the table's defaults and `choices` over them.
-[[nodiscard]] RandomFault FaultEvery(std::string_view kind, absl::Duration every,
-                                     std::map<std::string, ParameterValue, std::less<>> parameters = {});
+// The fault `kind` at random times about `every`, aimed at any broker, with the table's defaults
+// and `choices` over them.
+[[nodiscard]] RandomFault FaultEvery(
+    std::string_view kind, absl::Duration every,
+    std::map<std::string, ParameterValue, std::less<>> parameters = {});
 
 // Runs seeds first..last until `stop` says true of a result; returns that result, or nullopt.
-[[nodiscard]] std::optional<SeedResult> FindSeed(const Scenario& scenario, uint64_t first, uint64_t last,
-                                                 const RunHooks& hooks,
-                                                 const std::function<bool(const SeedResult&)>& stop);
+[[nodiscard]] std::optional<SeedResult> FindSeed(
+    const Scenario& scenario, uint64_t first, uint64_t last, const RunHooks& hooks,
+    const std::function<bool(const SeedResult&)>& stop);
 
 // Whether `result` holds a violation of `invariant`.
 [[nodiscard]] bool Violates(const SeedResult& result, std::string_view invariant);

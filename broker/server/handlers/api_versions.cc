@@ -27,7 +27,8 @@ bool IsSoftwareName(std::string_view name) {
   return true;
 }
 
-// To a version that we do not have: the form that everybody reads, naming the versions of this one API (facts 2.3).
+// To a version that we do not have: the form that everybody reads, naming the versions of this one
+// API (facts 2.3).
 absl::StatusOr<Answer> RefuseVersion(const Call& call) {
   const ApiVersionsResponse response{
       .error_code = ErrorCode::UNSUPPORTED_VERSION,

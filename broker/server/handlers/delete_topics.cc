@@ -76,8 +76,8 @@ absl::StatusOr<Answer> HandleDeleteTopics(Services& services, const Call& call) 
       names.push_back(*result.name);
       places.push_back(i);
     }
-    const std::vector<TopicResult> deleted = services.controller.DeleteTopics(
-        names, DeadlineAfter(services.env, request.timeout_ms));
+    const std::vector<TopicResult> deleted =
+        services.controller.DeleteTopics(names, DeadlineAfter(services.env, request.timeout_ms));
     for (size_t i = 0; i < deleted.size(); ++i) {
       Result& result = response.responses[places[i]];
       result.error_code = deleted[i].error;

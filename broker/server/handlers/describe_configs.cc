@@ -24,13 +24,20 @@ constexpr int8_t kBrokerResource = 4;
 // Kafka's numbers of types on the wire.
 int8_t TypeNumber(ConfigType type) {
   switch (type) {
-    case ConfigType::kBool: return 1;
-    case ConfigType::kString: return 2;
-    case ConfigType::kInt: return 3;
-    case ConfigType::kLong: return 5;
-    case ConfigType::kMillis: return 5;
-    case ConfigType::kDouble: return 6;
-    case ConfigType::kList: return 7;
+    case ConfigType::kBool:
+      return 1;
+    case ConfigType::kString:
+      return 2;
+    case ConfigType::kInt:
+      return 3;
+    case ConfigType::kLong:
+      return 5;
+    case ConfigType::kMillis:
+      return 5;
+    case ConfigType::kDouble:
+      return 6;
+    case ConfigType::kList:
+      return 7;
   }
   HW_UNREACHABLE();
 }

@@ -70,8 +70,8 @@ class RecordsPoll final : public LongPolls::Poll {
     uint64_t bytes = 0;
     for (const Target& target : targets_) {
       const uint64_t limit = static_cast<uint64_t>(std::max(target.asked->partition_max_bytes, 1));
-      bytes += std::min(limit, target.partition->BytesBelowHighWatermark(
-                                   Offset(target.asked->fetch_offset)));
+      bytes += std::min(
+          limit, target.partition->BytesBelowHighWatermark(Offset(target.asked->fetch_offset)));
       if (bytes >= enough) break;
     }
     return bytes;
@@ -88,11 +88,11 @@ class RecordsPoll final : public LongPolls::Poll {
 class Fetcher {
  public:
   Fetcher(Services& services, const FetchRequest& request, const Call& call)
-      : services_(services), request_(request), call_(call),
-        version_(call.header.api_version) {}
+      : services_(services), request_(request), call_(call), version_(call.header.api_version) {}
 
   FetchResponse Run() {
-    // No sessions are kept, which is legal: a full request is answered with session id 0. Whoever goes on with one is told so.
+    // No sessions are kept, which is legal: a full request is answered with session id 0. Whoever
+    // goes on with one is told so.
     if (request_.session_epoch > 0) {
       FetchResponse refused;
       refused.error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
@@ -102,8 +102,8 @@ class Fetcher {
     FindTargets();
     ReadAll();
     const uint64_t min_bytes = static_cast<uint64_t>(std::max(request_.min_bytes, 0));
-    const bool wait = request_.max_wait_ms > 0 && !targets_.empty() && !must_answer_ &&
-                      bytes_ < min_bytes;
+    const bool wait =
+        request_.max_wait_ms > 0 && !targets_.empty() && !must_answer_ && bytes_ < min_bytes;
     if (!wait) return std::move(response_);
     call_.client.ticket.ReleaseAll();
     RecordsPoll(services_, targets_).Wait(min_bytes, deadline);
@@ -177,13 +177,14 @@ class Fetcher {
 
   void ReadRecords(Partition& partition, const AskedPartition& asked, Data& data) {
     const uint64_t wanted = static_cast<uint64_t>(std::max(asked.partition_max_bytes, 0));
-    const ReadOutcome read = partition.Read(
-        {.from = Offset(asked.fetch_offset),
-         .max_bytes = std::min(wanted, left_),
-         // [P13] Only the first partition that has anything may go past the limits, and only for clients that expect it.
-         .at_least_one_batch = version_ >= 3 && bytes_ == 0,
-         .current_leader_epoch = LeaderEpoch(asked.current_leader_epoch),
-         .last_fetched_epoch = LeaderEpoch(asked.last_fetched_epoch)});
+    const ReadOutcome read =
+        partition.Read({.from = Offset(asked.fetch_offset),
+                        .max_bytes = std::min(wanted, left_),
+                        // [P13] Only the first partition that has anything may go past the limits,
+                        // and only for clients that expect it.
+                        .at_least_one_batch = version_ >= 3 && bytes_ == 0,
+                        .current_leader_epoch = LeaderEpoch(asked.current_leader_epoch),
+                        .last_fetched_epoch = LeaderEpoch(asked.last_fetched_epoch)});
     data.error_code = read.error;
     data.high_watermark = read.high_watermark.value();
     data.last_stable_offset = read.high_watermark.value();  // no transactions yet
@@ -194,7 +195,8 @@ class Fetcher {
     }
     if (read.error != ErrorCode::NONE || read.records.length == 0) return;
     if (version_ < 4) {
-      // Batches are stored in format 2, which these versions cannot carry; they are not converted down.
+      // Batches are stored in format 2, which these versions cannot carry; they are not converted
+      // down.
       data.error_code = ErrorCode::UNSUPPORTED_VERSION;
       return;
     }
@@ -217,9 +219,8 @@ class Fetcher {
 }  // namespace
 
 absl::StatusOr<Answer> HandleFetch(Services& services, const Call& call) {
-  return Serve<FetchRequest>(call, [&](const FetchRequest& request) {
-    return Fetcher(services, request, call).Run();
-  });
+  return Serve<FetchRequest>(
+      call, [&](const FetchRequest& request) { return Fetcher(services, request, call).Run(); });
 }
 
 }  // namespace highwater::broker

@@ -14,8 +14,8 @@ constexpr const char* kNoCoordinator = "The coordinator is not available.";
 
 }  // namespace
 
-// There are no consumer groups and no transactions yet: the coordinator is not up, which clients take as "try again". The API has
-// to be there all the same, or librdkafka would not use lz4.
+// There are no consumer groups and no transactions yet: the coordinator is not up, which clients
+// take as "try again". The API has to be there all the same, or librdkafka would not use lz4.
 absl::StatusOr<Answer> HandleFindCoordinator(Services&, const Call& call) {
   return Serve<FindCoordinatorRequest>(call, [&](const FindCoordinatorRequest& request) {
     FindCoordinatorResponse response;

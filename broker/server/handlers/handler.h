@@ -1,9 +1,11 @@
 #pragma once
 
-// What a handler of one API gets and gives: the parts of the broker that it may use, the request, and the answer's frame.
+// What a handler of one API gets and gives: the parts of the broker that it may use, the request,
+// and the answer's frame.
 //
 //   absl::StatusOr<Answer> HandleMetadata(Services& services, const Call& call) {
-//     return Serve<protocol::MetadataRequest>(call, [&](const auto& request) { return Describe(services, request); });
+//     return Serve<protocol::MetadataRequest>(call, [&](const auto& request) { return
+//     Describe(services, request); });
 //   }
 
 #include <absl/status/statusor.h>
@@ -74,9 +76,9 @@ absl::StatusOr<Request> ReadRequest(const Call& call) {
 
 template <typename Response>
 absl::StatusOr<Answer> WriteAnswer(const Call& call, const Response& response) {
-  HW_ASSIGN_OR_RETURN(core::Payload frame,
-                      protocol::EncodeResponse(call.header.correlation_id, response,
-                                               call.header.api_version));
+  HW_ASSIGN_OR_RETURN(
+      core::Payload frame,
+      protocol::EncodeResponse(call.header.correlation_id, response, call.header.api_version));
   return Answer{.frame = std::move(frame)};
 }
 
@@ -109,7 +111,8 @@ struct ServedApi {
   protocol::ApiKey key;
   HandlerFunction handle;
 };
-// The APIs that this broker answers, in the order of their keys; each in all versions of Kafka 3.2.3.
+// The APIs that this broker answers, in the order of their keys; each in all versions of
+// Kafka 3.2.3.
 [[nodiscard]] absl::Span<const ServedApi> ServedApis();
 
 // What an authorizer would allow anybody, as a set of bits: there is no authorizer yet.

@@ -17,8 +17,8 @@ using Result = ListOffsetsResponse::ListOffsetsPartitionResponse;
 
 constexpr int64_t kLatest = -1;
 
-// Version 0 asks for the starts of segments older than a time, newest first. The start of the log is always one of them; of the
-// others it is not told, which this ancient form allows.
+// Version 0 asks for the starts of segments older than a time, newest first. The start of the log
+// is always one of them; of the others it is not told, which this ancient form allows.
 void AnswerOldStyle(Partition& partition, const AskedPartition& asked, Result& result) {
   const OffsetOutcome latest = partition.FindOffset(kLatest, kNoLeaderEpoch);
   result.error_code = latest.error;
@@ -76,8 +76,8 @@ absl::StatusOr<Answer> HandleListOffsets(Services& services, const Call& call) {
       answered.name = topic.name;
       for (const auto& asked : topic.partitions) {
         if (twice.contains({topic.name, asked.partition_index})) {
-          answered.partitions.push_back({.partition_index = asked.partition_index,
-                                         .error_code = ErrorCode::INVALID_REQUEST});
+          answered.partitions.push_back(
+              {.partition_index = asked.partition_index, .error_code = ErrorCode::INVALID_REQUEST});
         } else {
           answered.partitions.push_back(
               AnswerPartition(services, topic.name, asked, call.header.api_version));

@@ -49,7 +49,8 @@ Topic ToTopic(const TopicDescription& description, bool with_operations) {
   return topic;
 }
 
-// Versions 10 and 11 carry ids in answers only: a request by id, or without a name, is refused as a whole.
+// Versions 10 and 11 carry ids in answers only: a request by id, or without a name, is refused as a
+// whole.
 bool AsksByIdTooEarly(const MetadataRequest& request, int16_t version) {
   if (version < 10 || version > 11 || !request.topics) return false;
   for (const auto& topic : *request.topics) {
@@ -66,8 +67,7 @@ class Answerer {
   MetadataResponse Run() {
     if (AsksByIdTooEarly(request_, version_)) {
       for (const auto& topic : *request_.topics) {
-        response_.topics.push_back(
-            Refusal(topic.name.value_or(""), ErrorCode::INVALID_REQUEST));
+        response_.topics.push_back(Refusal(topic.name.value_or(""), ErrorCode::INVALID_REQUEST));
       }
       return std::move(response_);
     }
@@ -137,16 +137,14 @@ class Answerer {
     }
     const bool illegal = error == ErrorCode::INVALID_TOPIC_EXCEPTION ||
                          error == ErrorCode::INVALID_REPLICATION_FACTOR;
-    response_.topics.push_back(
-        Refusal(name, illegal ? error : ErrorCode::LEADER_NOT_AVAILABLE));
+    response_.topics.push_back(Refusal(name, illegal ? error : ErrorCode::LEADER_NOT_AVAILABLE));
   }
 
   bool AddKnown(const std::string& name) {
     if (++described_ % kTopicsBetweenYields == 0) services_.env.fibers.Yield();
     const auto description = services_.controller.Describe(name);
     if (!description) return false;
-    response_.topics.push_back(
-        ToTopic(*description, request_.include_topic_authorized_operations));
+    response_.topics.push_back(ToTopic(*description, request_.include_topic_authorized_operations));
     return true;
   }
 

@@ -81,7 +81,8 @@ class PendingProduce {
   size_t left_ = 0;
 };
 
-// Bits of the header that decide whether a batch may come at all: they are read before anything is checked.
+// Bits of the header that decide whether a batch may come at all: they are read before anything is
+// checked.
 struct Peeked {
   int magic = -1;
   int codec = 0;
@@ -106,9 +107,9 @@ class Producer {
       : services_(services), request_(request), call_(call), pending_(services.env.fibers) {}
 
   absl::StatusOr<Answer> Run() {
-    const core::MonotonicTime deadline =
-        request_.acks == -1 ? DeadlineAfter(services_.env, request_.timeout_ms)
-                            : core::MonotonicTime::Never();
+    const core::MonotonicTime deadline = request_.acks == -1
+                                             ? DeadlineAfter(services_.env, request_.timeout_ms)
+                                             : core::MonotonicTime::Never();
     PlaceResults();
     StartAppends();
     call_.client.ticket.ReleaseTurn();
@@ -172,7 +173,8 @@ class Producer {
     pending_.Start(*partition, data.records.bytes(), request_.acks, result);
   }
 
-  // A batch with a producer id is taken as any other: there is no InitProducerId yet, so nobody has one to be served exactly once by.
+  // A batch with a producer id is taken as any other: there is no InitProducerId yet, so nobody has
+  // one to be served exactly once by.
   [[nodiscard]] ErrorCode Check(const std::string& topic,
                                 const ProduceRequest::PartitionProduceData& data) const {
     const int16_t version = call_.header.api_version;
@@ -183,7 +185,8 @@ class Producer {
       return version >= 3 ? ErrorCode::INVALID_RECORD : ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT;
     }
     if (batch.codec == 4 && version < 7) return ErrorCode::UNSUPPORTED_COMPRESSION_TYPE;
-    // Without a coordinator nobody could end the transaction, and readers would take its records for committed ones.
+    // Without a coordinator nobody could end the transaction, and readers would take its records
+    // for committed ones.
     if (batch.transactional) return ErrorCode::INVALID_TXN_STATE;
     return ErrorCode::NONE;
   }
