@@ -107,9 +107,6 @@ void BM_AckedProduce(benchmark::State& state) {
     state.ResumeTiming();
   }
   state.SetItemsProcessed(state.iterations() * kRecords);
-  state.counters["us_per_produce"] =
-      benchmark::Counter(static_cast<double>(state.iterations() * kRecords) / 1e6,
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(BM_AckedProduce)->Arg(1)->Arg(5)->Unit(benchmark::kMillisecond);
 
