@@ -72,11 +72,10 @@ class SlowNetwork final : public Fault {
   void Apply(sim::World& world, const Hosts& victims, const Hosts&, sim::FaultId id) override {
     id_ = id;
     const auto side = IdsOf(victims);
-    const bool lossy = order_.Number("loss") > 0;
     world.network().Apply({.id = id,
                            .from = side,
                            .to = EverybodyElse(world, side),
-                           .effect = lossy ? sim::LinkEffect::kLoss : sim::LinkEffect::kDelay,
+                           .effect = sim::LinkEffect::kDelay,
                            .delay = absl::Nanoseconds(order_.Number("delay")),
                            .loss_ppm = order_.Number("loss")});
   }

@@ -33,7 +33,8 @@ void Link::Add(const LinkFault& fault) {
       delayed = fault.id;
       extra_delay += absl::ToInt64Nanoseconds(fault.delay);
       extra_jitter += absl::ToInt64Nanoseconds(fault.jitter);
-      break;
+      if (fault.loss_ppm == 0) break;
+      [[fallthrough]];
     case LinkEffect::kLoss:
       lossy = fault.id;
       loss_ppm = std::max(loss_ppm, fault.loss_ppm);

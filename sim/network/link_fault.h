@@ -19,10 +19,10 @@
 namespace highwater::sim {
 
 enum class LinkEffect : uint8_t {
-  kSilence,    // nothing arrives; senders retransmit
-  kReset,      // what arrives is answered with a reset, a dial with a refusal
-  kDelay,      // each message takes longer by `delay` and a uniform part of `jitter`
-  kLoss,       // of a million segments `loss_ppm` are lost and sent again
+  kSilence,  // nothing arrives; senders retransmit
+  kReset,    // what arrives is answered with a reset, a dial with a refusal
+  kDelay,  // each message takes longer by `delay` and a uniform part of `jitter`; with kLoss's too
+  kLoss,   // of a million segments `loss_ppm` are lost and sent again
   kBandwidth,  // at most `bytes_per_second` over each link
 };
 
