@@ -221,6 +221,9 @@ class Log : public std::enable_shared_from_this<Log> {
   [[nodiscard]] bool RetentionMayApply(int64_t now_ms) const;
   [[nodiscard]] bool offline() const { return !failure_.ok(); }
   [[nodiscard]] bool busy() const { return worker_running_; }
+  // Drops what is queued, uncalled: the process is over. What waits for it often holds this log, so
+  // the two would keep each other.
+  void Abandon() { const std::deque<LogOperation> dropped = std::exchange(queue_, {}); }
 
  private:
   friend class LogLoader;

@@ -20,7 +20,12 @@ LogManager::LogManager(core::Environment& env, LogManagerOptions options,
   }
 }
 
-LogManager::~LogManager() = default;
+LogManager::~LogManager() {
+  for (const auto& [partition, hosted] : logs_) {
+    const std::shared_ptr<Log> log = hosted.log;  // its last operation may hold its last owner
+    log->Abandon();
+  }
+}
 
 std::shared_ptr<Log> LogManager::Find(const TopicPartition& partition) const {
   const auto found = logs_.find(partition);
