@@ -120,6 +120,7 @@ void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
 
 void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset log_end) {
+  roles_.BecameLeader(partition, id.value(), {id.value()});
   if (!narrator_.active()) return;
   narrator_.TellOf(
       partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),

@@ -14,6 +14,7 @@
 #include "invariants/invariant.h"
 #include "scenarios/scenario.h"
 #include "scenarios/seed_result.h"
+#include "scenarios/world/cluster_roles.h"
 #include "scenarios/world/narrator.h"
 
 namespace highwater::scenarios {
@@ -75,6 +76,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
+  [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
 
  private:
   Narrator& narrator_;
@@ -82,6 +84,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   std::function<void(const invariants::Violation&)> on_violation_;
   std::function<bool(const invariants::Violation&)> excused_;
   invariants::ClientHistory history_;
+  ClusterRoles roles_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;
