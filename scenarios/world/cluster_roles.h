@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ namespace highwater::scenarios {
 class ClusterRoles final : public faults::Roles {
  public:
   void BecameController(int32_t broker) { controller_ = broker; }
-  void BecameLeader(const broker::TopicPartition& partition, int32_t broker,
-                    std::vector<int32_t> replicas);
+  void BecameLeader(const broker::TopicPartition& partition, int32_t broker);
+  void BecameFollower(const broker::TopicPartition& partition, int32_t broker);
   void BecameZooKeeperLeader(int32_t server) { zookeeper_leader_ = server; }
 
   [[nodiscard]] std::optional<int32_t> Controller() const override { return controller_; }
@@ -31,15 +32,15 @@ class ClusterRoles final : public faults::Roles {
   }
 
  private:
-  struct Led {
-    int32_t leader;
-    std::vector<int32_t> replicas;
+  struct Replicas {
+    std::optional<int32_t> leader;
+    std::set<int32_t> all;
   };
-  [[nodiscard]] const Led* Find(std::string_view topic, int32_t partition) const;
+  [[nodiscard]] const Replicas* Find(std::string_view topic, int32_t partition) const;
 
   std::optional<int32_t> controller_;
   std::optional<int32_t> zookeeper_leader_;
-  std::map<broker::TopicPartition, Led> partitions_;
+  std::map<broker::TopicPartition, Replicas> partitions_;
 };
 
 }  // namespace highwater::scenarios

@@ -51,6 +51,16 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnLogLoaded(broker::BrokerId id, const broker::LogLoadedEvent& event) override;
   void OnBecameLeader(broker::BrokerId id, const broker::TopicPartition& partition,
                       broker::LeaderEpoch epoch, broker::Offset log_end) override;
+  void OnBecameFollower(broker::BrokerId id, const broker::TopicPartition& partition,
+                        broker::LeaderEpoch epoch, broker::BrokerId leader,
+                        broker::Offset log_end) override;
+  void OnIsrChanged(broker::BrokerId id, const broker::TopicPartition& partition,
+                    broker::LeaderEpoch epoch, broker::PartitionEpoch partition_epoch,
+                    absl::Span<const broker::BrokerId> isr) override;
+  void OnHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
+                            broker::LeaderEpoch epoch, broker::Offset high_watermark) override;
+  void OnBecameController(broker::BrokerId id, broker::ControllerEpoch epoch) override;
+  void OnResignedAsController(broker::BrokerId id) override;
   void OnAppended(broker::BrokerId id, const broker::AppendedEvent& event) override;
   void OnFlushed(broker::BrokerId id, const broker::TopicPartition& partition,
                  broker::Offset recovery_point) override;
@@ -84,6 +94,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   std::function<void(const invariants::Violation&)> on_violation_;
   std::function<bool(const invariants::Violation&)> excused_;
   invariants::ClientHistory history_;
+  invariants::ReplicaLogs logs_;
   ClusterRoles roles_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
   std::vector<invariants::Violation> violations_;

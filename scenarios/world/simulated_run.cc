@@ -135,8 +135,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
           scenario, narrator_, [this] { return world_.Elapsed(); },
           [this](const invariants::Violation& violation) { OnViolation(violation); },
           [this](const invariants::Violation& violation) {
-            return scenario_.check.guarantee == Guarantee::kWithin &&
-                   violation.invariant == "acked-durable" && BeyondGuarantee();
+            const bool of_loss =
+                violation.invariant == "acked-durable" || violation.invariant == "committed-kept";
+            return of_loss && scenario_.check.guarantee == Guarantee::kWithin && BeyondGuarantee();
           }),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
