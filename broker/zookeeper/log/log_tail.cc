@@ -1,0 +1,91 @@
+#include "broker/zookeeper/log/log_tail.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "broker/protocol/encoder.h"
+
+namespace highwater::broker::zookeeper {
+namespace {
+
+bool AllZero(std::string_view bytes) {
+  return bytes.empty() ||
+         (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+// The first whole record behind the start of `rest`, wherever it begins.
+struct Found {
+  uint64_t position = 0;  // in the file
+  LoggedTxn logged;
+};
+std::optional<Found> FindRecord(const core::Bytes& rest, uint64_t at, Zxid last) {
+  for (size_t i = 1; i + kRecordOverhead <= rest.size(); ++i) {
+    // The high half of the checksum is zero, and so is, nearly always, the first byte of a length.
+    if (std::memcmp(rest.data() + i, "\0\0\0\0", 4) != 0) continue;
+    const ParsedRecord record = ParseRecord(rest.Slice(i, rest.size() - i));
+    if (record.kind != ParsedRecord::Kind::kRecord) continue;
+    absl::StatusOr<LoggedTxn> logged = DecodePayload(record.payload);
+    if (!logged.ok() || logged->txn.header.zxid <= last) continue;
+    return Found{.position = at + i, .logged = *std::move(logged)};
+  }
+  return std::nullopt;
+}
+
+// Whether a sector of the first `size` bytes of `rest` has nothing: a power loss took it.
+bool LacksASector(const core::Bytes& rest, uint64_t at, size_t size) {
+  for (size_t begin = 0; begin < std::min(size, rest.size());) {
+    const size_t end =
+        std::min<size_t>(rest.size(), begin + kSectorSize - (at + begin) % kSectorSize);
+    // The first bytes of a checksum are zeros anyway: where only they lie in a sector, it proves
+    // nothing.
+    const bool always_zero = begin == 0 && end <= 4;
+    if (!always_zero && AllZero(rest.view().substr(begin, end - begin))) return true;
+    begin = end;
+  }
+  return false;
+}
+
+// Whether a whole record stands here but for its length.
+bool OnlyLengthIsWrong(const core::Bytes& rest) {
+  if (rest.size() <= kRecordOverhead) return false;
+  const auto checksum = protocol::LoadBigEndian<uint64_t>(rest.data());
+  const std::string_view payload =
+      rest.view().substr(kRecordPrefixSize, rest.size() - kRecordOverhead);
+  return Adler32(kAdlerOfNothing, payload) == checksum;
+}
+
+TailVerdict Damaged(std::string reason) {
+  return {.kind = TailVerdict::Kind::kDamaged, .reason = std::move(reason)};
+}
+
+}  // namespace
+
+TailVerdict JudgeTail(const core::Bytes& rest, uint64_t at, Zxid last) {
+  if (AllZero(rest.view())) return {};
+  const bool in_header = at < kLogHeaderSize;
+  const ParsedRecord record = ParseRecord(rest);
+  const std::optional<Found> behind = FindRecord(rest, at, last);
+  if (behind.has_value()) {
+    const std::string where = fmt::format("a whole one, 0x{:x}, stands behind it at byte {}",
+                                          behind->logged.txn.header.zxid.value(), behind->position);
+    // A group begins when all before it is synced: the bad place lies in what was synced.
+    const std::optional<uint64_t> group = behind->logged.group_start;
+    if (!group.has_value() || *group > at) return Damaged(where);
+    // What a record that the file's end cut short had behind itself is its own payload.
+    if (!in_header && record.kind == ParsedRecord::Kind::kIncomplete) return Damaged(where);
+  }
+  // Of a record whose length is lost, or goes beyond the end, everything may be missing.
+  const bool cut_short = !in_header && record.kind == ParsedRecord::Kind::kIncomplete;
+  if (cut_short && OnlyLengthIsWrong(rest)) return Damaged("its length is wrong");
+  if (cut_short) return {.kind = TailVerdict::Kind::kTorn};
+  if (in_header && rest.size() < kLogHeaderSize) return {.kind = TailVerdict::Kind::kTorn};
+  const size_t extent = in_header        ? kLogHeaderSize
+                        : record.size > 0 ? record.size
+                                          : kRecordPrefixSize;
+  if (LacksASector(rest, at, extent)) return {.kind = TailVerdict::Kind::kTorn};
+  return Damaged(record.problem.empty() ? "it is none" : record.problem);
+}
+
+}  // namespace highwater::broker::zookeeper
