@@ -1,6 +1,5 @@
 #include "broker/zookeeper/log/epoch_files.h"
 
-#include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
 #include <fmt/format.h>
 
@@ -36,7 +35,7 @@ absl::Status Store(core::FileSystem& files, const DataDirectories& directories,
 
 absl::StatusOr<int32_t> ParseEpoch(std::string_view text) {
   int32_t epoch = 0;
-  if (!absl::SimpleAtoi(absl::StripAsciiWhitespace(text), &epoch) || epoch < 0) {
+  if (!absl::SimpleAtoi({text.data(), text.size()}, &epoch) || epoch < 0) {
     return absl::InvalidArgumentError(
         fmt::format("\"{}\" is no epoch", text.substr(0, std::min<size_t>(text.size(), 40))));
   }

@@ -1,7 +1,5 @@
 #include "broker/zookeeper/log/file_names.h"
 
-#include <absl/strings/match.h>
-#include <absl/strings/strip.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +13,8 @@ constexpr std::string_view kSnapshotPrefix = "snapshot.";
 
 // Lower-case hex without leading zeros, as Java's Long.toHexString: a zxid has one name.
 std::optional<Zxid> ParseName(std::string_view name, std::string_view prefix) {
-  if (!absl::ConsumePrefix(&name, prefix) || name.empty()) return std::nullopt;
+  if (!name.starts_with(prefix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
   int64_t value = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), value, 16);
   if (error != std::errc() || end != name.data() + name.size() || value < 0) return std::nullopt;
@@ -39,8 +38,7 @@ DataFiles ClassifyFiles(absl::Span<const core::DirectoryEntry> entries) {
       files.logs.push_back(*log);
     } else if (const auto snapshot = ParseName(entry.name, kSnapshotPrefix)) {
       files.snapshots.push_back(*snapshot);
-    } else if (absl::StartsWith(entry.name, kSnapshotPrefix) &&
-               absl::EndsWith(entry.name, ".tmp")) {
+    } else if (entry.name.starts_with(kSnapshotPrefix) && entry.name.ends_with(".tmp")) {
       files.unfinished.push_back(entry.name);
     }
   }

@@ -29,8 +29,8 @@ absl::StatusOr<std::unique_ptr<LogFileReader>> LogFileReader::Open(core::Environ
 absl::Status LogFileReader::Fill(size_t size) {
   const uint64_t have = position_ + window_.size();
   if (window_.size() >= size || have == size_) return absl::OkStatus();
-  const auto more =
-      static_cast<size_t>(std::min<uint64_t>(size_ - have, std::max(kChunk, size - window_.size())));
+  const auto more = static_cast<size_t>(
+      std::min<uint64_t>(size_ - have, std::max(kChunk, size - window_.size())));
   HW_ASSIGN_OR_RETURN(const core::ByteChain read, core::ReadExactly(*file_, have, more));
   core::ByteChain window(window_);
   window.Append(read);

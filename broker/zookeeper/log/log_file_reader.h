@@ -6,7 +6,8 @@
 //   HW_ASSIGN_OR_RETURN(auto reader, LogFileReader::Open(env, path));
 //   while (true) {
 //     HW_ASSIGN_OR_RETURN(auto record, reader->Next());
-//     if (!record.has_value()) break;                     // the end, or something that is no record
+//     if (!record.has_value()) break;                     // the end, or something that is no
+//     record
 //   }
 //   if (!reader->AtEnd()) ... JudgeTail(*reader->Rest(), reader->position(), last)
 

@@ -3,8 +3,8 @@
 // LogHistory: the log read back from a zxid on, for a follower that lacks what is behind it (DIFF
 // from disk, [3.6]).
 //
-//   HW_ASSIGN_OR_RETURN(auto history, LogHistory::OpenAfter(env, directories, peer, log.last_durable()));
-//   while (true) {
+//   HW_ASSIGN_OR_RETURN(auto history, LogHistory::OpenAfter(env, directories, peer,
+//   log.last_durable())); while (true) {
 //     HW_ASSIGN_OR_RETURN(std::optional<Txn> txn, history->Next());
 //     if (!txn.has_value()) break; ...
 //   }

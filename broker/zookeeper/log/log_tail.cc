@@ -15,22 +15,32 @@ bool AllZero(std::string_view bytes) {
          (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
-// The first whole record behind the start of `rest`, wherever it begins.
+// A whole record behind the start of `rest`, wherever it begins.
 struct Found {
   uint64_t position = 0;  // in the file
-  LoggedTxn logged;
+  Zxid zxid;
+  // It was written when the place at the start had been synced: a group begins when all before it
+  // is. Of what Apache's server wrote nobody knows; the worst is taken.
+  bool later = false;
 };
+// The first one that is later, or else the first one.
 std::optional<Found> FindRecord(const core::Bytes& rest, uint64_t at, Zxid last) {
+  std::optional<Found> first;
   for (size_t i = 1; i + kRecordOverhead <= rest.size(); ++i) {
-    // The high half of the checksum is zero, and so is, nearly always, the first byte of a length.
+    // The high half of a checksum is zero.
     if (std::memcmp(rest.data() + i, "\0\0\0\0", 4) != 0) continue;
     const ParsedRecord record = ParseRecord(rest.Slice(i, rest.size() - i));
     if (record.kind != ParsedRecord::Kind::kRecord) continue;
-    absl::StatusOr<LoggedTxn> logged = DecodePayload(record.payload);
+    const absl::StatusOr<LoggedTxn> logged = DecodePayload(record.payload);
     if (!logged.ok() || logged->txn.header.zxid <= last) continue;
-    return Found{.position = at + i, .logged = *std::move(logged)};
+    const Found found{.position = at + i,
+                      .zxid = logged->txn.header.zxid,
+                      .later = logged->group_start.value_or(UINT64_MAX) > at};
+    if (found.later) return found;
+    if (!first.has_value()) first = found;
+    i += record.size - 1;
   }
-  return std::nullopt;
+  return first;
 }
 
 // Whether a sector of the first `size` bytes of `rest` has nothing: a power loss took it.
@@ -69,11 +79,9 @@ TailVerdict JudgeTail(const core::Bytes& rest, uint64_t at, Zxid last) {
   const std::optional<Found> behind = FindRecord(rest, at, last);
   if (behind.has_value()) {
     const std::string where = fmt::format("a whole one, 0x{:x}, stands behind it at byte {}",
-                                          behind->logged.txn.header.zxid.value(), behind->position);
-    // A group begins when all before it is synced: the bad place lies in what was synced.
-    const std::optional<uint64_t> group = behind->logged.group_start;
-    if (!group.has_value() || *group > at) return Damaged(where);
-    // What a record that the file's end cut short had behind itself is its own payload.
+                                          behind->zxid.value(), behind->position);
+    if (behind->later) return Damaged(where);
+    // What a record that the file's end cut short has behind its start is its own payload.
     if (!in_header && record.kind == ParsedRecord::Kind::kIncomplete) return Damaged(where);
   }
   // Of a record whose length is lost, or goes beyond the end, everything may be missing.
@@ -81,7 +89,7 @@ TailVerdict JudgeTail(const core::Bytes& rest, uint64_t at, Zxid last) {
   if (cut_short && OnlyLengthIsWrong(rest)) return Damaged("its length is wrong");
   if (cut_short) return {.kind = TailVerdict::Kind::kTorn};
   if (in_header && rest.size() < kLogHeaderSize) return {.kind = TailVerdict::Kind::kTorn};
-  const size_t extent = in_header        ? kLogHeaderSize
+  const size_t extent = in_header         ? kLogHeaderSize
                         : record.size > 0 ? record.size
                                           : kRecordPrefixSize;
   if (LacksASector(rest, at, extent)) return {.kind = TailVerdict::Kind::kTorn};

@@ -114,9 +114,9 @@ class Recovery {
       const Zxid zxid = txn.header.zxid;
       const bool fits = before.has_value() ? MayFollow(*before, zxid) : zxid == name;
       if (!fits) {
-        return absl::DataLossError(fmt::format(
-            "{}: the record behind byte {} has zxid 0x{:x}, which can not stand there",
-            reader->path(), at, zxid.value()));
+        return absl::DataLossError(
+            fmt::format("{}: the record behind byte {} has zxid 0x{:x}, which can not stand there",
+                        reader->path(), at, zxid.value()));
       }
       before = zxid;
       if (zxid <= result_.snapshot) continue;
@@ -141,8 +141,7 @@ class Recovery {
   absl::Status CheckTail(LogFileReader& reader, Zxid name, std::optional<Zxid> before) {
     if (reader.AtEnd()) return absl::OkStatus();
     HW_ASSIGN_OR_RETURN(const core::Bytes rest, reader.Rest());
-    const TailVerdict verdict =
-        JudgeTail(rest, reader.position(), before.value_or(name - 1));
+    const TailVerdict verdict = JudgeTail(rest, reader.position(), before.value_or(name - 1));
     const bool is_last = name == found_.logs.back();
     if (verdict.kind == TailVerdict::Kind::kEnd && !is_last) return absl::OkStatus();
     if (verdict.kind == TailVerdict::Kind::kDamaged) return Damaged(reader, verdict.reason);

@@ -30,8 +30,8 @@ namespace highwater::broker::zookeeper {
 
 struct RecoveredDatabase {
   DataTree tree;
-  Zxid snapshot;      // the one that it was built upon
-  Zxid last_logged;   // the tree's last_processed_zxid is the same
+  Zxid snapshot;       // the one that it was built upon
+  Zxid last_logged;    // the tree's last_processed_zxid is the same
   bool fresh = false;  // there was nothing
   int64_t replayed = 0;
   uint64_t replayed_bytes = 0;

@@ -27,7 +27,8 @@ namespace highwater::broker::zookeeper {
 
 struct LoadedSnapshot {
   DataTree tree;
-  // [3.11] Up to which zxid nodes may hold changes, where the file says it: the log has to reach it.
+  // [3.11] Up to which zxid nodes may hold changes, where the file says it: the log has to reach
+  // it.
   std::optional<Zxid> end;
 };
 // DataLoss: the file is not a whole snapshot.

@@ -84,7 +84,7 @@ core::Bytes SnapshotEncoder::Finish(Zxid end) {
 
 absl::Status SnapshotDecoder::Check() const {
   if (reader_.status().ok()) return absl::OkStatus();
-  return Bad(reader_.status().message());
+  return Bad(std::string(reader_.status().message()));
 }
 
 void SnapshotDecoder::Fold() {
@@ -128,7 +128,7 @@ absl::StatusOr<std::optional<ZnodeRecord>> SnapshotDecoder::Next() {
   reader_(node.path);
   HW_RETURN_IF_ERROR(Check());
   if (node.path == kEndOfNodes) return std::nullopt;
-  if (node.path.empty()) node.path = "/";
+  if (node.path.empty()) node.path.push_back('/');
   int64_t key = 0;
   reader_(node.data);
   reader_(key);

@@ -8,12 +8,13 @@
 //
 //   SnapshotDecoder decoder(bytes);
 //   HW_ASSIGN_OR_RETURN(auto sessions, decoder.ReadSessions());
-//   while (true) { HW_ASSIGN_OR_RETURN(auto node, decoder.Next()); if (!node.has_value()) break; ... }
-//   HW_ASSIGN_OR_RETURN(auto end, decoder.Finish());       // only now it is known to be whole
+//   while (true) { HW_ASSIGN_OR_RETURN(auto node, decoder.Next()); if (!node.has_value()) break;
+//   ... } HW_ASSIGN_OR_RETURN(auto end, decoder.Finish());       // only now it is known to be
+//   whole
 //
-// int 'ZKSN', int version 2, long -1; sessions; ACLs with their keys; the nodes in path order, ended
-// by the path "/"; a seal: long Adler-32 of everything before, string "/". Then long zxid, int
-// version, long value, and a seal again: the digest of the tree in Apache's snapshots. Ours has
+// int 'ZKSN', int version 2, long -1; sessions; ACLs with their keys; the nodes in path order,
+// ended by the path "/"; a seal: long Adler-32 of everything before, string "/". Then long zxid,
+// int version, long value, and a seal again: the digest of the tree in Apache's snapshots. Ours has
 // there, under a version that Apache's server does not know and therefore passes over, the last
 // zxid that had been applied when the last node was written: nodes may hold changes up to it. The
 // root's path is written as "".

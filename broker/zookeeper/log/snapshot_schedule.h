@@ -14,8 +14,8 @@
 namespace highwater::broker::zookeeper {
 
 struct SnapshotLimits {
-  int64_t transactions = 100'000;            // snapCount
-  uint64_t bytes = uint64_t{4} << 30;        // snapSizeLimitInKb
+  int64_t transactions = 100'000;      // snapCount
+  uint64_t bytes = uint64_t{4} << 30;  // snapSizeLimitInKb
 };
 
 class SnapshotSchedule {

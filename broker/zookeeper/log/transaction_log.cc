@@ -65,7 +65,8 @@ absl::Status TransactionLog::WriteGroup() {
   const uint64_t start = file_end_;
   Zxid last = first;
   size_t records = 0;
-  const size_t most = env_.buggify.Fires("zookeeper.log.short_group") ? 1 : options_.max_group_records;
+  const size_t most =
+      env_.buggify.Fires("zookeeper.log.short_group") ? 1 : options_.max_group_records;
   while (!queue_.empty() && records < most && group.size() < options_.max_group_bytes) {
     group.Append(EncodeRecord(queue_.front().txn, start));
     last = queue_.front().zxid;
@@ -121,8 +122,8 @@ absl::Status TransactionLog::WaitUntilDurable(Zxid zxid) {
 }
 
 absl::Status TransactionLog::RunSnapshot(const DataTree& tree) {
-  HW_RETURN_IF_ERROR(WriteSnapshot(env_, directories_, tree,
-                                   [this](Zxid end) { return WaitUntilDurable(end); }));
+  HW_RETURN_IF_ERROR(
+      WriteSnapshot(env_, directories_, tree, [this](Zxid end) { return WaitUntilDurable(end); }));
   if (options_.retain_snapshots == 0) return absl::OkStatus();
   return PurgeDataFiles(env_.files, directories_, options_.retain_snapshots);
 }

@@ -3,13 +3,13 @@
 // TransactionLog: the TxnLog on files.
 //
 //   HW_ASSIGN_OR_RETURN(RecoveredDatabase database, RecoverDatabase(env, directories));
-//   TransactionLog log(env, directories, {.limits = {.transactions = config.snap_count}}, database);
-//   log.SetListener(server);
+//   TransactionLog log(env, directories, {.limits = {.transactions = config.snap_count}},
+//   database); log.SetListener(server);
 //   ... log.Append(txn) ... log.Close();
 //
 // A fiber writes what is queued in groups: one write, one sync, one word to the listener; it ends
-// when the queue is dry. Another one writes a snapshot. Follows ZooKeeper facts 3.10 (batches, a new
-// file at start and with each snapshot, directories synced), 3.11; hazards 1 and 67.
+// when the queue is dry. Another one writes a snapshot. Follows ZooKeeper facts 3.10 (batches, a
+// new file at start and with each snapshot, directories synced), 3.11; hazards 1 and 67.
 //
 // Invariants, beside those of TxnLog:
 //   1. A group is written when the one before it is durable: a power loss can tear one at most.
