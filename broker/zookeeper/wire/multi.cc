@@ -97,8 +97,9 @@ void ReadResult(const MultiHeader& header, JuteReader& reader, MultiResult& resu
     case OpCode::kSetData:
       return ReadBody<StatResponse>(reader, result);
     case OpCode::kDelete:
-    case OpCode::kCheck:
       return;
+    case OpCode::kCheck:
+      return ReadBody<Checked>(reader, result);
     case OpCode::kGetChildren:
       return ReadBody<GetChildrenResponse>(reader, result);
     case OpCode::kGetData:
@@ -115,7 +116,7 @@ OpCode TypeOf(const MultiResult& result) {
   if (std::holds_alternative<StatResponse>(result.body)) return OpCode::kSetData;
   if (std::holds_alternative<GetChildrenResponse>(result.body)) return OpCode::kGetChildren;
   if (std::holds_alternative<GetDataResponse>(result.body)) return OpCode::kGetData;
-  // A check and a delete look alike to a client: neither has a body.
+  if (std::holds_alternative<Checked>(result.body)) return OpCode::kCheck;
   return OpCode::kDelete;
 }
 
@@ -132,7 +133,8 @@ const std::string& PathOf(const MultiOp& op) {
 void MultiResponse::Visit(const MultiResponse& self, JuteWriter& writer) {
   const bool failed = self.error() != ErrorCode::kOk;
   for (const MultiResult& result : self.results) {
-    if (failed) {
+    // What has a body is a read that went well beside others that did not.
+    if (failed && std::holds_alternative<Empty>(result.body)) {
       writer(MultiHeader{.type = kNoOp, .error = result.error});
       writer(result.error);
     } else {

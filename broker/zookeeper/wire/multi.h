@@ -20,14 +20,21 @@ using MultiOp =
 [[nodiscard]] OpCode OpCodeOf(const MultiOp& op);
 [[nodiscard]] const std::string& PathOf(const MultiOp& op);
 
+// The body of a check that held: none, but told apart from a delete's.
+struct Checked {
+  template <typename Self, typename Visitor>
+  static void Visit(Self&, Visitor&) {}
+  friend bool operator==(const Checked&, const Checked&) = default;
+};
+
 // One operation's part of the answer.
 struct MultiResult {
   // kOk unless the multi failed: then kOk before the operation that failed, its code, and
-  // kRuntimeInconsistency after it.
+  // kRuntimeInconsistency after it. Reads of a multiRead fail one by one.
   ErrorCode error = ErrorCode::kOk;
-  // Of a multi that succeeded; Empty for delete and check.
+  // Of a multi that succeeded; Empty for a delete.
   std::variant<Empty, PathResponse, PathAndStatResponse, StatResponse, GetChildrenResponse,
-               GetDataResponse>
+               GetDataResponse, Checked>
       body;
 
   friend bool operator==(const MultiResult&, const MultiResult&) = default;
