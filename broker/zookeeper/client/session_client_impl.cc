@@ -86,7 +86,7 @@ absl::Status SessionClient::CreateChroot() {
     while (error == ErrorCode::kConnectionLoss) {
       HW_RETURN_IF_ERROR(AwaitConnected(MonotonicTime::Never()));
       std::vector<Response> responses(1);
-      Send(requests, {0}, responses);
+      if (!Send(requests, {0}, responses)) return absl::CancelledError("creating the chroot");
       error = responses[0].error;
     }
     if (error == ErrorCode::kOk || error == ErrorCode::kNodeExists) continue;
@@ -159,7 +159,7 @@ std::vector<Response> SessionClient::HandleRequests(std::vector<Request> request
   std::vector<size_t> all(requests.size());
   std::iota(all.begin(), all.end(), size_t{0});
   std::vector<Response> responses(requests.size());
-  Send(requests, all, responses);
+  static_cast<void>(Send(requests, all, responses));
   for (Response& response : responses) chroot_.ToClient(response);
   return responses;
 }
@@ -171,9 +171,9 @@ std::vector<Response> SessionClient::RetryUntilConnected(std::vector<Request> re
   std::vector<Response> responses(requests.size());
   const uint64_t session = sessions_;
   while (true) {
-    Send(requests, lost, responses);
+    const bool all = Send(requests, lost, responses);
     std::erase_if(lost, [&](size_t i) { return responses[i].error != ErrorCode::kConnectionLoss; });
-    if (lost.empty()) break;
+    if (lost.empty() || !all) break;
     HW_MARK("zookeeper_request_retried");
     const absl::Status connected = AwaitConnected(MonotonicTime::Never());
     if (absl::IsCancelled(connected)) break;
@@ -186,14 +186,16 @@ std::vector<Response> SessionClient::RetryUntilConnected(std::vector<Request> re
   return responses;
 }
 
-void SessionClient::Send(const std::vector<Request>& requests, const std::vector<size_t>& chosen,
+bool SessionClient::Send(const std::vector<Request>& requests, const std::vector<size_t>& chosen,
                          std::vector<Response>& responses) {
   const uint64_t session = sessions_;
   auto call = std::make_shared<Call>();
   call->responses.resize(requests.size());
   for (const size_t i : chosen) call->responses[i].error = ErrorCode::kConnectionLoss;
+  bool cancelled = false;
   for (const size_t i : chosen) {
-    if (!in_flight_.Acquire(env_.fibers)) break;
+    cancelled = !in_flight_.Acquire(env_.fibers);
+    if (cancelled) break;
     // A new session knows nothing of what this call has asked so far.
     if (closed_ || driver_ == nullptr || session != sessions_) {
       call->responses[i].error = ErrorCode::kSessionExpired;
@@ -205,13 +207,12 @@ void SessionClient::Send(const std::vector<Request>& requests, const std::vector
     waiting_.push_back({last_request_, call, i});
     driver_->Submit(last_request_, requests[i]);
   }
-  while (call->unanswered > 0) {
-    if (call->waiter.Wait(env_.fibers, "an answer of ZooKeeper", MonotonicTime::Never()) !=
-        Wake::kSignaled) {
-      break;
-    }
+  while (call->unanswered > 0 && !cancelled) {
+    cancelled = call->waiter.Wait(env_.fibers, "an answer of ZooKeeper", MonotonicTime::Never()) !=
+                Wake::kSignaled;
   }
   for (const size_t i : chosen) responses[i] = std::move(call->responses[i]);
+  return !cancelled;
 }
 
 void SessionClient::OnAnswer(RequestId id, Response response) {

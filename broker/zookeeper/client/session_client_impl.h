@@ -66,8 +66,9 @@ class SessionClient final : public SessionListener,
   [[nodiscard]] absl::Status AwaitConnected(core::MonotonicTime deadline);
   [[nodiscard]] absl::Status CreateChroot();
   // Sends those of `requests` whose index is in `chosen`, as they are, and waits for their answers.
-  void Send(const std::vector<Request>& requests, const std::vector<size_t>& chosen,
-            std::vector<Response>& responses);
+  // False if the fiber was cancelled first: kConnectionLoss stands for what it did not wait for.
+  [[nodiscard]] bool Send(const std::vector<Request>& requests, const std::vector<size_t>& chosen,
+                          std::vector<Response>& responses);
   void SetWatch(Request& request) const;
   void Prepare(std::vector<Request>& requests) const;
   void Queue(Event event);

@@ -7,7 +7,7 @@
 
 #include <set>
 
-#include "broker/zookeeper/client/session_transcript.h"
+#include "broker/zookeeper/client/testing/session_transcript.h"
 
 namespace highwater::broker::zookeeper {
 namespace {
