@@ -15,6 +15,8 @@
 // Invariants:
 //   1. Requests of one call are sent in order, and answered in order.
 //   2. An answer of kConnectionLoss means that the request may or may not have been applied [Z41].
+//   One of kSessionExpired from RetryUntilConnected says nothing of an earlier try of the same
+//   request. A request is never tried again in another session than its first.
 //   3. Handlers are called one after another, on a fiber of the client, never while the caller's
 //      own step runs; they may wait. Events of one session come in the order of the server's.
 //   4. Between the old session's last event and AfterInitializingSession no handler of a znode is
@@ -43,7 +45,8 @@ using Request =
 struct Response {
   ErrorCode error = ErrorCode::kOk;
   Zxid zxid;  // of the answering server
-  // Empty if there is an error; of the type that the request names as its Response.
+  // Empty if there is an error, except that a failed multi keeps its results (`error` is the first
+  // among them); of the type that the request names as its Response.
   std::variant<Empty, PathResponse, StatResponse, GetDataResponse, GetAclResponse,
                GetChildren2Response, MultiResponse>
       body;
@@ -83,12 +86,14 @@ class ZooKeeperClient {
 
   // Opens the first session. DeadlineExceeded after the connection time-out. REQUIRES: on a fiber.
   [[nodiscard]] virtual absl::Status Connect() = 0;
-  // Ends the session (ephemerals go at once) and all waiting calls, with kSessionExpired. Waits for
-  // the server's answer at most as long as `patience`.
+  // Ends the session (ephemerals go at once) and all waiting calls, with kSessionExpired unless
+  // they are answered by then. Waits for the server's answer at most as long as `patience`, and
+  // for the handler that is being called, unless that is the caller. No handler is called
+  // afterwards.
   virtual void Close(absl::Duration patience) = 0;
 
-  // Sends all and waits for all answers; some may be kConnectionLoss or kSessionExpired.
-  // REQUIRES: on a fiber.
+  // Sends all and waits for all answers; some may be kConnectionLoss or kSessionExpired. Answers
+  // that a cancelled fiber did not wait for are kConnectionLoss. REQUIRES: on a fiber.
   [[nodiscard]] virtual std::vector<Response> HandleRequests(std::vector<Request> requests) = 0;
   // [Z41] As HandleRequests, but what was lost with a connection is sent again once there is one,
   // without limit. What was lost may have been applied. REQUIRES: on a fiber.
@@ -100,10 +105,11 @@ class ZooKeeperClient {
   virtual void UnregisterZNodeChangeHandler(std::string_view path) = 0;
   virtual void RegisterZNodeChildChangeHandler(ZNodeChildChangeHandler& handler) = 0;
   virtual void UnregisterZNodeChildChangeHandler(std::string_view path) = 0;
-  // Called in the order of registration.
+  // Called in the order of registration. It has to outlive the client, or its Close.
   virtual void RegisterSessionStateHandler(SessionStateHandler& handler) = 0;
 
-  // The present session; kNoSession before the first.
+  // The present session; kNoSession before the first, and from the end of one until a server has
+  // granted the next.
   [[nodiscard]] virtual SessionId session_id() const = 0;
 };
 
