@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "broker/server/broker_config_keys.h"
+#include "broker/zookeeper/client/connect_string.h"
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 
@@ -218,11 +219,6 @@ absl::Status ValidateBrokerConfig(std::string_view name, std::string_view value)
     }
     return absl::InvalidArgumentError(fmt::format("unknown property \"{}\"{}", name, hint));
   }
-  if (name == "zookeeper.connect" && !value.empty()) {
-    return absl::InvalidArgumentError(
-        "zookeeper.connect: a cluster with ZooKeeper is not supported yet; leave it out: a single "
-        "broker is its own controller");
-  }
   if (absl::Status status = ValidateValue(*key, value); !status.ok()) {
     return absl::InvalidArgumentError(fmt::format("{}: {}", name, std::string(status.message())));
   }
@@ -230,6 +226,12 @@ absl::Status ValidateBrokerConfig(std::string_view name, std::string_view value)
     if (auto endpoint = ParseListener(value); !endpoint.ok()) {
       return absl::InvalidArgumentError(
           fmt::format("{}: {}", name, std::string(endpoint.status().message())));
+    }
+  }
+  if (name == "zookeeper.connect" && !value.empty()) {
+    if (const auto where = zookeeper::ParseConnectString(value); !where.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("{}: {}", name, std::string(where.status().message())));
     }
   }
   return absl::OkStatus();

@@ -57,6 +57,18 @@ struct BrokerConfig {
   absl::Duration high_watermark_checkpoint_interval;
   int64_t recovery_threads_per_data_dir = 0;
 
+  // Of a cluster; without zookeeper.connect this broker is its own controller.
+  std::string zookeeper_connect;
+  absl::Duration zookeeper_session_timeout;
+  absl::Duration zookeeper_connection_timeout;
+  int64_t zookeeper_max_in_flight_requests = 0;
+  bool controlled_shutdown_enable = false;
+  int64_t controlled_shutdown_max_retries = 0;
+  absl::Duration controlled_shutdown_retry_backoff;
+  bool auto_leader_rebalance_enable = false;
+  absl::Duration leader_imbalance_check_interval;
+  int32_t leader_imbalance_per_broker_percentage = 0;
+
   TopicConfig topic_defaults;
 
   // Every property with its effective value as text (given or default), sorted by name; and those

@@ -20,6 +20,10 @@ constexpr ConfigKey kKeys[] = {
      .type = kBool,
      .default_value = "true",
      .about = "Whether a client that asks for an unknown topic makes it exist."},
+    {.name = "auto.leader.rebalance.enable",
+     .type = kBool,
+     .default_value = "true",
+     .about = "Whether the controller gives leadership back to preferred leaders by itself."},
     {.name = "broker.id",
      .type = kInt,
      .default_value = "0",
@@ -36,6 +40,21 @@ constexpr ConfigKey kKeys[] = {
      .default_value = "600000",
      .min = -1,
      .about = "A connection without a request for so long is closed; -1: never."},
+    {.name = "controlled.shutdown.enable",
+     .type = kBool,
+     .default_value = "true",
+     .about = "Whether leadership is handed over before a clean stop."},
+    {.name = "controlled.shutdown.max.retries",
+     .type = kInt,
+     .default_value = "3",
+     .min = 0,
+     .max = kMaxInt,
+     .about = "How often handing over is tried."},
+    {.name = "controlled.shutdown.retry.backoff.ms",
+     .type = kMillis,
+     .default_value = "5000",
+     .min = 0,
+     .about = "The pause between two tries."},
     {.name = "default.replication.factor",
      .type = kInt,
      .default_value = "1",
@@ -52,6 +71,17 @@ constexpr ConfigKey kKeys[] = {
      .min = 1024,
      .max = kMaxInt,
      .about = "The most bytes that one Fetch answer carries."},
+    {.name = "leader.imbalance.check.interval.seconds",
+     .type = kLong,
+     .default_value = "300",
+     .min = 1,
+     .about = "How often the controller looks for leaders that are not the preferred ones."},
+    {.name = "leader.imbalance.per.broker.percentage",
+     .type = kInt,
+     .default_value = "10",
+     .min = 0,
+     .max = kMaxInt,
+     .about = "How many per cent of its partitions a broker may miss before they are given back."},
     {.name = "listeners",
      .type = kString,
      .default_value = "PLAINTEXT://:9092",
@@ -274,7 +304,25 @@ constexpr ConfigKey kKeys[] = {
      .about = "Whether a replica out of sync may lead when no other is left."},
     {.name = "zookeeper.connect",
      .type = kString,
-     .about = "Must be empty: a single broker is its own controller."},
+     .about =
+         "The ZooKeeper servers of the cluster, host:port,... and perhaps /chroot; empty: this "
+         "broker alone is the cluster and its own controller."},
+    {.name = "zookeeper.connection.timeout.ms",
+     .type = kMillis,
+     .default_value = "-1",
+     .min = -1,
+     .about = "How long a start waits for ZooKeeper; -1: the session time-out."},
+    {.name = "zookeeper.max.in.flight.requests",
+     .type = kInt,
+     .default_value = "10",
+     .min = 1,
+     .max = kMaxInt,
+     .about = "Requests to ZooKeeper that wait for an answer at a time."},
+    {.name = "zookeeper.session.timeout.ms",
+     .type = kMillis,
+     .default_value = "18000",
+     .min = 1,
+     .about = "ZooKeeper forgets a broker that is silent for so long."},
 };
 
 }  // namespace
@@ -315,6 +363,20 @@ void internal::SetFields(BrokerConfig& config) {
       millis("log.flush.start.offset.checkpoint.interval.ms");
   config.high_watermark_checkpoint_interval =
       millis("replica.high.watermark.checkpoint.interval.ms");
+  config.controlled_shutdown_enable = ReadBool(text("controlled.shutdown.enable"));
+  config.controlled_shutdown_max_retries = number("controlled.shutdown.max.retries");
+  config.controlled_shutdown_retry_backoff = millis("controlled.shutdown.retry.backoff.ms");
+  config.auto_leader_rebalance_enable = ReadBool(text("auto.leader.rebalance.enable"));
+  config.leader_imbalance_check_interval =
+      absl::Seconds(number("leader.imbalance.check.interval.seconds"));
+  config.leader_imbalance_per_broker_percentage =
+      static_cast<int32_t>(number("leader.imbalance.per.broker.percentage"));
+  config.zookeeper_connect = text("zookeeper.connect");
+  config.zookeeper_session_timeout = millis("zookeeper.session.timeout.ms");
+  config.zookeeper_connection_timeout = text("zookeeper.connection.timeout.ms") == "-1"
+                                            ? config.zookeeper_session_timeout
+                                            : millis("zookeeper.connection.timeout.ms");
+  config.zookeeper_max_in_flight_requests = number("zookeeper.max.in.flight.requests");
   config.recovery_threads_per_data_dir = number("num.recovery.threads.per.data.dir");
 }
 

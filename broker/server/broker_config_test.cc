@@ -114,8 +114,9 @@ TEST(BrokerConfigTest, RefusesListenersThatItCannotServe) {
               HasSubstr(":2: advertised.listeners: clients need a host"));
 }
 
-TEST(BrokerConfigTest, SaysThatZooKeeperIsNotSupportedYet) {
-  EXPECT_THAT(ErrorOf("zookeeper.connect=zk:2181"), HasSubstr("not supported yet"));
+TEST(BrokerConfigTest, ReadsWhereZooKeeperIs) {
+  EXPECT_EQ(ErrorOf("zookeeper.connect=zk1:2181,zk2:2181/kafka"), "no error");
+  EXPECT_THAT(ErrorOf("zookeeper.connect=zk:port"), HasSubstr("zookeeper.connect"));
   EXPECT_EQ(ErrorOf("zookeeper.connect="), "no error");
 }
 

@@ -1,6 +1,5 @@
 #include "scenarios/world/simulated_run.h"
 
-#include "broker/server/broker.h"
 #include "core/mark.h"
 #include "scenarios/world/fault_plan.h"
 #include "sim/disk/disk.h"
@@ -10,7 +9,6 @@
 namespace highwater::scenarios {
 namespace {
 
-constexpr uint16_t kBrokerPort = 9092;
 // A halted or exited broker is started again by its supervisor after this long.
 constexpr absl::Duration kSupervisorDelay = absl::Seconds(1);
 
@@ -53,52 +51,6 @@ sim::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
   if (spec.capacity) options.capacity = static_cast<uint64_t>(*spec.capacity);
   if (spec.dirty_limit) options.dirty_limit = static_cast<uint64_t>(*spec.dirty_limit);
   return options;
-}
-
-// A broker's process: the product's own Broker, started and run until it is asked to stop.
-class BrokerApplication final : public sim::Application {
- public:
-  BrokerApplication(core::Environment& env, const RunHooks& hooks, broker::BrokerConfig config,
-                    broker::Observer& observer)
-      : mutant_files_(hooks.decorate_files ? hooks.decorate_files(env.files, env.process.RunId())
-                                           : nullptr),
-        env_{.process = env.process,
-             .clock = env.clock,
-             .fibers = env.fibers,
-             .network = env.network,
-             .files = mutant_files_ != nullptr ? *mutant_files_ : env.files,
-             .random = env.random,
-             .buggify = env.buggify},
-        broker_(env_, std::move(config), observer) {}
-
-  void Run(core::Environment& env) override {
-    if (const absl::Status status = broker_.Start(); !status.ok()) {
-      env.process.Halt(fmt::format("cannot start: {}", std::string(status.message())));
-    }
-    if (const absl::Status status = broker_.Run(); !status.ok()) {
-      env.process.Halt(fmt::format("cannot go on: {}", std::string(status.message())));
-    }
-  }
-
- private:
-  std::unique_ptr<core::FileSystem> mutant_files_;
-  core::Environment env_;
-  broker::Broker broker_;
-};
-
-broker::BrokerConfig ConfigOf(const Scenario& scenario, int32_t id, const std::string& host,
-                              const std::string& zone) {
-  std::map<std::string, std::string> properties;
-  for (const Setting& setting : scenario.cluster.settings) properties[setting.name] = setting.value;
-  properties["broker.id"] = fmt::format("{}", id);
-  properties["broker.rack"] = zone;
-  properties.emplace("log.dirs", "/data");
-  // A scenario's topics have the partitions that it says, not those of whoever asked first.
-  properties.emplace("auto.create.topics.enable", "false");
-  properties["listeners"] = fmt::format("PLAINTEXT://{}:{}", host, kBrokerPort);
-  absl::StatusOr<broker::BrokerConfig> config = broker::BrokerConfig::FromMap(properties);
-  HW_CHECK(config.ok(), "broker settings: {}", std::string(config.status().message()));
-  return *std::move(config);
 }
 
 }  // namespace
@@ -148,6 +100,7 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
     hash_recorder_ = std::make_unique<HashRecorder>(world_, *options.hash_log);
     world_.hash().SetSink(hash_recorder_.get());
   }
+  AddZooKeepers();
   AddBrokers();
   AddClients();
   injector_.Order(MaterialiseFaults(scenario, seed));
@@ -163,17 +116,46 @@ sim::Host& SimulatedRun::AddHost(std::string name, size_t zone, bool with_disk) 
   return world_.AddHost(std::move(options));
 }
 
+void SimulatedRun::Supervise(sim::Host& host, std::function<void(sim::ProcessEnd, bool)> told) {
+  host.OnProcessEnd([this, &host, told = std::move(told)](sim::ProcessEnd end) {
+    const bool by_itself = end == sim::ProcessEnd::kHalted ||
+                           (end == sim::ProcessEnd::kExited && !host.stop_requested());
+    told(end, by_itself);
+    if (!by_itself || healing_) return;
+    world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
+      if (!host.running() && !healing_) host.Start();
+    });
+  });
+}
+
+void SimulatedRun::AddZooKeepers() {
+  const auto& zones = scenario_.cluster.zones;
+  for (int32_t i = 0; i < scenario_.cluster.zookeeper; ++i) {
+    const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
+    sim::Host& host = AddHost(ZooKeeperHostName(i), static_cast<size_t>(i), true);
+    host.SetProgram([this, i](core::Environment& env) -> std::unique_ptr<sim::Application> {
+      return MakeZooKeeperApplication(env, scenario_, i);
+    });
+    Supervise(host, [this, &host](sim::ProcessEnd end, bool by_itself) {
+      if (!by_itself) return;
+      recorder_.Tell(host.name(), fmt::format("is down: {}", sim::ProcessEndName(end)));
+    });
+    cast_.members.push_back(
+        {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kZooKeeper, .number = i});
+    host.Start();
+  }
+}
+
 void SimulatedRun::AddBrokers() {
   const auto& zones = scenario_.cluster.zones;
   for (int32_t i = 0; i < scenario_.cluster.brokers; ++i) {
-    const std::string name = fmt::format("broker-{}", i);
     const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
-    sim::Host& host = AddHost(name, static_cast<size_t>(i), true);
-    const broker::BrokerConfig config = ConfigOf(scenario_, i, name, zone);
+    sim::Host& host = AddHost(BrokerHostName(i), static_cast<size_t>(i), true);
+    const broker::BrokerConfig config = BrokerConfigOf(scenario_, i, zone);
     host.SetProgram([this, config](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      return std::make_unique<BrokerApplication>(env, hooks_, config, recorder_);
+      return MakeBrokerApplication(env, hooks_, config, recorder_);
     });
-    host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
+    Supervise(host, [this, i, &host](sim::ProcessEnd end, bool by_itself) {
       if (end == sim::ProcessEnd::kPowerLost) {
         const auto& loss = static_cast<sim::Disk&>(*host.disk()).last_loss();
         if (loss.survived < loss.pending || loss.cut > 0 ||
@@ -181,18 +163,12 @@ void SimulatedRun::AddBrokers() {
           recorder_.survivability().LostData(broker::BrokerId(i));
         }
       }
-      const bool by_itself = end == sim::ProcessEnd::kHalted ||
-                             (end == sim::ProcessEnd::kExited && !host.stop_requested());
       recorder_.ProcessEnded(i,
                              by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
-      if (!by_itself || healing_) return;
-      world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
-        if (!host.running() && !healing_) host.Start();
-      });
     });
     cast_.members.push_back(
         {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
-    workload_.bootstrap.push_back({.host = name, .port = kBrokerPort});
+    workload_.bootstrap.push_back({.host = host.name(), .port = kBrokerPort});
     host.Start();
   }
 }

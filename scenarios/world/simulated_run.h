@@ -16,17 +16,12 @@
 
 #include "faults/injector.h"
 #include "scenarios/seed_runner.h"
+#include "scenarios/world/applications.h"
 #include "scenarios/world/recorder.h"
 #include "scenarios/world/workload.h"
 #include "sim/world.h"
 
 namespace highwater::scenarios {
-
-// Where a mutant may be planted: a decorator of the brokers' file system.
-struct RunHooks {
-  std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
-      decorate_files;
-};
 
 class SimulatedRun {
  public:
@@ -42,7 +37,10 @@ class SimulatedRun {
  private:
   class HashRecorder;
 
+  void AddZooKeepers();
   void AddBrokers();
+  // A process that ends by itself is started again after a while. `told` hears of every end.
+  void Supervise(sim::Host& host, std::function<void(sim::ProcessEnd, bool by_itself)> told);
   void AddClients();
   void StartReader();
   void BeginHeal();

@@ -1,0 +1,44 @@
+#pragma once
+
+// The programs of a simulated region's servers: the product's own broker and ZooKeeper server, as
+// a scenario configures them.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "broker/observer.h"
+#include "broker/server/broker_config.h"
+#include "scenarios/scenario.h"
+#include "sim/simulated_process.h"
+
+namespace highwater::scenarios {
+
+inline constexpr uint16_t kBrokerPort = 9092;
+inline constexpr uint16_t kZooKeeperPort = 2181;
+
+// Where a mutant may be planted: a decorator of the brokers' file system.
+struct RunHooks {
+  std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
+      decorate_files;
+};
+
+// `broker-0`, `zookeeper-0`: names of hosts.
+[[nodiscard]] std::string BrokerHostName(int32_t id);
+[[nodiscard]] std::string ZooKeeperHostName(int32_t id);
+
+// The settings of broker `id`: the scenario's, and what its place demands.
+[[nodiscard]] broker::BrokerConfig BrokerConfigOf(const Scenario& scenario, int32_t id,
+                                                  const std::string& zone);
+
+// A broker's process: started and run until it is asked to stop. `hooks` and `observer` outlive it.
+[[nodiscard]] std::unique_ptr<sim::Application> MakeBrokerApplication(core::Environment& env,
+                                                                      const RunHooks& hooks,
+                                                                      broker::BrokerConfig config,
+                                                                      broker::Observer& observer);
+// A ZooKeeper server's.
+[[nodiscard]] std::unique_ptr<sim::Application> MakeZooKeeperApplication(core::Environment& env,
+                                                                         const Scenario& scenario,
+                                                                         int32_t id);
+
+}  // namespace highwater::scenarios
