@@ -212,7 +212,9 @@ void RequestProcessor::Answer(const Waiting& waiting, const Reply& reply, const 
   latency_.Add(at.now_ms - waiting.arrived_ms);
   connection->stats.latency.Add(at.now_ms - waiting.arrived_ms);
   connection->stats.last_zxid = tree_.last_processed_zxid();
-  SendTo(*connection, EncodeReply(waiting.request.xid, tree_.last_processed_zxid(), reply), out);
+  // [1.3] A ping is answered with the xid of pings, whatever it came with.
+  const Xid xid = waiting.request.op == OpCode::kPing ? kPingXid : waiting.request.xid;
+  SendTo(*connection, EncodeReply(xid, tree_.last_processed_zxid(), reply), out);
 }
 
 std::optional<RequestProcessor::Waiting> RequestProcessor::TakeHead(const TxnHeader& header) {
