@@ -307,6 +307,23 @@ TEST(SessionClientTest, ARetryNeverCrossesSessions) {
   });
 }
 
+TEST(SessionClientTest, ANewSessionDoesNotGoBackBehindWhatTheLastOneSaw) {
+  ZooKeeperClientWorld w;
+  w.RunConnected([&](core::Environment& env, ZooKeeperClient& zk) {
+    static_cast<void>(One(zk, Create("/a")));
+    const SessionId first = zk.session_id();
+    for (int i = 0; i < 2; ++i) w.ensemble.behind[i] = Zxid(5);  // the third knows everything
+    w.ensemble.Expire(first);
+    for (int i = 0; i < 3; ++i) w.ensemble.CloseConnectionsOf(i);
+    w.ensemble.host(2).Crash();
+    w.world.At(w.world.Elapsed() + absl::Seconds(10), [&] { w.ensemble.host(2).Start(); });
+    while (w.ServerOf(zk) < 0 || zk.session_id() == first) {
+      env.fibers.SleepFor(absl::Milliseconds(100));
+    }
+    EXPECT_EQ(w.ServerOf(zk), 2);
+  });
+}
+
 TEST(SessionClientTest, ASessionHandlerMayAskOnTheNewSession) {
   ZooKeeperClientWorld w;
   struct Registers final : SessionStateHandler {
