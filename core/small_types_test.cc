@@ -4,6 +4,7 @@
 
 #include "core/mark.h"
 #include "core/monotonic_time.h"
+#include "core/nearest_name.h"
 #include "core/random.h"
 #include "core/strong_int.h"
 
@@ -29,6 +30,17 @@ TEST(StrongIntTest, CountsAndFormatsAsItsNumber) {
   EXPECT_EQ(Offset(), Offset(0));
   EXPECT_EQ(fmt::format("{:>4}", Offset(-7)), "  -7");
   EXPECT_EQ((std::set<Offset>{Offset(2), Offset(1), Offset(2)}).size(), 2u);
+}
+
+TEST(NearestNameTest, FindsWhatWasProbablyMeant) {
+  const std::vector<std::string_view> known = {"flush.ms", "flush.messages", "acks"};
+  EXPECT_EQ(NearestName("flush.mesages", known), "flush.messages");
+  EXPECT_EQ(NearestName("FLUSH.SM", known), "flush.ms");
+  EXPECT_EQ(NearestName("aks", known), "acks");
+  EXPECT_EQ(NearestName("compression.type", known), "");
+  EXPECT_EQ(NearestName("x", known), "");
+  EXPECT_EQ(NearestName(std::string(101, 'a'), known), "");
+  EXPECT_EQ(NearestName("flush.m", std::vector<std::string_view>{}), "");
 }
 
 TEST(MonotonicTimeTest, AdditionSaturatesAtNever) {

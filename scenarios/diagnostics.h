@@ -23,11 +23,6 @@ struct Diagnostic {
 // `az-loss.yaml:7:12: error: …`
 [[nodiscard]] std::string FormatDiagnostic(const Diagnostic& diagnostic);
 
-// The candidate nearest to `word` by edit distance, or an empty string if none is near enough to be
-// meant.
-[[nodiscard]] std::string Nearest(std::string_view word,
-                                  absl::Span<const std::string_view> candidates);
-
 // ` (did you mean "x"?)`, or nothing.
 [[nodiscard]] std::string DidYouMean(std::string_view word,
                                      absl::Span<const std::string_view> candidates);

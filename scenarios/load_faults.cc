@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/check.h"
+#include "core/nearest_name.h"
 #include "scenarios/fault_table.h"
 
 namespace highwater::scenarios {
@@ -89,7 +90,7 @@ class FaultReader {
     // The most likely culprit is a key that is nearly a fault's name, else the first unknown one.
     const YamlNode* culprit = nullptr;
     while (const YamlNode* key = map.TakeUnknownKey()) {
-      const bool near = !Nearest(key->scalar, names).empty();
+      const bool near = !core::NearestName(key->scalar, names).empty();
       if (culprit == nullptr || near) culprit = key;
       if (near) break;
     }

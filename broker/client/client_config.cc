@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 
 namespace highwater::broker::client {
@@ -202,38 +203,19 @@ Table<AdminConfig> AdminSettings() {
   return table;
 }
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
 template <typename Config>
 absl::Status ReadOne(const Table<Config>& table, std::string_view name, std::string_view value,
                      Config& config) {
-  std::string_view nearest;
-  size_t distance = name.size() / 3 + 1;  // farther than this is no slip of the pen
+  std::vector<std::string_view> names;
   for (const Setting<Config>& setting : table) {
     if (setting.name == name) {
       const absl::Status status = setting.read(value, config);
       if (status.ok()) return status;
       return Invalid(fmt::format("{}: {}", name, std::string(status.message())));
     }
-    const size_t d = EditDistance(setting.name, name);
-    if (d < distance) {
-      distance = d;
-      nearest = setting.name;
-    }
+    names.push_back(setting.name);
   }
+  const std::string_view nearest = core::NearestName(name, names);
   if (nearest.empty()) return Invalid(fmt::format("unknown setting \"{}\"", name));
   return Invalid(fmt::format("unknown setting \"{}\"; did you mean \"{}\"?", name, nearest));
 }

@@ -30,30 +30,14 @@
 #include "broker/protocol/float64.h"
 #include "broker/protocol/records.h"
 #include "broker/protocol/uuid.h"
+#include "core/big_endian.h"
 #include "core/bytes.h"
 #include "core/network.h"
 
 namespace highwater::broker::protocol {
 
-// Stores and loads of big-endian integers at any address.
-template <typename T>
-void StoreBigEndian(uint8_t* at, T value) {
-  static_assert(std::is_unsigned_v<T> && std::endian::native == std::endian::little);
-  if constexpr (sizeof(T) == 2) value = __builtin_bswap16(value);
-  if constexpr (sizeof(T) == 4) value = __builtin_bswap32(value);
-  if constexpr (sizeof(T) == 8) value = __builtin_bswap64(value);
-  std::memcpy(at, &value, sizeof(T));
-}
-template <typename T>
-[[nodiscard]] T LoadBigEndian(const uint8_t* at) {
-  static_assert(std::is_unsigned_v<T> && std::endian::native == std::endian::little);
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  if constexpr (sizeof(T) == 2) value = __builtin_bswap16(value);
-  if constexpr (sizeof(T) == 4) value = __builtin_bswap32(value);
-  if constexpr (sizeof(T) == 8) value = __builtin_bswap64(value);
-  return value;
-}
+using core::LoadBigEndian;
+using core::StoreBigEndian;
 
 class Encoder {
  public:

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "broker/server/broker_config_keys.h"
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 
 namespace highwater::broker {
@@ -212,7 +213,7 @@ absl::Status ValidateBrokerConfig(std::string_view name, std::string_view value)
     std::string hint;
     if (const TopicConfigKey* topic = FindTopicConfigKey(name)) {
       hint = fmt::format("; that is a topic's setting, a broker's is \"{}\"", topic->broker_name);
-    } else if (const std::string_view close = Suggest(name, Names()); !close.empty()) {
+    } else if (const std::string_view close = core::NearestName(name, Names()); !close.empty()) {
       hint = fmt::format("; did you mean \"{}\"?", close);
     }
     return absl::InvalidArgumentError(fmt::format("unknown property \"{}\"{}", name, hint));

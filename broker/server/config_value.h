@@ -50,8 +50,4 @@ struct ConfigKey {
 
 [[nodiscard]] std::string_view Trim(std::string_view text);
 
-// The known name closest to `name`, if it is close enough to be what was meant; else "".
-[[nodiscard]] std::string_view Suggest(std::string_view name,
-                                       absl::Span<const std::string_view> known);
-
 }  // namespace highwater::broker

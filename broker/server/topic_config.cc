@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 
 namespace highwater::broker {
@@ -193,7 +194,7 @@ const TopicConfigKey* FindTopicConfigKey(std::string_view name) {
 absl::Status ValidateTopicConfig(std::string_view name, std::string_view value) {
   const TopicConfigKey* key = FindTopicConfigKey(name);
   if (key == nullptr) {
-    const std::string_view close = Suggest(name, Names());
+    const std::string_view close = core::NearestName(name, Names());
     return absl::InvalidArgumentError(
         fmt::format("unknown topic setting \"{}\"{}", name,
                     close.empty() ? "" : fmt::format("; did you mean \"{}\"?", close)));

@@ -3,24 +3,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/big_endian.h"
+
 namespace highwater::broker::storage {
 namespace {
 
 constexpr int64_t kMaxInt = std::numeric_limits<int32_t>::max();
-
-template <typename Unsigned>
-void PutBigEndian(uint8_t* to, Unsigned value) {
-  for (size_t i = sizeof(Unsigned); i-- > 0; value = static_cast<Unsigned>(value >> 8)) {
-    to[i] = static_cast<uint8_t>(value);
-  }
-}
-
-template <typename Unsigned>
-Unsigned GetBigEndian(const uint8_t* from) {
-  Unsigned value = 0;
-  for (size_t i = 0; i < sizeof(Unsigned); ++i) value = static_cast<Unsigned>(value << 8 | from[i]);
-  return value;
-}
 
 // The content without entries of zeros at its end; nullopt if it is not a whole number of entries.
 // A lawful entry is never all zeros behind another one, and the first never points to the start of
@@ -59,8 +47,8 @@ core::Bytes OffsetIndex::Encode(size_t from) const {
   core::BytesBuilder builder((entries_.size() - from) * kEntrySize);
   for (size_t i = from; i < entries_.size(); ++i) {
     uint8_t* to = builder.Grow(kEntrySize);
-    PutBigEndian(to, static_cast<uint32_t>(entries_[i].relative_offset));
-    PutBigEndian(to + 4, static_cast<uint32_t>(entries_[i].position));
+    core::StoreBigEndian(to, static_cast<uint32_t>(entries_[i].relative_offset));
+    core::StoreBigEndian(to + 4, static_cast<uint32_t>(entries_[i].position));
   }
   return std::move(builder).Freeze();
 }
@@ -72,8 +60,8 @@ std::optional<OffsetIndex> OffsetIndex::Decode(const core::Bytes& content, uint6
   index.entries_.reserve(*count);
   for (size_t i = 0; i < *count; ++i) {
     const uint8_t* from = content.data() + i * kEntrySize;
-    const auto offset = static_cast<int32_t>(GetBigEndian<uint32_t>(from));
-    const auto position = static_cast<int32_t>(GetBigEndian<uint32_t>(from + 4));
+    const auto offset = static_cast<int32_t>(core::LoadBigEndian<uint32_t>(from));
+    const auto position = static_cast<int32_t>(core::LoadBigEndian<uint32_t>(from + 4));
     if (position < 0 || static_cast<uint64_t>(position) >= segment_size) return std::nullopt;
     index.MaybeAppend(offset, static_cast<uint64_t>(position));
     if (index.entries_.size() != i + 1) return std::nullopt;  // not increasing
@@ -106,8 +94,8 @@ core::Bytes TimeIndex::Encode(size_t from) const {
   core::BytesBuilder builder((entries_.size() - from) * kEntrySize);
   for (size_t i = from; i < entries_.size(); ++i) {
     uint8_t* to = builder.Grow(kEntrySize);
-    PutBigEndian(to, static_cast<uint64_t>(entries_[i].timestamp));
-    PutBigEndian(to + 8, static_cast<uint32_t>(entries_[i].relative_offset));
+    core::StoreBigEndian(to, static_cast<uint64_t>(entries_[i].timestamp));
+    core::StoreBigEndian(to + 8, static_cast<uint32_t>(entries_[i].relative_offset));
   }
   return std::move(builder).Freeze();
 }
@@ -119,8 +107,8 @@ std::optional<TimeIndex> TimeIndex::Decode(const core::Bytes& content) {
   index.entries_.reserve(*count);
   for (size_t i = 0; i < *count; ++i) {
     const uint8_t* from = content.data() + i * kEntrySize;
-    const auto timestamp = static_cast<int64_t>(GetBigEndian<uint64_t>(from));
-    const auto offset = static_cast<int32_t>(GetBigEndian<uint32_t>(from + 8));
+    const auto timestamp = static_cast<int64_t>(core::LoadBigEndian<uint64_t>(from));
+    const auto offset = static_cast<int32_t>(core::LoadBigEndian<uint32_t>(from + 8));
     index.MaybeAppend(timestamp, offset);
     if (index.entries_.size() != i + 1) return std::nullopt;
   }

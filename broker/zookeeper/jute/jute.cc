@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "broker/protocol/encoder.h"
+#include "core/big_endian.h"
 #include "core/check.h"
 
 namespace highwater::broker::zookeeper {
 
-using protocol::LoadBigEndian;
-using protocol::StoreBigEndian;
+using core::LoadBigEndian;
+using core::StoreBigEndian;
 
 void JuteWriter::operator()(int32_t value) {
   StoreBigEndian(bytes_.Grow(4), static_cast<uint32_t>(value));

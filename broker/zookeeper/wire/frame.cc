@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "broker/protocol/encoder.h"
+#include "core/big_endian.h"
 
 namespace highwater::broker::zookeeper {
 
@@ -10,7 +10,7 @@ std::optional<core::Bytes> FrameAssembler::Next() {
   if (!status_.ok() || pending_.size() < 4) return std::nullopt;
   uint8_t prefix[4];
   pending_.CopyTo(0, 4, prefix);
-  const auto length = static_cast<int32_t>(protocol::LoadBigEndian<uint32_t>(prefix));
+  const auto length = static_cast<int32_t>(core::LoadBigEndian<uint32_t>(prefix));
   if (length < 0 || length > max_buffer_) {
     status_ = absl::InvalidArgumentError(
         fmt::format("a frame of {} bytes; at most {} are taken", length, max_buffer_));
