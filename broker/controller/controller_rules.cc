@@ -34,6 +34,7 @@ ControllerRules ControllerRules::Safe() {
           .eligible_after = EligibleAfter,
           .check_alter_partition = CheckAlterPartition,
           .was_applied = WasApplied,
+          .rereads_after_conflict = Yes,
           .stop_epoch = EpochAfter,
           .moves_epoch_before_cancel = Yes,
           .answers_dropped_requests = Yes};
@@ -46,6 +47,7 @@ ControllerRules ControllerRules::Kafka323() {
   rules.eligible_after = NobodyIsEligible;
   rules.check_alter_partition = CheckAlterPartitionOfKafka323;
   rules.was_applied = NeverApplied;
+  rules.rereads_after_conflict = No;
   rules.stop_epoch = EpochBefore;
   rules.moves_epoch_before_cancel = No;
   rules.answers_dropped_requests = No;

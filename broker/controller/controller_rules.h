@@ -50,6 +50,8 @@ struct ControllerRules {
   // [W2]
   bool (*was_applied)(const zk::LeaderIsrAndControllerEpoch& stored,
                       const zk::LeaderIsrAndControllerEpoch& wanted);
+  // [C72], [W2] Whether the znode is read again after a refused ISR change.
+  bool (*rereads_after_conflict)();
   // [C45], [W9], [W15]
   StopEpochRule stop_epoch;
   // [W15] Whether the epoch of a partition moves before replicas of a cancelled reassignment are

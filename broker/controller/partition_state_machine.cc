@@ -171,11 +171,14 @@ absl::Status PartitionStateMachine::Elect(std::vector<TopicPartition> partitions
         continue;
       }
       const LeaderAndIsr& state = states[i]->leader_and_isr;
-      // A forced election of a partition that has a leader would only cost records.
       Elected elected = Decide(id, *partition, state, kind);
       if (elected.error != ErrorCode::NONE) {
         results[id] = elected.error;
         continue;
+      }
+      if (kind == ElectionKind::kAtShutdown) {
+        elected.state.eligible =
+            parts_.rules.eligible_after(state, elected.state.isr, parts_.MinInsync(id.topic));
       }
       const bool vouched = zk::Contains(state.isr, elected.state.leader) ||
                            zk::Contains(state.eligible, elected.state.leader);

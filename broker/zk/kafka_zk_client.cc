@@ -147,6 +147,13 @@ absl::StatusOr<std::vector<std::string>> KafkaZkClient::Children(std::string_vie
   return children;
 }
 
+absl::StatusOr<bool> KafkaZkClient::Exists(std::string_view path) {
+  const ErrorCode error = Call(zookeeper::ExistsRequest{.path = std::string(path)}).error;
+  if (error == ErrorCode::kNoNode) return false;
+  HW_RETURN_IF_ERROR(ToStatus(error, path));
+  return true;
+}
+
 absl::Status KafkaZkClient::MakeBasePaths() {
   for (const std::string_view path : BasePaths()) HW_RETURN_IF_ERROR(MakePath(path));
   return absl::OkStatus();

@@ -64,6 +64,9 @@ class KafkaZkClient {
 
   [[nodiscard]] zookeeper::ZooKeeperClient& client() { return client_; }
 
+  // Whether it is there. Sets the watch for its coming and going.
+  [[nodiscard]] absl::StatusOr<bool> Exists(std::string_view path);
+
   // ---- Start. [Z23] Tolerates what exists.
   [[nodiscard]] absl::Status MakeBasePaths();
   // [Z17] The cluster's id: `proposed` if it has none yet.
