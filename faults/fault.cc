@@ -2,6 +2,7 @@
 #include "faults/injector.h"
 #include "faults/network_faults.h"
 #include "faults/process_faults.h"
+#include "faults/zone_faults.h"
 
 namespace highwater::faults {
 namespace {
@@ -13,12 +14,13 @@ struct Kind {
 
 // A row for each row of the fault table.
 constexpr Kind kKinds[] = {
-    {"clock_jump", MakeClockJump},        {"crash_broker", MakeCrash},
-    {"disk_error", MakeDiskError},        {"fill_disk", MakeFillDisk},
-    {"flip_bits", MakeFlipBits},          {"freeze", MakeFreeze},
-    {"power_loss", MakePowerLoss},        {"slow_disk", MakeSlowDisk},
-    {"partition_network", MakePartition}, {"stall_disk", MakeStallDisk},
-    {"slow_network", MakeSlowNetwork},
+    {"clock_jump", MakeClockJump},     {"crash_broker", MakeCrash},
+    {"disk_error", MakeDiskError},     {"fill_disk", MakeFillDisk},
+    {"flip_bits", MakeFlipBits},       {"freeze", MakeFreeze},
+    {"lose_zone", MakeLoseZone},       {"partition_network", MakePartition},
+    {"power_loss", MakePowerLoss},     {"slow_disk", MakeSlowDisk},
+    {"slow_network", MakeSlowNetwork}, {"stall_disk", MakeStallDisk},
+    {"stop_broker", MakeStop},
 };
 
 }  // namespace

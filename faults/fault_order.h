@@ -10,15 +10,9 @@
 #include <map>
 #include <string>
 
-namespace highwater::faults {
+#include "faults/aim.h"
 
-// Whom a fault hits: a role, resolved when it fires.
-struct Aim {
-  enum class Role : uint8_t { kAny, kAnyBroker, kBroker, kClient, kZone };
-  Role role = Role::kAny;
-  int32_t broker = 0;  // kBroker
-  std::string name;    // kClient, kZone
-};
+namespace highwater::faults {
 
 struct FaultOrder {
   std::string kind;  // of the fault table: `power_loss`

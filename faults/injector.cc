@@ -1,5 +1,7 @@
 #include "faults/injector.h"
 
+#include <algorithm>
+
 #include "core/random.h"
 
 namespace highwater::faults {
@@ -16,27 +18,72 @@ const std::string& FaultOrder::Choice(std::string_view name) const {
   return found->second;
 }
 
-std::vector<sim::Host*> Cast::Resolve(const Aim& aim, uint64_t key) const {
+std::vector<sim::Host*> Cast::OneOf(Kind kind, uint64_t key) const {
   std::vector<sim::Host*> candidates;
   for (const Member& member : members) {
-    switch (aim.role) {
-      case Aim::Role::kAny:
-      case Aim::Role::kAnyBroker:
-        if (member.broker) candidates.push_back(member.host);
-        break;
-      case Aim::Role::kBroker:
-        if (member.host->name() == fmt::format("broker-{}", aim.broker)) return {member.host};
-        break;
-      case Aim::Role::kClient:
-        if (!member.broker && member.host->name() == aim.name) return {member.host};
-        break;
-      case Aim::Role::kZone:
-        if (member.zone == aim.name) candidates.push_back(member.host);
-        break;
-    }
+    if (member.kind == kind) candidates.push_back(member.host);
   }
-  if (candidates.empty() || aim.role == Aim::Role::kZone) return candidates;
+  if (candidates.empty()) return {};
   return {candidates[core::KeyedRandom(key).Below(candidates.size())]};
+}
+
+std::vector<sim::Host*> Cast::Exactly(Kind kind, std::optional<int32_t> number) const {
+  for (const Member& member : members) {
+    if (member.kind == kind && member.number == number) return {member.host};
+  }
+  return {};
+}
+
+std::vector<sim::Host*> Cast::InZone(std::string_view zone) const {
+  std::vector<sim::Host*> hosts;
+  for (const Member& member : members) {
+    if (member.zone == zone) hosts.push_back(member.host);
+  }
+  return hosts;
+}
+
+std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64_t key) const {
+  using Role = Aim::Role;
+  switch (aim.role) {
+    case Role::kAny:
+    case Role::kAnyBroker:
+      return OneOf(Kind::kBroker, key);
+    case Role::kBroker:
+      return Exactly(Kind::kBroker, aim.number);
+    case Role::kController:
+      return Exactly(Kind::kBroker, roles.Controller());
+    case Role::kLeader:
+      return Exactly(Kind::kBroker, roles.LeaderOf(aim.name, aim.number));
+    case Role::kFollower: {
+      std::vector<int32_t> followers = roles.ReplicasOf(aim.name, aim.number);
+      const std::optional<int32_t> leader = roles.LeaderOf(aim.name, aim.number);
+      std::erase_if(followers, [&](int32_t broker) { return broker == leader; });
+      if (followers.empty()) return {};
+      return Exactly(Kind::kBroker, followers[core::KeyedRandom(key).Below(followers.size())]);
+    }
+    case Role::kAnyZooKeeper:
+      return OneOf(Kind::kZooKeeper, key);
+    case Role::kZooKeeper:
+      return Exactly(Kind::kZooKeeper, aim.number);
+    case Role::kZooKeeperLeader:
+      return Exactly(Kind::kZooKeeper, roles.ZooKeeperLeader());
+    case Role::kClient:
+      for (const Member& member : members) {
+        if (member.kind == Kind::kClient && member.host->name() == aim.name) return {member.host};
+      }
+      return {};
+    case Role::kAnyZone: {
+      std::vector<std::string> zones;
+      for (const Member& member : members) zones.push_back(member.zone);
+      std::sort(zones.begin(), zones.end());
+      zones.erase(std::unique(zones.begin(), zones.end()), zones.end());
+      if (zones.empty()) return {};
+      return InZone(zones[core::KeyedRandom(key).Below(zones.size())]);
+    }
+    case Role::kZone:
+      return InZone(aim.name);
+  }
+  HW_UNREACHABLE();
 }
 
 std::string Names(const std::vector<sim::Host*>& hosts) {
@@ -61,8 +108,8 @@ void Injector::Order(std::vector<FaultOrder> orders) {
 void Injector::Fire(Active& active) {
   if (healed_) return;
   const FaultOrder& order = active.order;
-  const auto victims = cast_.Resolve(order.aim, order.key);
-  const auto others = cast_.Resolve(order.other, core::Mix(order.key, 1));
+  const auto victims = cast_.Resolve(order.aim, roles_, order.key);
+  const auto others = cast_.Resolve(order.other, roles_, core::Mix(order.key, 1));
   std::unique_ptr<Fault> fault = MakeFault(order);
   HW_CHECK(fault != nullptr, "no fault of kind {}", order.kind);
   if (victims.empty()) return;

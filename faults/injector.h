@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,17 +24,40 @@
 
 namespace highwater::faults {
 
+// Who plays which role at this moment, as the servers themselves have told. Numbers are those of
+// broker-N and zookeeper-N; nothing: nobody does, as far as is known.
+class Roles {
+ public:
+  virtual ~Roles() = default;
+  [[nodiscard]] virtual std::optional<int32_t> Controller() const = 0;
+  [[nodiscard]] virtual std::optional<int32_t> LeaderOf(std::string_view topic,
+                                                        int32_t partition) const = 0;
+  // All assigned replicas, the leader among them, ascending.
+  [[nodiscard]] virtual std::vector<int32_t> ReplicasOf(std::string_view topic,
+                                                        int32_t partition) const = 0;
+  [[nodiscard]] virtual std::optional<int32_t> ZooKeeperLeader() const = 0;
+};
+
 // Who can be hit.
 struct Cast {
+  enum class Kind : uint8_t { kBroker, kZooKeeper, kClient };
   struct Member {
     sim::Host* host;
     std::string zone;
-    bool broker;
+    Kind kind;
+    int32_t number = 0;  // of its kind
   };
   std::vector<Member> members;
 
   // The hosts that `aim` names now; for a role of one among several, the one that `key` draws.
-  [[nodiscard]] std::vector<sim::Host*> Resolve(const Aim& aim, uint64_t key) const;
+  // Nobody if the role is not filled.
+  [[nodiscard]] std::vector<sim::Host*> Resolve(const Aim& aim, const Roles& roles,
+                                                uint64_t key) const;
+
+ private:
+  [[nodiscard]] std::vector<sim::Host*> OneOf(Kind kind, uint64_t key) const;
+  [[nodiscard]] std::vector<sim::Host*> Exactly(Kind kind, std::optional<int32_t> number) const;
+  [[nodiscard]] std::vector<sim::Host*> InZone(std::string_view zone) const;
 };
 
 // One fault that can be in force. Made by MakeFault for its kind.
@@ -62,8 +86,8 @@ class Injector {
   using Told = std::function<void(std::string text, const std::string& place)>;
 
   // `cast` may still grow until the first fault fires.
-  Injector(sim::World& world, const Cast& cast, Told told)
-      : world_(world), cast_(cast), told_(std::move(told)) {}
+  Injector(sim::World& world, const Cast& cast, const Roles& roles, Told told)
+      : world_(world), cast_(cast), roles_(roles), told_(std::move(told)) {}
 
   void Order(std::vector<FaultOrder> orders);
   void Heal();
@@ -79,6 +103,7 @@ class Injector {
 
   sim::World& world_;
   const Cast& cast_;
+  const Roles& roles_;
   Told told_;
   std::vector<std::unique_ptr<Active>> active_;
   bool healed_ = false;

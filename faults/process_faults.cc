@@ -5,6 +5,35 @@ namespace {
 
 using Hosts = std::vector<sim::Host*>;
 
+// Asks a process to stop cleanly, and starts it again at the end.
+class Stop final : public Fault {
+ public:
+  void Apply(sim::World&, const Hosts& victims, const Hosts&, sim::FaultId id) override {
+    for (sim::Host* host : victims) {
+      if (!host->running() || host->stop_requested()) continue;
+      host->RequestStop(id);
+      stopped_.push_back(host);
+    }
+  }
+  void Withdraw(sim::World& world) override {
+    for (sim::Host* host : stopped_) StartOnceGone(world, host);
+  }
+  std::string Describe(const Hosts&) const override {
+    return fmt::format("{} {} asked to stop", Names(stopped_), stopped_.size() == 1 ? "is" : "are");
+  }
+
+ private:
+  // A stop takes as long as it takes: whoever asked waits for its end before it starts anew.
+  static void StartOnceGone(sim::World& world, sim::Host* host) {
+    if (!host->stop_requested()) return;  // somebody else has started it
+    if (!host->running()) return host->Start();
+    world.At(world.Elapsed() + kStopPoll, [&world, host] { StartOnceGone(world, host); });
+  }
+  static constexpr absl::Duration kStopPoll = absl::Milliseconds(50);
+
+  Hosts stopped_;
+};
+
 // Ends a process, or takes its host's power, and starts it again at the end.
 class Down final : public Fault {
  public:
@@ -76,6 +105,7 @@ class ClockJump final : public Fault {
 std::unique_ptr<Fault> MakeCrash(const FaultOrder&) {
   return std::make_unique<Down>(sim::CrashKind::kProcess, "crashes: its process is killed");
 }
+std::unique_ptr<Fault> MakeStop(const FaultOrder&) { return std::make_unique<Stop>(); }
 std::unique_ptr<Fault> MakePowerLoss(const FaultOrder&) {
   return std::make_unique<Down>(sim::CrashKind::kPowerLoss,
                                 "loses power: what was not synced may be gone");

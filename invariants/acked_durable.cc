@@ -10,8 +10,8 @@ using broker::TopicPartition;
 
 class AckedDurable final : public Invariant {
  public:
-  AckedDurable(const ClientHistory& history, ViolationSink& sink)
-      : history_(history), sink_(sink) {}
+  AckedDurable(const RunFacts& facts, ViolationSink& sink)
+      : facts_(facts), history_(facts.history), sink_(sink) {}
 
   std::string_view id() const override { return "acked-durable"; }
 
@@ -27,9 +27,24 @@ class AckedDurable final : public Invariant {
     }
   }
 
+  // A leader's log is what the partition is from now on: what lies at or past its end is gone.
+  void OnBecameLeader(const Leadership& leadership) override {
+    const auto acked = acked_.find(leadership.partition);
+    if (acked == acked_.end()) return;
+    const auto first_lost = acked->second.lower_bound(leadership.log_end);
+    if (first_lost == acked->second.end()) return;
+    const auto lost = static_cast<size_t>(std::distance(first_lost, acked->second.end()));
+    Report(leadership.partition, first_lost->first, first_lost->second, leadership.at, lost,
+           {fmt::format("absent      on broker-{}, which leads in leader epoch {} with a log that "
+                        "ends at {}",
+                        leadership.broker, leadership.epoch, leadership.log_end)});
+    acked->second.erase(first_lost, acked->second.end());
+  }
+
   // With one replica the opened log is all there is: what lies at or past its end is gone.
   void OnLogLoaded(broker::BrokerId broker, const broker::LogLoadedEvent& event,
                    absl::Duration at) override {
+    if (facts_.promise(event.partition.topic).replicas > 1) return;
     const auto acked = acked_.find(event.partition);
     if (acked == acked_.end()) return;
     const auto first_lost = acked->second.lower_bound(event.log_end_offset);
@@ -112,6 +127,7 @@ class AckedDurable final : public Invariant {
     return fmt::format("{:02}:{:02}.{:03}", ms / 60000, ms / 1000 % 60, ms % 1000);
   }
 
+  RunFacts facts_;
   const ClientHistory& history_;
   ViolationSink& sink_;
   absl::btree_map<TopicPartition, absl::btree_map<Offset, Acked>> acked_;
@@ -119,8 +135,8 @@ class AckedDurable final : public Invariant {
 
 }  // namespace
 
-std::unique_ptr<Invariant> MakeAckedDurable(const ClientHistory& history, ViolationSink& sink) {
-  return std::make_unique<AckedDurable>(history, sink);
+std::unique_ptr<Invariant> MakeAckedDurable(const RunFacts& facts, ViolationSink& sink) {
+  return std::make_unique<AckedDurable>(facts, sink);
 }
 
 }  // namespace highwater::invariants

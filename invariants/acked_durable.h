@@ -4,14 +4,15 @@
 //
 // In the client's words: "the broker told me the offset of my record; from then on a reader of that
 // offset finds my record." Records sent with acks=0 are never acknowledged in this sense. Judged at
-// the event (a log is opened and ends before an acknowledged record) and at rest (a reader of the
+// the event (a broker begins to lead with a log that ends before an acknowledged record; of a
+// topic with one replica, such a log is opened) and at rest (a reader of the
 // whole partition finds something else, or nothing, at that offset).
 
 #include "invariants/invariant.h"
 
 namespace highwater::invariants {
 
-[[nodiscard]] std::unique_ptr<Invariant> MakeAckedDurable(const ClientHistory& history,
+[[nodiscard]] std::unique_ptr<Invariant> MakeAckedDurable(const RunFacts& facts,
                                                           ViolationSink& sink);
 
 }  // namespace highwater::invariants

@@ -1,6 +1,11 @@
 #include "invariants/invariant.h"
 
 #include "invariants/acked_durable.h"
+#include "invariants/committed_kept.h"
+#include "invariants/high_watermark_monotone.h"
+#include "invariants/isr_holds_committed.h"
+#include "invariants/min_insync_acked.h"
+#include "invariants/one_leader_per_epoch.h"
 #include "invariants/phantom.h"
 #include "invariants/readable_at_rest.h"
 
@@ -10,8 +15,29 @@ namespace {
 constexpr InvariantInfo kCatalog[] = {
     {.id = "acked-durable",
      .guarantee = "A record that was acknowledged is never lost.",
-     .judged = "whenever a log is opened, and at rest against a reading of every partition",
+     .judged = "whenever a broker begins to lead or opens the only replica, and at rest against a "
+               "reading of every partition",
      .make = MakeAckedDurable},
+    {.id = "committed-kept",
+     .guarantee = "What is below a high watermark stays there, unchanged, on every later leader.",
+     .judged = "whenever a broker begins to lead",
+     .make = MakeCommittedKept},
+    {.id = "high-watermark-monotone",
+     .guarantee = "A record that a leader let me read stays readable from it.",
+     .judged = "whenever a leader's high watermark moves",
+     .make = MakeHighWatermarkMonotone},
+    {.id = "isr-holds-committed",
+     .guarantee = "Whichever in-sync replica takes over, it has my record.",
+     .judged = "whenever a leader's high watermark moves",
+     .make = MakeIsrHoldsCommitted},
+    {.id = "min-insync-acked",
+     .guarantee = "When acks=all is answered, min.insync.replicas brokers store the record.",
+     .judged = "at each answer to a Produce with acks=all",
+     .make = MakeMinInsyncAcked},
+    {.id = "one-leader-per-epoch",
+     .guarantee = "Two brokers never both lead a partition in the same leader epoch.",
+     .judged = "whenever a broker begins to lead",
+     .make = MakeOneLeaderPerEpoch},
     {.id = "phantom",
      .guarantee = "A consumer only reads records that somebody sent, whole and unchanged.",
      .judged = "at each consumed record",

@@ -8,12 +8,14 @@
 
 #include <absl/types/span.h>
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "broker/observer.h"
 #include "invariants/history.h"
+#include "invariants/replica_logs.h"
 #include "invariants/violation.h"
 
 namespace highwater::invariants {
@@ -47,6 +49,36 @@ struct PartitionAtRest {
   std::vector<std::pair<broker::Offset, RecordId>> records;  // by offset; those that parse
 };
 
+// A broker begins to lead a partition.
+struct Leadership {
+  broker::BrokerId broker;
+  const broker::TopicPartition& partition;
+  broker::LeaderEpoch epoch;
+  broker::Offset log_end;
+  absl::Duration at;
+};
+
+// What a leader holds to be in sync, or how far it has committed.
+struct LeaderState {
+  broker::BrokerId leader;
+  const broker::TopicPartition& partition;
+  broker::LeaderEpoch epoch;
+  absl::Duration at;
+};
+
+// What the configuration promises of a topic.
+struct TopicPromise {
+  int32_t replicas = 1;
+  int32_t min_insync_replicas = 1;
+};
+
+// What a checker may ask besides its events.
+struct RunFacts {
+  const ClientHistory& history;
+  const ReplicaLogs& logs;  // as of the event, its effect included
+  std::function<TopicPromise(std::string_view topic)> promise;
+};
+
 class Invariant {
  public:
   virtual ~Invariant() = default;
@@ -56,6 +88,12 @@ class Invariant {
   virtual void OnConsumed(const ConsumedRecord&) {}
   virtual void OnLogLoaded(broker::BrokerId, const broker::LogLoadedEvent&, absl::Duration /*at*/) {
   }
+  virtual void OnAppended(broker::BrokerId, const broker::AppendedEvent&, absl::Duration /*at*/) {}
+  virtual void OnBecameLeader(const Leadership&) {}
+  virtual void OnIsrChanged(const LeaderState&, absl::Span<const broker::BrokerId> /*isr*/) {}
+  virtual void OnHighWatermarkMoved(const LeaderState&, broker::Offset /*high_watermark*/) {}
+  // A leader answers a Produce without error.
+  virtual void OnAcknowledged(const LeaderState&, broker::Offset /*last*/, int16_t /*acks*/) {}
   virtual void OnTopicDeleted(std::string_view /*topic*/) {}
   virtual void AtRest(const std::vector<PartitionAtRest>&, absl::Duration /*at*/) {}
 };
@@ -64,7 +102,7 @@ struct InvariantInfo {
   std::string_view id;
   std::string_view guarantee;  // in the client's words
   std::string_view judged;     // when and from what
-  std::unique_ptr<Invariant> (*make)(const ClientHistory&, ViolationSink&);
+  std::unique_ptr<Invariant> (*make)(const RunFacts&, ViolationSink&);
 };
 
 // Sorted by id.

@@ -18,7 +18,7 @@ class InvariantsTest : public ::testing::Test {
  protected:
   std::unique_ptr<Invariant> Make(std::string_view id) {
     for (const InvariantInfo& info : CatalogOfInvariants()) {
-      if (info.id == id) return info.make(history_, sink_);
+      if (info.id == id) return info.make(facts_, sink_);
     }
     return nullptr;
   }
@@ -38,6 +38,10 @@ class InvariantsTest : public ::testing::Test {
 
   TopicPartition orders_{"orders", PartitionIndex(0)};
   ClientHistory history_;
+  ReplicaLogs logs_;
+  RunFacts facts_{.history = history_, .logs = logs_, .promise = [](std::string_view) {
+                    return TopicPromise{};
+                  }};
   Collector sink_;
   uint32_t producer_ = history_.AddProducer("producer-0");
 };

@@ -5,7 +5,7 @@ namespace {
 
 class Phantom final : public Invariant {
  public:
-  Phantom(const ClientHistory& history, ViolationSink& sink) : history_(history), sink_(sink) {}
+  Phantom(const RunFacts& facts, ViolationSink& sink) : history_(facts.history), sink_(sink) {}
 
   std::string_view id() const override { return "phantom"; }
 
@@ -54,8 +54,8 @@ class Phantom final : public Invariant {
 
 }  // namespace
 
-std::unique_ptr<Invariant> MakePhantom(const ClientHistory& history, ViolationSink& sink) {
-  return std::make_unique<Phantom>(history, sink);
+std::unique_ptr<Invariant> MakePhantom(const RunFacts& facts, ViolationSink& sink) {
+  return std::make_unique<Phantom>(facts, sink);
 }
 
 }  // namespace highwater::invariants

@@ -10,7 +10,6 @@
 
 namespace highwater::invariants {
 
-[[nodiscard]] std::unique_ptr<Invariant> MakePhantom(const ClientHistory& history,
-                                                     ViolationSink& sink);
+[[nodiscard]] std::unique_ptr<Invariant> MakePhantom(const RunFacts& facts, ViolationSink& sink);
 
 }  // namespace highwater::invariants

@@ -10,7 +10,7 @@
 
 namespace highwater::invariants {
 
-[[nodiscard]] std::unique_ptr<Invariant> MakeReadableAtRest(const ClientHistory& history,
+[[nodiscard]] std::unique_ptr<Invariant> MakeReadableAtRest(const RunFacts& facts,
                                                             ViolationSink& sink);
 
 }  // namespace highwater::invariants

@@ -20,10 +20,10 @@ using reports::Color;
 using reports::ListEntry;
 using reports::Style;
 
-std::string TargetForms(absl::Span<const TargetKind> kinds) {
+std::string TargetForms(absl::Span<const faults::Aim::Role> kinds) {
   std::string forms;
-  for (const TargetKind kind : kinds) {
-    forms += fmt::format("{}{}", forms.empty() ? "" : ", ", TargetForm(kind));
+  for (const faults::Aim::Role kind : kinds) {
+    forms += fmt::format("{}{}", forms.empty() ? "" : ", ", faults::AimForm(kind));
   }
   return forms;
 }

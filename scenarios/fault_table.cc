@@ -3,21 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
-#include <optional>
 
 #include "core/check.h"
 
 namespace highwater::scenarios {
 namespace {
 
-constexpr TargetKind kBrokers[] = {TargetKind::kAny, TargetKind::kAnyBroker, TargetKind::kBroker};
-constexpr TargetKind kAnyone[] = {TargetKind::kAny, TargetKind::kAnyBroker, TargetKind::kBroker,
-                                  TargetKind::kClient, TargetKind::kZone};
+using Role = faults::Aim::Role;
+
+// The second of each is what `any` means.
+constexpr Role kBrokers[] = {Role::kAny,        Role::kAnyBroker, Role::kBroker,
+                             Role::kController, Role::kLeader,    Role::kFollower};
+// Hosts with a disk: brokers and ZooKeeper servers.
+constexpr Role kServers[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
+                             Role::kController,   Role::kLeader,    Role::kFollower,
+                             Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader};
+constexpr Role kZones[] = {Role::kAny, Role::kAnyZone, Role::kZone};
+constexpr Role kAnyone[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
+                            Role::kController,   Role::kLeader,    Role::kFollower,
+                            Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader,
+                            Role::kClient,       Role::kAnyZone,   Role::kZone};
 
 constexpr std::string_view kStallKinds[] = {"device", "writes"};
 constexpr std::string_view kOperations[] = {"read", "write", "sync"};
+constexpr std::string_view kZonePower[] = {"off", "network"};
 constexpr std::string_view kCuts[] = {"two-way", "one-way", "reset", "silence"};
 
 constexpr FaultParameter Lasting(std::string_view about, std::string_view default_value) {
@@ -120,25 +130,40 @@ constexpr FaultParameter kStallDisk[] = {
     Lasting("how long the disk stands still", "1s..5s"),
 };
 
+constexpr FaultParameter kLoseZone[] = {
+    {.name = "power",
+     .about = "off: its servers lose power too; network: they run on, cut off from all others",
+     .type = ParameterType::kChoice,
+     .default_value = "off",
+     .choices = kZonePower},
+    Lasting("how long the zone is gone", "1s..5s"),
+};
+constexpr FaultParameter kStop[] = {
+    Down("how long after the request the process is started again, at the earliest"),
+};
+
 constexpr FaultKind kTable[] = {
-    {"clock_jump", "The wall clock of a host jumps.", kBrokers, kClockJump},
+    {"clock_jump", "The wall clock of a host jumps.", kServers, kClockJump},
     {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers,
      kCrash},
     {"disk_error",
-     "Calls of one kind to a broker's disk fail with EIO; what a failed sync covered is lost "
+     "Calls of one kind to a server's disk fail with EIO; what a failed sync covered is lost "
      "later.",
-     kBrokers, kDiskError},
-    {"fill_disk", "A broker's disk has no space left.", kBrokers, kFillDisk},
-    {"flip_bits", "Stored bits of a broker's files flip and are not noticed until read.", kBrokers,
+     kServers, kDiskError},
+    {"fill_disk", "A server's disk has no space left.", kServers, kFillDisk},
+    {"flip_bits", "Stored bits of a server's files flip and are not noticed until read.", kServers,
      kFlipBits},
-    {"freeze", "The broker's process stops for a while, as in a long garbage collection.", kBrokers,
+    {"freeze", "The server's process stops for a while, as in a long garbage collection.", kServers,
      kFreeze},
+    {"lose_zone", "A whole availability zone is gone.", kZones, kLoseZone},
     {"partition_network", "One side no longer hears the other.", kAnyone, kPartition},
-    {"power_loss", "The host goes off; what was not synced may be gone or torn.", kBrokers,
+    {"power_loss", "The host goes off; what was not synced may be gone or torn.", kServers,
      kPowerLoss},
-    {"slow_disk", "Every disk operation of a broker takes longer.", kBrokers, kSlowDisk},
+    {"slow_disk", "Every disk operation of a server takes longer.", kServers, kSlowDisk},
     {"slow_network", "Messages from and to a host take longer or are lost.", kAnyone, kSlowNetwork},
-    {"stall_disk", "A broker's disk stands still.", kBrokers, kStallDisk},
+    {"stall_disk", "A server's disk stands still.", kServers, kStallDisk},
+    {"stop_broker", "The broker is asked to stop cleanly, as in a rolling restart.", kBrokers,
+     kStop},
 };
 
 constexpr bool Sorted() {
@@ -149,13 +174,6 @@ constexpr bool Sorted() {
 }
 static_assert(Sorted());
 
-// What stands between `role(` and `)`, or nothing if `text` is not of that form.
-std::optional<std::string_view> ArgumentOf(std::string_view role, std::string_view text) {
-  if (text.size() < role.size() + 2 || !text.starts_with(role)) return std::nullopt;
-  if (text[role.size()] != '(' || text.back() != ')') return std::nullopt;
-  return text.substr(role.size() + 1, text.size() - role.size() - 2);
-}
-
 }  // namespace
 
 absl::Span<const FaultKind> FaultTable() { return kTable; }
@@ -165,42 +183,6 @@ const FaultKind* FindFaultKind(std::string_view name) {
       std::begin(kTable), std::end(kTable), name,
       [](const FaultKind& kind, std::string_view wanted) { return kind.name < wanted; });
   return found != std::end(kTable) && found->name == name ? found : nullptr;
-}
-
-std::string_view TargetForm(TargetKind kind) {
-  switch (kind) {
-    case TargetKind::kAny:
-      return "any";
-    case TargetKind::kAnyBroker:
-      return "any(broker)";
-    case TargetKind::kBroker:
-      return "broker(N)";
-    case TargetKind::kClient:
-      return "client(NAME)";
-    case TargetKind::kZone:
-      return "az(ZONE)";
-  }
-  HW_UNREACHABLE("target {}", static_cast<int>(kind));
-}
-
-absl::StatusOr<Target> ParseTarget(std::string_view text) {
-  if (text == "any") return Target{.kind = TargetKind::kAny};
-  if (text == "any(broker)") return Target{.kind = TargetKind::kAnyBroker};
-  if (const auto number = ArgumentOf("broker", text)) {
-    Target target{.kind = TargetKind::kBroker};
-    const char* end = number->data() + number->size();
-    const auto [read_to, error] = std::from_chars(number->data(), end, target.broker);
-    if (error == std::errc() && read_to == end && target.broker >= 0) return target;
-  }
-  if (const auto name = ArgumentOf("client", text); name && !name->empty()) {
-    return Target{.kind = TargetKind::kClient, .name = std::string(*name)};
-  }
-  if (const auto name = ArgumentOf("az", text); name && !name->empty()) {
-    return Target{.kind = TargetKind::kZone, .name = std::string(*name)};
-  }
-  return absl::InvalidArgumentError(fmt::format(
-      "expected a target: any, any(broker), broker(0), client(producer-0) or az(az-a); got \"{}\"",
-      text.substr(0, 40)));
 }
 
 }  // namespace highwater::scenarios

@@ -27,15 +27,16 @@ struct FaultParameter {
   // Written as in a scenario; empty where the type has no order.
   std::string_view minimum;
   std::string_view maximum;
-  absl::Span<const std::string_view> choices;  // kChoice
-  absl::Span<const TargetKind> targets;        // kTarget
-  std::string_view alias;                      // another name that says the same
+  absl::Span<const std::string_view> choices;   // kChoice
+  absl::Span<const faults::Aim::Role> targets;  // kTarget
+  std::string_view alias;                       // another name that says the same
 };
 
 struct FaultKind {
   std::string_view name;
   std::string_view about;
-  absl::Span<const TargetKind> targets;  // whom it can hit
+  absl::Span<const faults::Aim::Role>
+      targets;  // whom it can hit; the first is `any`, the second what that means
   absl::Span<const FaultParameter> parameters;
 };
 
@@ -44,12 +45,5 @@ struct FaultKind {
 
 // Null for an unknown name.
 [[nodiscard]] const FaultKind* FindFaultKind(std::string_view name);
-
-// How a target is written: `broker(N)`.
-[[nodiscard]] std::string_view TargetForm(TargetKind kind);
-
-// `any`, `broker(0)`, …: InvalidArgument says which forms exist. Whether such a broker or client
-// exists is the loader's question.
-[[nodiscard]] absl::StatusOr<Target> ParseTarget(std::string_view text);
 
 }  // namespace highwater::scenarios

@@ -27,9 +27,9 @@ std::string Join(absl::Span<const std::string_view> words) {
   return list;
 }
 
-std::string Forms(absl::Span<const TargetKind> kinds) {
+std::string Forms(absl::Span<const faults::Aim::Role> kinds) {
   std::vector<std::string_view> forms;
-  for (const TargetKind kind : kinds) forms.push_back(TargetForm(kind));
+  for (const faults::Aim::Role kind : kinds) forms.push_back(faults::AimForm(kind));
   return Join(forms);
 }
 
@@ -106,18 +106,18 @@ class FaultReader {
   }
 
   Target ReadTarget(const YamlNode& node, std::string_view key,
-                    absl::Span<const TargetKind> allowed) {
+                    absl::Span<const faults::Aim::Role> allowed) {
     if (node.kind != YamlNode::Kind::kScalar) {
       sink_.Error(node, fmt::format("{}: expected a target ({}), got {}", key, Forms(allowed),
                                     DescribeYaml(node)));
       return {};
     }
-    absl::StatusOr<Target> target = ParseTarget(node.scalar);
+    absl::StatusOr<Target> target = faults::ParseAim(node.scalar);
     if (!target.ok()) {
       sink_.Error(node, fmt::format("{}: {}", key, MessageOf(target.status())));
       return {};
     }
-    if (std::find(allowed.begin(), allowed.end(), target->kind) == allowed.end()) {
+    if (std::find(allowed.begin(), allowed.end(), target->role) == allowed.end()) {
       sink_.Error(
           node, fmt::format("{}: it cannot hit {}: expected {}", key, node.scalar, Forms(allowed)));
     } else {
@@ -127,22 +127,67 @@ class FaultReader {
   }
 
   void CheckTargetExists(const YamlNode& node, std::string_view key, const Target& target) {
-    if (target.kind == TargetKind::kBroker && target.broker >= scenario_.cluster.brokers) {
-      sink_.Error(node,
-                  fmt::format("{}: there is no broker({}): the cluster has broker(0) to broker({})",
-                              key, target.broker, scenario_.cluster.brokers - 1));
+    using Role = faults::Aim::Role;
+    const ClusterSpec& cluster = scenario_.cluster;
+    switch (target.role) {
+      case Role::kBroker:
+        return CheckNumber(node, key, target, cluster.brokers);
+      case Role::kZooKeeper:
+        return CheckNumber(node, key, target, cluster.zookeeper);
+      case Role::kAnyZooKeeper:
+      case Role::kZooKeeperLeader:
+      case Role::kController:
+        if (cluster.zookeeper > 0) return;
+        return sink_.Error(node, fmt::format("{}: there is no {}: the cluster has no ZooKeeper",
+                                             key, faults::FormatAim(target)));
+      case Role::kLeader:
+      case Role::kFollower:
+        return CheckPartition(node, key, target);
+      case Role::kClient: {
+        std::vector<std::string_view> names;
+        for (const NamedClient& client : clients_) names.push_back(client.name);
+        return CheckName(node, key, target, names);
+      }
+      case Role::kZone:
+        return CheckName(node, key, target, {cluster.zones.begin(), cluster.zones.end()});
+      case Role::kAny:
+      case Role::kAnyBroker:
+      case Role::kAnyZone:
+        return;
     }
+  }
+
+  void CheckNumber(const YamlNode& node, std::string_view key, const Target& target,
+                   int32_t count) {
+    if (target.number < count) return;
+    const std::string_view form = faults::AimForm(target.role);
+    const std::string_view word = form.substr(0, form.find('('));
+    sink_.Error(node, count == 0
+                          ? fmt::format("{}: there is no {}: the cluster has no {}", key,
+                                        faults::FormatAim(target), word)
+                          : fmt::format("{}: there is no {}: the cluster has {}(0) to {}({})", key,
+                                        faults::FormatAim(target), word, word, count - 1));
+  }
+
+  void CheckPartition(const YamlNode& node, std::string_view key, const Target& target) {
     std::vector<std::string_view> names;
-    if (target.kind == TargetKind::kClient) {
-      for (const NamedClient& client : clients_) names.push_back(client.name);
-    } else if (target.kind == TargetKind::kZone) {
-      for (const std::string& zone : scenario_.cluster.zones) names.push_back(zone);
-    } else {
-      return;
+    for (const TopicSpec& topic : scenario_.topics) {
+      if (topic.name == target.name && target.number < topic.partitions) return;
+      if (topic.name == target.name) {
+        return sink_.Error(
+            node, fmt::format("{}: there is no {}: {} has the partitions 0 to {}", key,
+                              faults::FormatAim(target), topic.name, topic.partitions - 1));
+      }
+      names.push_back(topic.name);
     }
+    CheckName(node, key, target, names);
+  }
+
+  void CheckName(const YamlNode& node, std::string_view key, const Target& target,
+                 const std::vector<std::string_view>& names) {
     if (std::find(names.begin(), names.end(), target.name) != names.end()) return;
-    const std::string suggestion = DidYouMean(target.name, names);
-    sink_.Error(node, fmt::format("{}: there is no {}{}", key, FormatTarget(target), suggestion));
+    sink_.Error(node, fmt::format("{}: there is no {}{}", key, faults::FormatAim(target),
+                                  DidYouMean(target.name, names)));
   }
 
   void ReadParameters(MapReader& map, const FaultKind& kind, FaultSpec& fault) {

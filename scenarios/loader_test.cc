@@ -188,6 +188,14 @@ TEST(LoaderTest, ChecksFaultsByTheTable) {
       ElementsAre(HasSubstr("there is no broker(3): the cluster has broker(0) to broker(2)")));
   EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: az(az-a)")),
               ElementsAre(HasSubstr("cannot hit az(az-a): expected any, any(broker), broker(N)")));
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: zookeeper(3)")),
+              ElementsAre(HasSubstr("there is no zookeeper(3): the cluster has zookeeper(0) to "
+                                    "zookeeper(2)")));
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any", "power_loss: leader(order-0)")),
+              ElementsAre(HasSubstr("there is no leader(order-0) (did you mean \"orders\"?)")));
+  EXPECT_THAT(
+      ErrorsOf(Replaced("power_loss: any", "power_loss: leader(orders-99)")),
+      ElementsAre(HasSubstr("there is no leader(orders-99): orders has the partitions 0 to")));
   EXPECT_THAT(
       ErrorsOf(Replaced("client(producer-1)", "client(producer-9)")),
       ElementsAre(HasSubstr("there is no client(producer-9) (did you mean \"producer-0\"?)")));

@@ -75,7 +75,7 @@ std::string FormatParameter(const FaultParameter& parameter, const ParameterValu
     case ParameterType::kChoice:
       return Quote(std::get<std::string>(value));
     case ParameterType::kTarget:
-      return Quote(FormatTarget(std::get<Target>(value)));
+      return Quote(faults::FormatAim(std::get<Target>(value)));
   }
   HW_UNREACHABLE("parameter type {}", static_cast<int>(parameter.type));
 }
@@ -130,7 +130,7 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
   for (const TimelineFault& fault : scenario.timeline) {
     FlowMap map;
     map.Add("at", DurationText(fault.at));
-    map.Add(fault.fault.kind, Quote(FormatTarget(fault.fault.target)));
+    map.Add(fault.fault.kind, Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {}\n", map.Finish());
   }
@@ -138,7 +138,7 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
   for (const RandomFault& fault : scenario.random) {
     FlowMap map;
     map.Add("every", DurationText(fault.every));
-    map.Add("target", Quote(FormatTarget(fault.fault.target)));
+    map.Add("target", Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {{ {}: {} }}\n", fault.fault.kind, map.Finish());
   }

@@ -53,22 +53,6 @@ std::string_view SettingScopeName(SettingScope scope) {
   HW_UNREACHABLE("scope {}", static_cast<int>(scope));
 }
 
-std::string FormatTarget(const Target& target) {
-  switch (target.kind) {
-    case TargetKind::kAny:
-      return "any";
-    case TargetKind::kAnyBroker:
-      return "any(broker)";
-    case TargetKind::kBroker:
-      return fmt::format("broker({})", target.broker);
-    case TargetKind::kClient:
-      return fmt::format("client({})", target.name);
-    case TargetKind::kZone:
-      return fmt::format("az({})", target.name);
-  }
-  HW_UNREACHABLE("target {}", static_cast<int>(target.kind));
-}
-
 const DurationRange& FaultSpec::DurationOf(std::string_view name) const {
   return ParameterOf<DurationRange>(*this, name);
 }

@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "faults/aim.h"
 #include "scenarios/quantity.h"
 
 namespace highwater::scenarios {
@@ -106,21 +107,7 @@ struct RunSpec {
 };
 
 // Whom a fault hits: a role, resolved when it fires.
-enum class TargetKind {
-  kAny,        // `any`: the seed chooses among all that the fault can hit
-  kAnyBroker,  // `any(broker)`
-  kBroker,     // `broker(0)`
-  kClient,     // `client(producer-0)`
-  kZone,       // `az(az-a)`
-};
-
-struct Target {
-  TargetKind kind = TargetKind::kAny;
-  int32_t broker = 0;  // kBroker
-  std::string name;    // kClient, kZone
-  friend bool operator==(const Target&, const Target&) = default;
-};
-[[nodiscard]] std::string FormatTarget(const Target& target);
+using Target = faults::Aim;
 
 // What a parameter holds follows from its type in the fault table: a duration or a range of them; a
 // count, bytes, or parts per million; a choice's word; a target.

@@ -40,14 +40,21 @@ void Host::Start() {
   HW_CHECK(process_ == nullptr, "{} runs already", name());
   HW_CHECK(program_ != nullptr, "{} has no program", name());
   powered_ = true;
+  stop_requested_ = false;
+  stop_fault_ = kNoFault;
   ++run_id_;
   world_.Fold(id_, EventKind::kProcessStart, run_id_);
   process_ = std::make_unique<SimulatedProcess>(*this, run_id_);
   process_->Start(program_);
 }
 
-void Host::RequestStop() {
-  if (process_ != nullptr) process_->RequestStop();
+void Host::RequestStop(FaultId fault) {
+  if (process_ == nullptr || stop_requested_) return;
+  world_.Fold(id_, EventKind::kFault, 6);
+  world_.ledger().Applied(fault);
+  stop_requested_ = true;
+  stop_fault_ = fault;
+  process_->RequestStop();
 }
 
 void Host::End(CrashKind kind, FaultId fault) {
@@ -65,6 +72,7 @@ void Host::OnProcessGone(ProcessEnd end, FaultId fault) {
   world_.Fold(id_, EventKind::kProcessEnd, static_cast<uint64_t>(end));
   world_.ledger().Applied(fault);
   world_.ledger().Observed(fault);
+  if (end == ProcessEnd::kExited) world_.ledger().Observed(stop_fault_);
   process_.reset();
   kernel_->OnProcessGone(end);
   if (disk_ != nullptr) disk_->ProcessEnded();

@@ -68,8 +68,11 @@ class Host {
 
   // Powers the host on if need be and starts a new incarnation. REQUIRES: no process is running.
   void Start();
-  // Asks the process to stop cleanly (SIGTERM).
-  void RequestStop();
+  // Asks the process to stop cleanly (SIGTERM). No effect if none is running or it was asked
+  // before.
+  void RequestStop(FaultId fault = kNoFault);
+  // Whether the present or last incarnation was asked to stop.
+  [[nodiscard]] bool stop_requested() const { return stop_requested_; }
   // Kills the process. No effect if none is running.
   void Crash(FaultId fault = kNoFault) { End(CrashKind::kProcess, fault); }
   // Takes the power away, from the process if one is running and from the disk.
@@ -142,6 +145,8 @@ class Host {
   std::unique_ptr<HostNetwork> kernel_;
   std::unique_ptr<SimulatedProcess> process_;
   bool powered_ = true;
+  bool stop_requested_ = false;
+  FaultId stop_fault_;
   uint64_t run_id_ = 0;
   CrashKind planned_crash_ = CrashKind::kProcess;
   FaultId planned_fault_;

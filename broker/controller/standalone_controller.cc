@@ -69,6 +69,8 @@ absl::Status StandaloneController::Start(storage::LogManager& logs) {
   }
   for (const std::string& name : deleting) HW_RETURN_IF_ERROR(FinishDeletion(name));
   HW_RETURN_IF_ERROR(AdoptStrayLogs());
+  ++stored_.starts;
+  HW_RETURN_IF_ERROR(Save());
   for (const auto& [name, topic] : stored_.topics) HW_RETURN_IF_ERROR(LeadTopic(name, topic));
   return absl::OkStatus();
 }
@@ -109,7 +111,9 @@ absl::Status StandaloneController::CreateLogs(const std::string& name,
   for (int32_t i = 0; i < settings.partitions; ++i) {
     const TopicPartition id{name, PartitionIndex(i)};
     if (replicas_.Find(name, id.partition) != nullptr) continue;
-    first_error.Update(replicas_.StartLeading(*logs_, id, settings.id, settings.config, is_new));
+    const int64_t starts = is_new == storage::IsNew::kYes ? 0 : stored_.starts - 1;
+    first_error.Update(replicas_.StartLeading(*logs_, id, settings.id, settings.config, is_new,
+                                              LeaderEpoch(static_cast<int32_t>(starts))));
   }
   return first_error;
 }

@@ -65,6 +65,7 @@ bool ParseLine(std::string_view key, std::string_view value, int line, StoredTop
     topics.cluster_id = *id;
     return true;
   }
+  if (line == 4 && key == "starts") return ParseNumber(value, &topics.starts);
   if (key == "topic") return ParseTopic(value, false, topics);
   if (key == "deleting") return ParseTopic(value, true, topics);
   return key == "config" && ParseConfig(value, topics);
@@ -73,7 +74,8 @@ bool ParseLine(std::string_view key, std::string_view value, int line, StoredTop
 }  // namespace
 
 std::string StoredTopics::ToText() const {
-  std::string text = fmt::format("version: 0\nserial: {}\ncluster: {}\n", serial, cluster_id);
+  std::string text =
+      fmt::format("version: 0\nserial: {}\ncluster: {}\nstarts: {}\n", serial, cluster_id, starts);
   for (const auto& [name, topic] : topics) {
     text += fmt::format("{}: {} id={} partitions={}\n", topic.deleting ? "deleting" : "topic", name,
                         topic.id, topic.partitions);

@@ -6,6 +6,7 @@
 //   version: 0
 //   serial: 12
 //   cluster: vPeOCWypqUOSepEvx0cbog
+//   starts: 3
 //   topic: orders id=7Xy0vQ2bS0-LfFh1pTtBzA partitions=6
 //   config: orders flush.messages=1
 //   deleting: old id=3b2vQ2bS0-LfFh1pTtBzAQ partitions=2
@@ -15,7 +16,11 @@
 // made and until its last one is gone, `deleting` from the moment on at which its deletion is
 // decided: so a crash at any point leaves something that the next start completes.
 //
-// Not responsible for: what the logs hold, their leader epochs.
+// The starts count how often the broker has begun to lead: a leader epoch is never below it, and so
+// grows with each start even where a power loss takes every record of the last one (two records
+// would share an epoch and an offset otherwise).
+//
+// Not responsible for: what the logs hold.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -43,6 +48,7 @@ struct StoredTopic {
 struct StoredTopics {
   int64_t serial = 0;
   protocol::Uuid cluster_id;
+  int64_t starts = 0;
   std::map<std::string, StoredTopic, std::less<>> topics;
 
   friend bool operator==(const StoredTopics&, const StoredTopics&) = default;

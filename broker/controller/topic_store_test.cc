@@ -10,6 +10,7 @@ StoredTopics Sample() {
   StoredTopics topics;
   topics.serial = 12;
   topics.cluster_id = {1, 2};
+  topics.starts = 3;
   topics.topics["orders"] = {.id = {3, 4}, .partitions = 6, .overrides = {{"flush.messages", "1"}}};
   topics.topics["old"] = {.id = {5, 6}, .partitions = 1, .deleting = true};
   return topics;
@@ -20,6 +21,7 @@ TEST(TopicStoreTest, PrintsWhatItsHeaderShows) {
             "version: 0\n"
             "serial: 12\n"
             "cluster: AAAAAAAAAAEAAAAAAAAAAg\n"
+            "starts: 3\n"
             "deleting: old id=AAAAAAAAAAUAAAAAAAAABg partitions=1\n"
             "topic: orders id=AAAAAAAAAAMAAAAAAAAABA partitions=6\n"
             "config: orders flush.messages=1\n");
@@ -44,9 +46,10 @@ TEST(TopicStoreTest, ATornFileIsAnError) {
 
 TEST(TopicStoreTest, RefusesWhatItWouldNotHaveWritten) {
   const std::string head = "version: 0\nserial: 1\ncluster: AAAAAAAAAAEAAAAAAAAAAg\n";
-  for (const char* line : {"topic: a", "topic: a id=x partitions=1", "config: unknown a=b",
-                           "topic: a id=AAAAAAAAAAEAAAAAAAAAAg partitions=0", "other: x",
-                           "topic: a/b id=AAAAAAAAAAEAAAAAAAAAAg partitions=1"}) {
+  for (const char* line :
+       {"topic: a", "topic: a id=x partitions=1", "config: unknown a=b",
+        "topic: a id=AAAAAAAAAAEAAAAAAAAAAg partitions=0", "other: x", "starts: x", "starts: -1",
+        "topic: a/b id=AAAAAAAAAAEAAAAAAAAAAg partitions=1"}) {
     EXPECT_FALSE(StoredTopics::Parse(head + line + "\n").ok()) << line;
   }
   EXPECT_TRUE(StoredTopics::Parse(head).ok());

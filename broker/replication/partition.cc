@@ -1,5 +1,6 @@
 #include "broker/replication/partition.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/storage/append_validation.h"
@@ -46,8 +47,8 @@ void Partition::Do(Step step) {
   for (const PartitionLeader::Completed& done : effects.completed) done.waiter->OnDone(done.error);
 }
 
-absl::Status Partition::LeadAlone() {
-  const LeaderEpoch epoch = log_->LatestEpoch().value_or(kNoLeaderEpoch) + 1;
+absl::Status Partition::LeadAlone(LeaderEpoch at_least) {
+  const LeaderEpoch epoch = std::max(log_->LatestEpoch().value_or(kNoLeaderEpoch) + 1, at_least);
   core::WaitQueue done;
   std::optional<absl::Status> result;
   HW_RETURN_IF_ERROR(log_->AssignEpoch(epoch, [&](const absl::Status& status) {

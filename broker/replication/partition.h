@@ -68,9 +68,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(core::Environment& env, BrokerId self, const protocol::Uuid& topic_id,
             const TopicConfig& config, std::shared_ptr<storage::Log> log, Observer& observer);
 
-  // Leads under an epoch greater than any in the log, entered there durably first, so that epochs
-  // grow with every start. REQUIRES: on a fiber; not leading.
-  [[nodiscard]] absl::Status LeadAlone();
+  // Leads under an epoch that is greater than any in the log and not below `at_least`, entered
+  // there durably first, so that epochs grow with every start. REQUIRES: on a fiber; not leading.
+  [[nodiscard]] absl::Status LeadAlone(LeaderEpoch at_least);
   // Everybody who waits is told `why`; so is every later request.
   void Resign(protocol::ErrorCode why);
 

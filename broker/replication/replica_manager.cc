@@ -9,7 +9,7 @@ using protocol::ErrorCode;
 
 absl::Status ReplicaManager::StartLeading(storage::LogManager& logs, const TopicPartition& id,
                                           const protocol::Uuid& topic_id, const TopicConfig& config,
-                                          storage::IsNew is_new) {
+                                          storage::IsNew is_new, LeaderEpoch at_least) {
   HW_CHECK(Find(id.topic, id.partition) == nullptr, "{} is hosted already", id);
   const auto start = [&]() -> absl::Status {
     HW_ASSIGN_OR_RETURN(std::shared_ptr<storage::Log> log,
@@ -17,7 +17,7 @@ absl::Status ReplicaManager::StartLeading(storage::LogManager& logs, const Topic
     log->UpdateConfig(config.log);
     auto partition =
         std::make_shared<Partition>(env_, self_, topic_id, config, std::move(log), observer_);
-    HW_RETURN_IF_ERROR(partition->LeadAlone());
+    HW_RETURN_IF_ERROR(partition->LeadAlone(at_least));
     topics_[id.topic][id.partition] = std::move(partition);
     return absl::OkStatus();
   };

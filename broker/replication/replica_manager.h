@@ -29,11 +29,11 @@ class ReplicaManager final : public storage::LogManagerListener {
   ReplicaManager(const ReplicaManager&) = delete;
   ReplicaManager& operator=(const ReplicaManager&) = delete;
 
-  // Opens or makes the partition's log and leads it. After an error the partition is known as
-  // offline. REQUIRES: on a fiber; not hosted yet.
+  // Opens or makes the partition's log and leads it, in an epoch not below `at_least`. After an
+  // error the partition is known as offline. REQUIRES: on a fiber; not hosted yet.
   [[nodiscard]] absl::Status StartLeading(storage::LogManager& logs, const TopicPartition& id,
                                           const protocol::Uuid& topic_id, const TopicConfig& config,
-                                          storage::IsNew is_new);
+                                          storage::IsNew is_new, LeaderEpoch at_least);
   // Tells everybody who waits, forgets the partition and deletes its log. OK if there is none.
   // REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Delete(storage::LogManager& logs, const TopicPartition& id);

@@ -14,23 +14,6 @@ using core::MixName;
 
 constexpr int64_t kWindows = 8;
 
-faults::Aim AimOf(const Target& target) {
-  using Role = faults::Aim::Role;
-  switch (target.kind) {
-    case TargetKind::kAny:
-      return {.role = Role::kAny};
-    case TargetKind::kAnyBroker:
-      return {.role = Role::kAnyBroker};
-    case TargetKind::kBroker:
-      return {.role = Role::kBroker, .broker = target.broker};
-    case TargetKind::kClient:
-      return {.role = Role::kClient, .name = target.name};
-    case TargetKind::kZone:
-      return {.role = Role::kZone, .name = target.name};
-  }
-  HW_UNREACHABLE();
-}
-
 int64_t DrawDuration(const DurationRange& range, uint64_t key) {
   return KeyedRandom(key).Between(absl::ToInt64Nanoseconds(range.low),
                                   absl::ToInt64Nanoseconds(range.high));
@@ -38,9 +21,10 @@ int64_t DrawDuration(const DurationRange& range, uint64_t key) {
 
 faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t key) {
   faults::FaultOrder order{
-      .kind = spec.kind, .aim = AimOf(spec.target), .at = at, .place = spec.place, .key = key};
+      .kind = spec.kind, .aim = spec.target, .at = at, .place = spec.place, .key = key};
   const FaultKind* kind = FindFaultKind(spec.kind);
   HW_CHECK(kind != nullptr, "unknown fault {}", spec.kind);
+  if (order.aim.role == faults::Aim::Role::kAny) order.aim.role = kind->targets[1];
   for (const FaultParameter& parameter : kind->parameters) {
     const std::string name(parameter.name);
     const uint64_t parameter_key = MixName(name, key);
@@ -65,7 +49,7 @@ faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t ke
         order.choices[name] = spec.ChoiceOf(name);
         break;
       case ParameterType::kTarget:
-        order.other = AimOf(spec.TargetOf(name));
+        order.other = spec.TargetOf(name);
         break;
     }
   }

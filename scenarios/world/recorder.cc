@@ -1,5 +1,8 @@
 #include "scenarios/world/recorder.h"
 
+#include <absl/strings/numbers.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace highwater::scenarios {
@@ -14,6 +17,22 @@ std::string NameOf(BrokerId id) { return fmt::format("broker-{}", id); }
 
 std::string Range(Offset base, Offset last) {
   return base == last ? fmt::format("record {}", base) : fmt::format("records {}..{}", base, last);
+}
+
+// What the scenario's configuration promises of a topic: Kafka's default where it says nothing.
+invariants::TopicPromise PromiseOf(const Scenario& scenario, std::string_view name) {
+  constexpr std::string_view kMinIsr = "min.insync.replicas";
+  invariants::TopicPromise promise;
+  const std::string* text = FindSetting(scenario.cluster.settings, kMinIsr);
+  for (const TopicSpec& topic : scenario.topics) {
+    if (topic.name != name) continue;
+    promise.replicas = topic.replicas;
+    if (const std::string* own = FindSetting(topic.settings, kMinIsr)) text = own;
+  }
+  if (text != nullptr) {
+    HW_CHECK(absl::SimpleAtoi(*text, &promise.min_insync_replicas), "{}: {}", kMinIsr, *text);
+  }
+  return promise;
 }
 
 absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_mille) {
@@ -32,11 +51,15 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       on_violation_(std::move(on_violation)),
       excused_(std::move(excused)),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
+  const invariants::RunFacts facts{
+      .history = history_, .logs = logs_, .promise = [&scenario](std::string_view topic) {
+        return PromiseOf(scenario, topic);
+      }};
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
     const auto& chosen = scenario.check.invariants;
     const bool wanted = scenario.check.all_invariants ||
                         std::find(chosen.begin(), chosen.end(), info.id) != chosen.end();
-    if (wanted) invariants_.push_back(info.make(history_, *this));
+    if (wanted) invariants_.push_back(info.make(facts, *this));
   }
 }
 
@@ -107,6 +130,7 @@ void Recorder::OnBrokerStopped(BrokerId id) {
 }
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
+  logs_.OnLogLoaded(id, event);
   if (narrator_.active()) {
     narrator_.TellOf(
         event.partition, event.log_end_offset, event.log_end_offset, now_(), Kind::kLoaded,
@@ -120,13 +144,64 @@ void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
 
 void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset log_end) {
+  roles_.BecameLeader(partition, id.value());
+  if (narrator_.active()) {
+    narrator_.TellOf(
+        partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
+        fmt::format("leads {} in leader epoch {} from offset {}", partition, epoch, log_end));
+  }
+  const invariants::Leadership leadership{
+      .broker = id, .partition = partition, .epoch = epoch, .log_end = log_end, .at = now_()};
+  for (const auto& invariant : invariants_) invariant->OnBecameLeader(leadership);
+}
+
+void Recorder::OnBecameFollower(BrokerId id, const TopicPartition& partition,
+                                broker::LeaderEpoch epoch, BrokerId leader, Offset log_end) {
+  roles_.BecameFollower(partition, id.value());
   if (!narrator_.active()) return;
-  narrator_.TellOf(
-      partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
-      fmt::format("leads {} in leader epoch {} from offset {}", partition, epoch, log_end));
+  narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
+                   fmt::format("follows broker-{} for {} in leader epoch {} from offset {}", leader,
+                               partition, epoch, log_end));
+}
+
+void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch epoch,
+                            broker::PartitionEpoch partition_epoch,
+                            absl::Span<const BrokerId> isr) {
+  if (narrator_.active()) {
+    const invariants::ReplicaLog* log = logs_.Find(id, partition);
+    const Offset end = log == nullptr ? Offset(0) : log->end;
+    narrator_.TellOf(partition, end, end, now_(), Kind::kOther, NameOf(id),
+                     fmt::format("holds [{}] in sync for {} (leader epoch {}, partition epoch {})",
+                                 fmt::join(isr, ", "), partition, epoch, partition_epoch));
+  }
+  const invariants::LeaderState state{
+      .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) invariant->OnIsrChanged(state, isr);
+}
+
+void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
+                                    broker::LeaderEpoch epoch, Offset high_watermark) {
+  logs_.OnHighWatermarkMoved(id, partition, high_watermark);
+  const invariants::LeaderState state{
+      .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) {
+    invariant->OnHighWatermarkMoved(state, high_watermark);
+  }
+}
+
+void Recorder::OnBecameController(BrokerId id, broker::ControllerEpoch epoch) {
+  roles_.BecameController(id.value());
+  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id),
+                 fmt::format("is the controller in controller epoch {}", epoch));
+}
+
+void Recorder::OnResignedAsController(BrokerId id) {
+  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id), "resigns as controller");
 }
 
 void Recorder::OnAppended(BrokerId id, const broker::AppendedEvent& event) {
+  logs_.OnAppended(id, event);
+  for (const auto& invariant : invariants_) invariant->OnAppended(id, event, now_());
   if (!narrator_.active()) return;
   narrator_.TellOf(event.partition, event.base_offset, event.last_offset, now_(), Kind::kAppended,
                    NameOf(id),
@@ -141,12 +216,14 @@ void Recorder::OnFlushed(BrokerId id, const TopicPartition& partition, Offset re
 }
 
 void Recorder::OnTruncated(BrokerId id, const TopicPartition& partition, Offset log_end) {
+  logs_.OnTruncated(id, partition, log_end);
   if (!narrator_.active()) return;
   narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
                    fmt::format("truncates {}: log end offset {}", partition, log_end));
 }
 
 void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Offset log_start) {
+  logs_.OnLogStartMoved(id, partition, log_start);
   if (!narrator_.active()) return;
   narrator_.TellOf(partition, log_start, log_start, now_(), Kind::kOther, NameOf(id),
                    fmt::format("moves the log start offset of {} to {}", partition, log_start));
@@ -154,6 +231,9 @@ void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Off
 
 void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset base, Offset last, int16_t acks) {
+  const invariants::LeaderState state{
+      .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) invariant->OnAcknowledged(state, last, acks);
   if (!narrator_.active()) return;
   narrator_.TellOf(
       partition, base, last, now_(), Kind::kAcknowledged, NameOf(id),
@@ -168,6 +248,7 @@ void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t parti
 
 void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
   narrator_.Tell(now_(), Kind::kOther, NameOf(id), fmt::format("deletes topic {}", topic));
+  logs_.OnTopicDeleted(topic);
   for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
 }
 

@@ -14,6 +14,7 @@
 #include "invariants/invariant.h"
 #include "scenarios/scenario.h"
 #include "scenarios/seed_result.h"
+#include "scenarios/world/cluster_roles.h"
 #include "scenarios/world/narrator.h"
 
 namespace highwater::scenarios {
@@ -50,6 +51,16 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnLogLoaded(broker::BrokerId id, const broker::LogLoadedEvent& event) override;
   void OnBecameLeader(broker::BrokerId id, const broker::TopicPartition& partition,
                       broker::LeaderEpoch epoch, broker::Offset log_end) override;
+  void OnBecameFollower(broker::BrokerId id, const broker::TopicPartition& partition,
+                        broker::LeaderEpoch epoch, broker::BrokerId leader,
+                        broker::Offset log_end) override;
+  void OnIsrChanged(broker::BrokerId id, const broker::TopicPartition& partition,
+                    broker::LeaderEpoch epoch, broker::PartitionEpoch partition_epoch,
+                    absl::Span<const broker::BrokerId> isr) override;
+  void OnHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
+                            broker::LeaderEpoch epoch, broker::Offset high_watermark) override;
+  void OnBecameController(broker::BrokerId id, broker::ControllerEpoch epoch) override;
+  void OnResignedAsController(broker::BrokerId id) override;
   void OnAppended(broker::BrokerId id, const broker::AppendedEvent& event) override;
   void OnFlushed(broker::BrokerId id, const broker::TopicPartition& partition,
                  broker::Offset recovery_point) override;
@@ -75,6 +86,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
+  [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
 
  private:
   Narrator& narrator_;
@@ -82,6 +94,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   std::function<void(const invariants::Violation&)> on_violation_;
   std::function<bool(const invariants::Violation&)> excused_;
   invariants::ClientHistory history_;
+  invariants::ReplicaLogs logs_;
+  ClusterRoles roles_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;

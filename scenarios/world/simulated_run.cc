@@ -135,15 +135,16 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
           scenario, narrator_, [this] { return world_.Elapsed(); },
           [this](const invariants::Violation& violation) { OnViolation(violation); },
           [this](const invariants::Violation& violation) {
-            return scenario_.check.guarantee == Guarantee::kWithin &&
-                   violation.invariant == "acked-durable" && BeyondGuarantee();
+            const bool of_loss =
+                violation.invariant == "acked-durable" || violation.invariant == "committed-kept";
+            return of_loss && scenario_.check.guarantee == Guarantee::kWithin && BeyondGuarantee();
           }),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
                 .load_end = scenario.run.warmup + scenario.run.duration},
-      injector_(world_, cast_,
+      injector_(world_, cast_, recorder_.roles(),
                 [this](std::string text, const std::string& place) {
                   recorder_.Fault(std::move(text), place);
                 }),
@@ -184,7 +185,8 @@ void SimulatedRun::AddBrokers() {
         data_lost_ = data_lost_ || loss.survived < loss.pending || loss.cut > 0 ||
                      loss.names.survived < loss.names.pending;
       }
-      const bool by_itself = end == sim::ProcessEnd::kHalted || end == sim::ProcessEnd::kExited;
+      const bool by_itself = end == sim::ProcessEnd::kHalted ||
+                             (end == sim::ProcessEnd::kExited && !host.stop_requested());
       recorder_.ProcessEnded(i,
                              by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
       if (!by_itself || healing_) return;
@@ -192,7 +194,8 @@ void SimulatedRun::AddBrokers() {
         if (!host.running() && !healing_) host.Start();
       });
     });
-    cast_.members.push_back({.host = &host, .zone = zone, .broker = true});
+    cast_.members.push_back(
+        {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
     workload_.bootstrap.push_back({.host = name, .port = kBrokerPort});
     host.Start();
   }
@@ -220,7 +223,8 @@ void SimulatedRun::AddClients() {
       host.SetProgram(sim::ProgramOf(
           [this, client](core::Environment& env) { RunConsumer(env, workload_, client); }));
     }
-    cast_.members.push_back({.host = &host, .zone = zones[zone % zones.size()], .broker = false});
+    cast_.members.push_back(
+        {.host = &host, .zone = zones[zone % zones.size()], .kind = faults::Cast::Kind::kClient});
     host.Start();
     ++zone;
   }
@@ -258,7 +262,9 @@ void SimulatedRun::BeginHeal() {
   injector_.Heal();
   world_.SetFairSchedule(true);
   for (const faults::Cast::Member& member : cast_.members) {
-    if (member.broker && !member.host->running()) member.host->Start();
+    if (member.kind != faults::Cast::Kind::kClient && !member.host->running()) {
+      member.host->Start();
+    }
   }
   healing_ = true;
   recorder_.Tell("", "all faults are withdrawn: the cluster heals");

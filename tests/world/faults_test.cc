@@ -16,6 +16,8 @@ class FaultIsFeltTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(FaultIsFeltTest, IsObservedByItsVictim) {
   Scenario scenario = SmallScenario();
+  // So that somebody is left outside of a zone that is cut off.
+  if (GetParam().kind == "lose_zone") scenario.cluster.zones = {"az-a", "az-b"};
   scenario.random = {FaultEvery(GetParam().kind, absl::Milliseconds(1500), GetParam().parameters)};
   uint64_t requested = 0, applied = 0;
   const auto felt = FindSeed(scenario, 1, 20, {}, [&](const SeedResult& result) {
@@ -42,6 +44,8 @@ std::vector<Case> Cases() {
       {"FillDisk", "fill_disk", {}},
       {"FlipBits", "flip_bits", {{"count", IntegerRange{2000, 2000}}}},
       {"Freeze", "freeze", {}},
+      {"LoseZonePower", "lose_zone", {}},
+      {"LoseZoneNetwork", "lose_zone", {{"power", std::string("network")}}},
       {"PartitionTwoWay", "partition_network", {}},
       {"PartitionOneWay", "partition_network", {{"cut", std::string("one-way")}}},
       {"PartitionReset", "partition_network", {{"cut", std::string("reset")}}},
@@ -50,6 +54,7 @@ std::vector<Case> Cases() {
       {"SlowDisk", "slow_disk", {}},
       {"SlowNetwork", "slow_network", {}},
       {"SlowNetworkLoss", "slow_network", {{"loss", IntegerRange{200'000, 200'000}}}},
+      {"StopBroker", "stop_broker", {}},
       {"StallDevice", "stall_disk", {}},
       {"StallWrites", "stall_disk", {{"kind", std::string("writes")}}},
   };

@@ -22,7 +22,7 @@ ParameterValue DefaultOf(const FaultParameter& parameter) {
     case ParameterType::kChoice:
       return std::string(text);
     case ParameterType::kTarget:
-      return ParseTarget(text).value();
+      return faults::ParseAim(text).value();
   }
   return std::string();
 }
@@ -48,8 +48,9 @@ Scenario SmallScenario() {
 
 RandomFault FaultEvery(std::string_view kind, absl::Duration every,
                        std::map<std::string, ParameterValue, std::less<>> parameters) {
-  FaultSpec spec{
-      .kind = std::string(kind), .target = {.kind = TargetKind::kAny}, .place = "faults.random[0]"};
+  FaultSpec spec{.kind = std::string(kind),
+                 .target = {.role = faults::Aim::Role::kAny},
+                 .place = "faults.random[0]"};
   for (const FaultParameter& parameter : FindFaultKind(kind)->parameters) {
     const auto given = parameters.find(parameter.name);
     spec.parameters[std::string(parameter.name)] =

@@ -1,0 +1,45 @@
+#pragma once
+
+// Aim: whom a fault hits, as operators say it: a role, resolved when the fault fires.
+//
+//   ParseAim("leader(orders-0)")        FormatAim(aim) == "leader(orders-0)"
+
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace highwater::faults {
+
+struct Aim {
+  enum class Role : uint8_t {
+    kAny,              // `any`: the seed chooses among all that the fault can hit
+    kAnyBroker,        // `any(broker)`
+    kBroker,           // `broker(0)`
+    kController,       // `controller`
+    kLeader,           // `leader(orders-0)`
+    kFollower,         // `follower(orders-0)`: one of them
+    kAnyZooKeeper,     // `any(zookeeper)`
+    kZooKeeper,        // `zookeeper(0)`
+    kZooKeeperLeader,  // `zookeeper-leader`
+    kClient,           // `client(producer-0)`
+    kAnyZone,          // `any(az)`
+    kZone,             // `az(az-a)`
+  };
+  Role role = Role::kAny;
+  int32_t number = 0;  // kBroker, kZooKeeper; the partition's index of kLeader and kFollower
+  std::string name;    // kClient, kZone; the topic of kLeader and kFollower
+
+  friend bool operator==(const Aim&, const Aim&) = default;
+};
+
+// How an aim of this role is written, for people: `broker(N)`.
+[[nodiscard]] std::string_view AimForm(Aim::Role role);
+// REQUIRES: the aim's parts are those of its role.
+[[nodiscard]] std::string FormatAim(const Aim& aim);
+// InvalidArgument says which forms exist. Whether such a broker or client exists is not asked.
+[[nodiscard]] absl::StatusOr<Aim> ParseAim(std::string_view text);
+
+}  // namespace highwater::faults

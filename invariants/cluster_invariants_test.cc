@@ -1,0 +1,183 @@
+// The invariants of a replicated partition, each seen to hold and to be violated.
+
+#include <gmock/gmock.h>
+
+#include "invariants/history.h"
+#include "invariants/invariant.h"
+
+namespace highwater::invariants {
+namespace {
+
+using broker::BrokerId;
+using broker::LeaderEpoch;
+using broker::Offset;
+using broker::TopicPartition;
+using ::testing::HasSubstr;
+
+class Collector final : public ViolationSink {
+ public:
+  void Report(Violation violation) override { violations.push_back(std::move(violation)); }
+  std::vector<Violation> violations;
+};
+
+class ClusterInvariantsTest : public ::testing::Test {
+ protected:
+  void Use(std::string_view id) {
+    for (const InvariantInfo& info : CatalogOfInvariants()) {
+      if (info.id == id) invariant_ = info.make(facts_, sink_);
+    }
+    ASSERT_NE(invariant_, nullptr);
+    EXPECT_EQ(invariant_->id(), id);
+  }
+  void Append(int32_t broker, int64_t base, int64_t last, int32_t epoch = 0) {
+    const broker::AppendedEvent event{.partition = orders_,
+                                      .leader_epoch = LeaderEpoch(epoch),
+                                      .base_offset = Offset(base),
+                                      .last_offset = Offset(last),
+                                      .digest = static_cast<uint64_t>(base + 100)};
+    logs_.OnAppended(BrokerId(broker), event);
+    invariant_->OnAppended(BrokerId(broker), event, absl::Seconds(1));
+  }
+  void Load(int32_t broker, int64_t end) {
+    const broker::LogLoadedEvent event{.partition = orders_,
+                                       .clean = false,
+                                       .log_start_offset = Offset(0),
+                                       .log_end_offset = Offset(end),
+                                       .truncated_bytes = 0};
+    logs_.OnLogLoaded(BrokerId(broker), event);
+    invariant_->OnLogLoaded(BrokerId(broker), event, absl::Seconds(1));
+  }
+  void Lead(int32_t broker, int32_t epoch, int64_t log_end) {
+    invariant_->OnBecameLeader({.broker = BrokerId(broker),
+                                .partition = orders_,
+                                .epoch = LeaderEpoch(epoch),
+                                .log_end = Offset(log_end),
+                                .at = absl::Seconds(2)});
+  }
+  LeaderState State(int32_t leader, int32_t epoch) {
+    return {.leader = BrokerId(leader),
+            .partition = orders_,
+            .epoch = LeaderEpoch(epoch),
+            .at = absl::Seconds(3)};
+  }
+  void Isr(int32_t leader, int32_t epoch, std::vector<BrokerId> isr) {
+    invariant_->OnIsrChanged(State(leader, epoch), isr);
+  }
+  void HighWatermark(int32_t leader, int32_t epoch, int64_t offset) {
+    logs_.OnHighWatermarkMoved(BrokerId(leader), orders_, Offset(offset));
+    invariant_->OnHighWatermarkMoved(State(leader, epoch), Offset(offset));
+  }
+  size_t Violations() const { return sink_.violations.size(); }
+
+  TopicPartition orders_{"orders", broker::PartitionIndex(0)};
+  ClientHistory history_;
+  ReplicaLogs logs_;
+  RunFacts facts_{.history = history_, .logs = logs_, .promise = [](std::string_view) {
+                    return TopicPromise{.replicas = 3, .min_insync_replicas = 2};
+                  }};
+  Collector sink_;
+  std::unique_ptr<Invariant> invariant_;
+};
+
+TEST_F(ClusterInvariantsTest, ALeaderThatLacksACommittedRecordIsSeen) {
+  Use("committed-kept");
+  Append(0, 0, 4);
+  Append(0, 5, 5);
+  Append(1, 0, 4);
+  HighWatermark(0, 0, 5);
+  Lead(1, 1, 5);
+  EXPECT_EQ(Violations(), 0u);
+  HighWatermark(0, 0, 6);
+  Lead(1, 2, 5);
+  ASSERT_EQ(Violations(), 1u);
+  EXPECT_EQ(sink_.violations[0].offset, Offset(5));
+  EXPECT_THAT(sink_.violations[0].witnesses[1], HasSubstr("with a log that ends at 5"));
+}
+
+TEST_F(ClusterInvariantsTest, ALeaderThatChangedACommittedRecordIsSeen) {
+  Use("committed-kept");
+  Append(0, 0, 4, 0);
+  Append(1, 0, 4, 1);
+  HighWatermark(0, 0, 5);
+  Lead(1, 2, 5);
+  ASSERT_EQ(Violations(), 1u);
+  EXPECT_THAT(sink_.violations[0].witnesses[1], HasSubstr("holds 0..4 of leader epoch 1"));
+}
+
+TEST_F(ClusterInvariantsTest, TwoLeadersOfOneEpochAreSeen) {
+  Use("one-leader-per-epoch");
+  Lead(0, 3, 0);
+  Lead(0, 3, 0);
+  Lead(1, 4, 0);
+  EXPECT_EQ(Violations(), 0u);
+  Lead(2, 3, 0);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AHighWatermarkThatGoesBackWithinAnEpochIsSeen) {
+  Use("high-watermark-monotone");
+  HighWatermark(0, 1, 5);
+  HighWatermark(0, 1, 6);
+  HighWatermark(1, 2, 4);  // a new leader may begin lower [H7]
+  HighWatermark(0, 1, 7);  // a deposed one may go on in its epoch
+  EXPECT_EQ(Violations(), 0u);
+  HighWatermark(1, 2, 3);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AnInSyncReplicaWithoutTheCommittedRecordIsSeen) {
+  Use("isr-holds-committed");
+  Append(0, 0, 4);
+  Append(1, 0, 4);
+  Isr(0, 0, {BrokerId(0), BrokerId(1)});
+  HighWatermark(0, 0, 5);
+  EXPECT_EQ(Violations(), 0u);
+  Append(0, 5, 5);
+  HighWatermark(0, 0, 6);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AMemberThatLostDataIsDamageAndNoViolation) {
+  Use("isr-holds-committed");
+  Append(0, 0, 4);
+  Append(1, 0, 4);
+  Isr(0, 0, {BrokerId(0), BrokerId(1)});
+  Load(1, 0);  // a power loss took it
+  Append(0, 5, 5);
+  HighWatermark(0, 0, 5);
+  EXPECT_EQ(Violations(), 0u);
+  Append(1, 0, 4);  // it has fetched again
+  HighWatermark(0, 0, 6);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AcksAllFromTooFewBrokersIsSeen) {
+  Use("min-insync-acked");
+  Append(0, 0, 4);
+  invariant_->OnAcknowledged(State(0, 0), Offset(4), 1);
+  EXPECT_EQ(Violations(), 0u);
+  invariant_->OnAcknowledged(State(0, 0), Offset(4), -1);
+  EXPECT_EQ(Violations(), 1u);
+  Append(1, 0, 4);
+  invariant_->OnAcknowledged(State(0, 0), Offset(4), -1);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AnAckedRecordPastTheEndOfANewLeaderIsLost) {
+  Use("acked-durable");
+  const uint32_t producer = history_.AddProducer("producer-0");
+  const RecordId id = history_.AddSend(producer, {.partition = orders_, .acks = 1});
+  invariant_->OnAcked(
+      {.id = id, .partition = orders_, .offset = Offset(7), .at = absl::Seconds(1)});
+  Lead(1, 1, 8);
+  EXPECT_EQ(Violations(), 0u);
+  Load(1, 5);  // one replica of three
+  EXPECT_EQ(Violations(), 0u);
+  Lead(2, 2, 7);
+  ASSERT_EQ(Violations(), 1u);
+  EXPECT_EQ(sink_.violations[0].sentence, "a record acknowledged with acks=1 is gone.");
+  EXPECT_THAT(sink_.violations[0].witnesses[2], HasSubstr("absent      on broker-2"));
+}
+
+}  // namespace
+}  // namespace highwater::invariants
