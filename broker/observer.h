@@ -89,9 +89,7 @@ class Observer {
   virtual void OnTopicDeleted(BrokerId, std::string_view /*topic*/) {}
   virtual void OnLogDirectoryFailed(BrokerId, std::string_view /*path*/,
                                     std::string_view /*error*/) {}
-  // It is the controller from now on, for as long as nobody has a greater epoch.
-  virtual void OnControllerElected(BrokerId, ControllerEpoch) {}
-  virtual void OnControllerResigned(BrokerId, ControllerEpoch) {}
+  // The controller wrote a partition's state.
   virtual void OnPartitionStateWritten(BrokerId /*controller*/, const PartitionStateEvent&) {}
 };
 

@@ -16,10 +16,6 @@ using Offset = core::StrongInt<struct OffsetTag, int64_t>;
 using LeaderEpoch = core::StrongInt<struct LeaderEpochTag, int32_t>;
 using ControllerEpoch = core::StrongInt<struct ControllerEpochTag, int32_t>;
 using BrokerId = core::StrongInt<struct BrokerIdTag, int32_t>;
-// The czxid of a broker's registration znode [Z31].
-using BrokerEpoch = core::StrongInt<struct BrokerEpochTag, int64_t>;
-// The ZooKeeper data version of a partition's state znode, "zkVersion" on the wire.
-using PartitionEpoch = core::StrongInt<struct PartitionEpochTag, int32_t>;
 using PartitionIndex = core::StrongInt<struct PartitionIndexTag, int32_t>;
 using ProducerId = core::StrongInt<struct ProducerIdTag, int64_t>;
 using CorrelationId = core::StrongInt<struct CorrelationIdTag, int32_t>;

@@ -158,7 +158,7 @@ absl::Status KafkaController::Elect() {
   parts_.context.epoch = won->epoch;
   parts_.context.fence = won->fence;
   active_controller_ = config_.broker_id;
-  parts_.observer.OnControllerElected(config_.broker_id, won->epoch);
+  parts_.observer.OnBecameController(config_.broker_id, won->epoch);
   const absl::Status status = OnFailover();
   if (status.ok() || zk::IsSessionOver(status)) return status;
   if (zk::IsControllerMoved(status)) return MaybeResign();
@@ -242,7 +242,7 @@ void KafkaController::OnResignation() {
   parts_.batch = {};
   parts_.context.Clear();
   recoveries_.clear();
-  parts_.observer.OnControllerResigned(config_.broker_id, parts_.context.epoch);
+  parts_.observer.OnResignedAsController(config_.broker_id);
 }
 
 // ---- Watches [C6].
