@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "broker/types.h"
 
@@ -34,6 +35,17 @@ struct LogLoadedEvent {
   Offset log_start_offset;
   Offset log_end_offset;     // after recovery
   uint64_t truncated_bytes;  // cut from torn or unreadable tails
+};
+
+// The controller wrote a partition's state znode: who leads, who is in sync.
+struct PartitionStateEvent {
+  const TopicPartition& partition;
+  ControllerEpoch controller_epoch;
+  BrokerId leader;  // kNoBroker: none
+  LeaderEpoch leader_epoch;
+  const std::vector<BrokerId>& isr;
+  PartitionEpoch partition_epoch;
+  bool unclean;  // an unclean election: records may be lost
 };
 
 class Observer {
@@ -77,6 +89,8 @@ class Observer {
   virtual void OnTopicDeleted(BrokerId, std::string_view /*topic*/) {}
   virtual void OnLogDirectoryFailed(BrokerId, std::string_view /*path*/,
                                     std::string_view /*error*/) {}
+  // The controller wrote a partition's state.
+  virtual void OnPartitionStateWritten(BrokerId /*controller*/, const PartitionStateEvent&) {}
 };
 
 }  // namespace highwater::broker

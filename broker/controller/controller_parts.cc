@@ -1,0 +1,40 @@
+#include "broker/controller/controller_parts.h"
+
+#include "core/status_macros.h"
+
+namespace highwater::broker::controller {
+
+absl::StatusOr<std::vector<absl::Status>> ControllerParts::Write(std::vector<Change> changes) {
+  zk::KafkaZkClient::PartitionStates states;
+  for (const Change& change : changes) {
+    LeaderIsrAndControllerEpoch state{.leader_and_isr = change.next,
+                                      .controller_epoch = context.epoch};
+    state.leader_and_isr.leader_epoch = rules.next_leader_epoch(change.next.leader_epoch);
+    states.emplace_back(change.partition, std::move(state));
+  }
+  HW_ASSIGN_OR_RETURN(const auto written, zk.UpdateStates(states, context.fence));
+  std::vector<absl::Status> results;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    results.push_back(written[i].status());
+    if (!written[i].ok()) continue;
+    auto& [partition, state] = states[i];
+    state.leader_and_isr.partition_epoch = *written[i];
+    Report(partition, state, changes[i].cause);
+    Remember(partition, std::move(state));
+  }
+  return results;
+}
+
+void ControllerParts::Report(const TopicPartition& partition,
+                             const LeaderIsrAndControllerEpoch& state, Cause cause) {
+  const LeaderAndIsr& value = state.leader_and_isr;
+  observer.OnPartitionStateWritten(config.broker_id, {.partition = partition,
+                                                      .controller_epoch = state.controller_epoch,
+                                                      .leader = value.leader,
+                                                      .leader_epoch = value.leader_epoch,
+                                                      .isr = value.isr,
+                                                      .partition_epoch = value.partition_epoch,
+                                                      .unclean = cause == Cause::kUncleanElection});
+}
+
+}  // namespace highwater::broker::controller
