@@ -19,11 +19,16 @@ using BrokerId = core::StrongInt<struct BrokerIdTag, int32_t>;
 using PartitionIndex = core::StrongInt<struct PartitionIndexTag, int32_t>;
 using ProducerId = core::StrongInt<struct ProducerIdTag, int64_t>;
 using CorrelationId = core::StrongInt<struct CorrelationIdTag, int32_t>;
+// The data version of a partition's state znode ("zkVersion").
+using PartitionEpoch = core::StrongInt<struct PartitionEpochTag, int32_t>;
+// The czxid of a broker's registration znode.
+using BrokerEpoch = core::StrongInt<struct BrokerEpochTag, int64_t>;
 
 inline constexpr LeaderEpoch kNoLeaderEpoch{-1};
 inline constexpr BrokerId kNoBroker{-1};
 inline constexpr ProducerId kNoProducerId{-1};
 inline constexpr Offset kNoOffset{-1};
+inline constexpr BrokerEpoch kNoBrokerEpoch{-1};
 
 struct TopicPartition {
   std::string topic;

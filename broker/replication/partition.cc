@@ -63,7 +63,8 @@ absl::Status Partition::LeadAlone() {
   const Offset log_end = log_->log_end_offset();
   observer_.OnBecameLeader(self_, id(), epoch, log_end);
   Do([&](PartitionLeader::Effects& effects) {
-    leader_.BecomeLeader(epoch, {self_}, log_->log_start_offset(), log_end, effects);
+    leader_.BecomeLeader({.epoch = epoch, .isr = {self_}, .replicas = {self_}},
+                         log_->log_start_offset(), log_end, env_.clock.Now(), effects);
   });
   return absl::OkStatus();
 }
@@ -124,7 +125,7 @@ void Partition::OnWritten(LeaderEpoch epoch, Offset last_offset, const absl::Sta
     return;
   }
   Do([&](PartitionLeader::Effects& effects) {
-    leader_.OnAppended(epoch, last_offset + 1, effects);
+    leader_.OnAppended(epoch, last_offset + 1, env_.clock.Now(), effects);
   });
 }
 
