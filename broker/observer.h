@@ -8,6 +8,7 @@
 // the change.
 
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <cstdint>
 #include <string_view>
@@ -46,12 +47,25 @@ class Observer {
   virtual void OnLogLoaded(BrokerId, const LogLoadedEvent&) {}
   virtual void OnBecameLeader(BrokerId, const TopicPartition&, LeaderEpoch,
                               Offset /*log_end_offset*/) {}
+  // It fetches from `leader` from now on, from where its log ends or is cut to.
+  virtual void OnBecameFollower(BrokerId, const TopicPartition&, LeaderEpoch, BrokerId /*leader*/,
+                                Offset /*log_end_offset*/) {}
+  // What the leader knows to be the committed ISR: as its epoch began, or as the controller
+  // confirmed it.
+  virtual void OnIsrChanged(BrokerId, const TopicPartition&, LeaderEpoch, PartitionEpoch,
+                            absl::Span<const BrokerId>) {}
+  // A follower asked its leader for what follows `fetch_offset`: it stores everything below.
+  virtual void OnFollowerFetched(BrokerId /*leader*/, const TopicPartition&, LeaderEpoch,
+                                 BrokerId /*follower*/, Offset /*fetch_offset*/) {}
   // The write completed: the log end offset is last_offset + 1.
   virtual void OnAppended(BrokerId, const AppendedEvent&) {}
   virtual void OnFlushed(BrokerId, const TopicPartition&, Offset /*recovery_point*/) {}
   virtual void OnTruncated(BrokerId, const TopicPartition&, Offset /*log_end_offset*/) {}
   virtual void OnLogStartMoved(BrokerId, const TopicPartition&, Offset /*log_start_offset*/) {}
+  // Of a leader.
   virtual void OnHighWatermarkMoved(BrokerId, const TopicPartition&, LeaderEpoch, Offset) {}
+  // Of a follower; it may go down [H5].
+  virtual void OnFollowerHighWatermarkMoved(BrokerId, const TopicPartition&, LeaderEpoch, Offset) {}
   // A Produce answer without error leaves the broker: everything up to `last_offset` counts as
   // acknowledged with `acks`.
   virtual void OnAcknowledged(BrokerId, const TopicPartition&, LeaderEpoch, Offset /*base_offset*/,

@@ -30,7 +30,8 @@ void PartitionFollower::Fetching(const FollowerLog& log) {
   next_ = {.offset = log.log_end_offset,
            .leader_epoch = epoch_,
            .last_fetched_epoch = log.epochs.latest().value_or(kNoLeaderEpoch)};
-  high_watermark_ = std::min(high_watermark_, log.log_end_offset);  // [F22]
+  // [F22, F23]
+  high_watermark_ = std::clamp(high_watermark_, log.log_start_offset, log.log_end_offset);
   CheckInvariants(log);
 }
 

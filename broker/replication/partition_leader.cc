@@ -108,6 +108,14 @@ void PartitionLeader::OnFollowerFetch(const FollowerFetch& fetch, MonotonicTime 
   CheckInvariants();
 }
 
+void PartitionLeader::OnFollowerStillThere(BrokerId follower, MonotonicTime at) {
+  RemoteReplica* replica = Find(follower);
+  if (!leads_ || replica == nullptr || !replica->fetched || at < replica->last_fetch) return;
+  replica->last_fetch = at;
+  replica->leader_end_at_last_fetch = replica->progress.log_end_offset;
+  replica->progress.last_caught_up = at;
+}
+
 void PartitionLeader::MaybeExpandIsr(const RemoteReplica& replica, MonotonicTime now,
                                      Effects& effects) {
   if (pending_.has_value() || replica.in_maximal_isr) return;  // [H13]

@@ -128,6 +128,9 @@ class PartitionLeader {
   // [H8, H9, H12] A fetch at an offset says that everything below it is stored. To be called for
   // fetches that met neither an error nor a diverging epoch (KAFKA-8400).
   void OnFollowerFetch(const FollowerFetch& fetch, core::MonotonicTime now, Effects& effects);
+  // [H9] A fetch of a follower that stood at the log end at the time, and has not changed since: an
+  // incremental fetch does not name it.
+  void OnFollowerStillThere(BrokerId follower, core::MonotonicTime at);
   // [H11] All members that are out of sync leave in one change.
   void CheckIsr(core::MonotonicTime now, Effects& effects);
   // [H22-H24]

@@ -57,6 +57,16 @@ struct BrokerConfig {
   absl::Duration high_watermark_checkpoint_interval;
   int64_t recovery_threads_per_data_dir = 0;
 
+  absl::Duration controller_socket_timeout;
+  int32_t num_replica_fetchers = 1;
+  absl::Duration replica_fetch_backoff;
+  int32_t replica_fetch_max_bytes = 0;
+  int32_t replica_fetch_min_bytes = 0;
+  int32_t replica_fetch_response_max_bytes = 0;
+  absl::Duration replica_fetch_wait_max;
+  absl::Duration replica_lag_time_max;
+  absl::Duration replica_socket_timeout;
+
   TopicConfig topic_defaults;
 
   // Every property with its effective value as text (given or default), sorted by name; and those
