@@ -26,47 +26,90 @@ ErrorCode FromStorage(const absl::Status& status) {
 
 Partition::Partition(core::Environment& env, BrokerId self, const protocol::Uuid& topic_id,
                      const TopicConfig& config, std::shared_ptr<storage::Log> log,
+                     Offset high_watermark, const Options& options, PartitionHost& host,
                      Observer& observer)
     : env_(env),
       self_(self),
       topic_id_(topic_id),
       log_(std::move(log)),
+      host_(host),
       observer_(observer),
-      leader_(self) {
+      leader_(self, options.rules, options.lag_max),
+      follower_(options.rules),
+      // [R16]
+      high_watermark_(
+          std::clamp(high_watermark, log_->log_start_offset(), log_->log_end_offset())) {
   leader_.SetMinInsyncReplicas(config.min_insync_replicas);
 }
 
-// A step of the machine, then its effects, with nothing in between.
+// A step of the leader, then its effects, with nothing in between.
 template <typename Step>
 void Partition::Do(Step step) {
   PartitionLeader::Effects effects;
   step(effects);
+  if (leader_.leads()) high_watermark_ = leader_.high_watermark();
+  if (effects.isr_changed) {
+    observer_.OnIsrChanged(self_, id(), leader_.epoch(), leader_.partition_epoch(), leader_.isr());
+  }
   if (effects.high_watermark_moved) {
     observer_.OnHighWatermarkMoved(self_, id(), leader_.epoch(), leader_.high_watermark());
   }
   for (const PartitionLeader::Completed& done : effects.completed) done.waiter->OnDone(done.error);
+  if (!effects.alter_partition.has_value()) return;
+  if (host_.ProposeIsr(shared_from_this(), *effects.alter_partition)) return;
+  OnIsrAnswer({.serial = effects.alter_partition->serial,
+               .error = ErrorCode::OPERATION_NOT_ATTEMPTED});  // [H21b]
 }
 
-absl::Status Partition::LeadAlone(LeaderEpoch at_least) {
-  const LeaderEpoch epoch = std::max(log_->LatestEpoch().value_or(kNoLeaderEpoch) + 1, at_least);
-  core::WaitQueue done;
-  std::optional<absl::Status> result;
-  HW_RETURN_IF_ERROR(log_->AssignEpoch(epoch, [&](const absl::Status& status) {
-    result = status;
-    done.WakeAll();
-  }));
-  while (!result.has_value()) {
-    // The log holds references to this frame: only the end of the process ends this wait early.
-    done.Wait(env_.fibers, "a leader epoch on disk", core::MonotonicTime::Never(),
-              core::Cancellation::kIgnored);
+void Partition::BeginRole(Role role, LeaderEpoch epoch) {
+  HW_CHECK(epoch > epoch_, "leader epoch {} does not follow {}", epoch, epoch_);
+  // Before anything else: nothing may be admitted under the old epoch behind what the new role puts
+  // into the log's queue.
+  Resign(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  follower_.Stop();
+  ++serial_;
+  role_ = role;
+  epoch_ = epoch;
+  settled_ = false;
+  role_error_ = absl::OkStatus();
+}
+
+void Partition::Settle(const absl::Status& status) {
+  settled_ = true;
+  role_error_ = status;
+  role_changed_.WakeAll();
+}
+
+absl::Status Partition::AwaitRole() {
+  while (!settled_) {
+    const core::Wake wake =
+        role_changed_.Wait(env_.fibers, "a role to take effect", core::MonotonicTime::Never());
+    HW_RETURN_IF_ERROR(core::ToStatus(wake, "a role to take effect"));
   }
-  HW_RETURN_IF_ERROR(*result);
-  const Offset log_end = log_->log_end_offset();
-  observer_.OnBecameLeader(self_, id(), epoch, log_end);
-  Do([&](PartitionLeader::Effects& effects) {
-    leader_.BecomeLeader(epoch, {self_}, log_->log_start_offset(), log_end, effects);
-  });
-  return absl::OkStatus();
+  return role_error_;
+}
+
+void Partition::BecomeLeader(Leadership leadership) {
+  BeginRole(Role::kLeader, leadership.epoch);
+  const LeaderEpoch epoch = leadership.epoch;
+  const absl::Status queued = log_->AssignEpoch(
+      epoch, [self = shared_from_this(), serial = serial_, leadership = std::move(leadership)](
+                 const absl::Status& status) { self->OnEpochOnDisk(serial, leadership, status); });
+  if (!queued.ok()) Settle(queued);
+}
+
+void Partition::OnEpochOnDisk(uint64_t serial, const Leadership& leadership,
+                              const absl::Status& status) {
+  if (serial != serial_) return;
+  if (status.ok()) {
+    const Offset log_end = log_->log_end_offset();
+    const Offset high_watermark = std::clamp(high_watermark_, log_->log_start_offset(), log_end);
+    observer_.OnBecameLeader(self_, id(), leadership.epoch, log_end);
+    Do([&](PartitionLeader::Effects& effects) {
+      leader_.BecomeLeader(leadership, high_watermark, log_end, env_.clock.Now(), effects);
+    });
+  }
+  Settle(status);
 }
 
 void Partition::Resign(ErrorCode why) {
@@ -125,7 +168,7 @@ void Partition::OnWritten(LeaderEpoch epoch, Offset last_offset, const absl::Sta
     return;
   }
   Do([&](PartitionLeader::Effects& effects) {
-    leader_.OnAppended(epoch, last_offset + 1, effects);
+    leader_.OnAppended(epoch, last_offset + 1, env_.clock.Now(), effects);
   });
 }
 
@@ -135,9 +178,19 @@ ErrorCode Partition::Check(LeaderEpoch claimed) const {
   return leader_.CheckEpoch(claimed);
 }
 
+ErrorCode Partition::CheckReader(const ReadSpec& spec) const {
+  const bool from_follower =
+      role_ == Role::kFollower && settled_ && spec.follower_may_answer && !log_->offline();
+  if (leader_.leads() || !from_follower) return Check(spec.current_leader_epoch);
+  // [P6] A follower answers under the epoch that it follows.
+  const LeaderEpoch claimed = spec.current_leader_epoch;
+  if (claimed == kNoLeaderEpoch || claimed == epoch_) return ErrorCode::NONE;
+  return claimed < epoch_ ? ErrorCode::FENCED_LEADER_EPOCH : ErrorCode::UNKNOWN_LEADER_EPOCH;
+}
+
 std::optional<ReadOutcome> Partition::CheckDivergence(const ReadSpec& spec) const {
   if (spec.last_fetched_epoch == kNoLeaderEpoch) return std::nullopt;
-  ReadOutcome outcome{.high_watermark = leader_.high_watermark(),
+  ReadOutcome outcome{.high_watermark = high_watermark_,
                       .log_start_offset = log_->log_start_offset()};
   const auto end = log_->EndOffsetForEpoch(spec.last_fetched_epoch);
   if (!end.has_value() || spec.from < log_->log_start_offset()) {
@@ -145,6 +198,7 @@ std::optional<ReadOutcome> Partition::CheckDivergence(const ReadSpec& spec) cons
     return outcome;
   }
   if (end->epoch < spec.last_fetched_epoch || end->end_offset < spec.from) {
+    HW_MARK("fetch_of_diverging_log");
     outcome.diverging = *end;
     return outcome;
   }
@@ -153,24 +207,45 @@ std::optional<ReadOutcome> Partition::CheckDivergence(const ReadSpec& spec) cons
 
 ReadOutcome Partition::Read(const ReadSpec& spec) {
   ReadOutcome outcome;
-  outcome.error = Check(spec.current_leader_epoch);
+  outcome.error = CheckReader(spec);
   if (outcome.error != ErrorCode::NONE) return outcome;
   if (auto diverged = CheckDivergence(spec)) return *std::move(diverged);
-  outcome.high_watermark = leader_.high_watermark();
+  const bool replica = spec.replica != kNoBroker;
+  // [P10] A broker that is no replica of this partition gets nothing, and no error.
+  const bool stranger = replica && !leader_.IsRemoteReplica(spec.replica);
+  outcome.high_watermark = high_watermark_;
   outcome.log_start_offset = log_->log_start_offset();
-  const storage::Log::ReadRequest request{.from = spec.from,
-                                          .max_bytes = spec.max_bytes,
-                                          .upper_bound = outcome.high_watermark,
-                                          .at_least_one_batch = spec.at_least_one_batch};
+  const storage::Log::ReadRequest request{
+      .from = spec.from,
+      .max_bytes = stranger ? 0 : spec.max_bytes,
+      .upper_bound = replica ? log_->log_end_offset() : high_watermark_,
+      .at_least_one_batch = spec.at_least_one_batch && !stranger};
+  const uint64_t serial = serial_;
   auto ready = log_->TryRead(request);
   const auto read = ready.has_value() ? *std::move(ready) : log_->Read(request);
   outcome.error = FromStorage(read.status());
-  if (read.ok()) outcome.records = read->records;
+  if (!read.ok()) return outcome;
+  outcome.records = read->records;
+  if (!replica || !spec.tells_progress) return outcome;
+  // [P10, W16] What was read under another role tells nothing of this one.
+  if (serial != serial_ || !leader_.leads()) {
+    outcome.records = {};
+    outcome.error = leader_.refusal() == ErrorCode::NONE ? ErrorCode::NOT_LEADER_OR_FOLLOWER
+                                                         : leader_.refusal();
+    return outcome;
+  }
+  observer_.OnFollowerFetched(self_, id(), epoch_, spec.replica, spec.from);
+  Do([&](PartitionLeader::Effects& effects) {
+    leader_.OnFollowerFetch({.follower = spec.replica,
+                             .fetch_offset = spec.from,
+                             .log_start_offset = spec.replica_log_start},
+                            env_.clock.Now(), effects);
+  });
   return outcome;
 }
 
-uint64_t Partition::BytesBelowHighWatermark(Offset from) const {
-  const Offset bound = leader_.high_watermark();
+uint64_t Partition::BytesReadable(Offset from, BrokerId replica) const {
+  const Offset bound = replica != kNoBroker ? leader_.log_end_offset() : high_watermark_;
   if (from >= bound) return 0;
   const auto start = log_->PositionOf(from);
   const auto end = log_->PositionOf(bound);
@@ -180,10 +255,34 @@ uint64_t Partition::BytesBelowHighWatermark(Offset from) const {
   return end->position > start->position ? end->position - start->position : 1;
 }
 
-OffsetOutcome Partition::FindOffset(int64_t timestamp, LeaderEpoch claimed) {
+void Partition::AwaitReadable(OffsetWaiter& waiter, Offset from, BrokerId replica) {
+  if (replica != kNoBroker) {
+    // A fetch beyond the log end was refused already; it waits as one at the end does.
+    leader_.AwaitAppended(waiter, std::max(from, leader_.log_end_offset()));
+  } else {
+    leader_.AwaitHighWatermark(waiter, std::max(from, leader_.high_watermark()));
+  }
+}
+
+void Partition::CheckIsr() {
+  Do([&](PartitionLeader::Effects& effects) { leader_.CheckIsr(env_.clock.Now(), effects); });
+}
+
+void Partition::OnIsrAnswer(const IsrAnswer& answer) {
+  Do([&](PartitionLeader::Effects& effects) {
+    leader_.OnIsrAnswer(answer, env_.clock.Now(), effects);
+  });
+}
+
+OffsetOutcome Partition::FindOffset(int64_t timestamp, LeaderEpoch claimed, BrokerId replica) {
   OffsetOutcome outcome;
   outcome.error = Check(claimed);
   if (outcome.error != ErrorCode::NONE) return outcome;
+  if (replica != kNoBroker && timestamp == -1) {  // a follower's view ends where the log does
+    outcome.offset = leader_.log_end_offset();
+    outcome.leader_epoch = leader_.epoch();
+    return outcome;
+  }
   // [H7] A new leader that does not yet know what is committed cannot name the end.
   if (!leader_.KnowsEndOffset() && timestamp != -2) {
     outcome.error = ErrorCode::OFFSET_NOT_AVAILABLE;

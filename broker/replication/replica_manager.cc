@@ -7,24 +7,53 @@ namespace highwater::broker {
 
 using protocol::ErrorCode;
 
+ReplicaManager::ReplicaManager(core::Environment& env, BrokerId self,
+                               const ReplicaManagerOptions& options, Observer& observer)
+    : env_(env),
+      self_(self),
+      options_(options),
+      observer_(observer),
+      role_changes_(env.fibers),
+      tasks_(env.fibers) {
+  options_.fetchers.self = self;
+}
+
+ReplicaManager::~ReplicaManager() = default;
+
+absl::StatusOr<std::shared_ptr<Partition>> ReplicaManager::Host(storage::LogManager& logs,
+                                                                const TopicPartition& id,
+                                                                const protocol::Uuid& topic_id,
+                                                                const TopicConfig& config,
+                                                                storage::IsNew is_new) {
+  // Before the log: making it forgets what the checkpoint says of a former one.
+  const Offset checkpointed =
+      logs.Find(id) == nullptr ? Offset(0) : logs.CheckpointedHighWatermark(id);
+  HW_ASSIGN_OR_RETURN(std::shared_ptr<storage::Log> log,
+                      logs.Create(id, config.log, topic_id, is_new));
+  log->UpdateConfig(config.log);
+  auto partition = std::make_shared<Partition>(
+      env_, self_, topic_id, config, std::move(log), checkpointed,
+      Partition::Options{.rules = options_.rules, .lag_max = options_.lag_max}, *this, observer_);
+  topics_[id.topic][id.partition] = partition;
+  offline_.erase(id);
+  return partition;
+}
+
 absl::Status ReplicaManager::StartLeading(storage::LogManager& logs, const TopicPartition& id,
                                           const protocol::Uuid& topic_id, const TopicConfig& config,
                                           storage::IsNew is_new, LeaderEpoch at_least) {
   HW_CHECK(Find(id.topic, id.partition) == nullptr, "{} is hosted already", id);
   const auto start = [&]() -> absl::Status {
-    HW_ASSIGN_OR_RETURN(std::shared_ptr<storage::Log> log,
-                        logs.Create(id, config.log, topic_id, is_new));
-    log->UpdateConfig(config.log);
-    auto partition =
-        std::make_shared<Partition>(env_, self_, topic_id, config, std::move(log), observer_);
-    HW_RETURN_IF_ERROR(partition->LeadAlone(at_least));
-    topics_[id.topic][id.partition] = std::move(partition);
-    return absl::OkStatus();
+    HW_ASSIGN_OR_RETURN(const std::shared_ptr<Partition> partition,
+                        Host(logs, id, topic_id, config, is_new));
+    const LeaderEpoch latest = partition->log().LatestEpoch().value_or(kNoLeaderEpoch);
+    partition->BecomeLeader(
+        {.epoch = std::max(latest + 1, at_least), .isr = {self_}, .replicas = {self_}});
+    return partition->AwaitRole();
   };
   const absl::Status status = start();
-  if (status.ok()) {
-    offline_.erase(id);
-  } else {
+  if (!status.ok()) {
+    topics_[id.topic].erase(id.partition);
     offline_.insert(id);
   }
   return status;
@@ -37,6 +66,8 @@ absl::Status ReplicaManager::Delete(storage::LogManager& logs, const TopicPartit
       const std::shared_ptr<Partition> partition = found->second;
       topic->second.erase(found);
       if (topic->second.empty()) topics_.erase(topic);
+      if (fetchers_ != nullptr) fetchers_->Remove(id);
+      partition->StopFetching();
       partition->Resign(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
   }
@@ -61,14 +92,16 @@ std::shared_ptr<Partition> ReplicaManager::Find(std::string_view topic,
 }
 
 ErrorCode ReplicaManager::WhyNotHosted(std::string_view topic, PartitionIndex index) const {
-  return offline_.contains({std::string(topic), index}) ? ErrorCode::KAFKA_STORAGE_ERROR
-                                                        : ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+  if (offline_.contains({std::string(topic), index})) return ErrorCode::KAFKA_STORAGE_ERROR;
+  const bool elsewhere = cluster_ != nullptr && cluster_->metadata.Find(topic, index) != nullptr;
+  return elsewhere ? ErrorCode::NOT_LEADER_OR_FOLLOWER : ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 std::optional<Offset> ReplicaManager::HighWatermarkOf(const TopicPartition& id) {
   const std::shared_ptr<Partition> partition = Find(id.topic, id.partition);
-  if (partition == nullptr || !partition->leader().leads()) return std::nullopt;
-  return partition->leader().high_watermark();
+  // [R25] Without a role its checkpointed one still counts.
+  if (partition == nullptr || partition->role() == Partition::Role::kNone) return std::nullopt;
+  return partition->high_watermark();
 }
 
 storage::LogConfig ReplicaManager::ConfigOf(std::string_view topic,
@@ -82,6 +115,8 @@ void ReplicaManager::OnDirectoryOffline(std::string_view /*directory*/,
   for (const TopicPartition& id : partitions) {
     offline_.insert(id);
     if (const auto partition = Find(id.topic, id.partition)) {
+      if (fetchers_ != nullptr) fetchers_->Remove(id);  // [P3]
+      partition->StopFetching();
       partition->Resign(ErrorCode::KAFKA_STORAGE_ERROR);
     }
   }

@@ -6,8 +6,11 @@
 #include <utility>
 
 #include "broker/controller/standalone_controller.h"
+#include "broker/metadata/metadata_cache.h"
+#include "broker/replication/broker_to_controller_channel.h"
 #include "broker/replication/replica_manager.h"
 #include "broker/server/handlers/handler.h"
+#include "broker/server/metadata_controller.h"
 #include "broker/server/request_router.h"
 #include "broker/server/socket_server.h"
 #include "broker/storage/log_manager.h"
@@ -47,6 +50,19 @@ storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::stri
           .flush_scheduler_interval = config.flush_scheduler_interval};
 }
 
+ReplicaManagerOptions ToReplicaOptions(const BrokerConfig& config, const ReplicationRules& rules) {
+  return {.rules = rules,
+          .lag_max = config.replica_lag_time_max,
+          .fetchers = {.self = config.broker_id,
+                       .fetchers = config.num_replica_fetchers,
+                       .max_wait = config.replica_fetch_wait_max,
+                       .min_bytes = config.replica_fetch_min_bytes,
+                       .partition_max_bytes = config.replica_fetch_max_bytes,
+                       .response_max_bytes = config.replica_fetch_response_max_bytes,
+                       .backoff = config.replica_fetch_backoff,
+                       .socket_timeout = config.replica_socket_timeout}};
+}
+
 absl::Status InContext(std::string_view what, const absl::Status& status) {
   return {status.code(), fmt::format("{}: {}", what, std::string(status.message()))};
 }
@@ -55,33 +71,54 @@ absl::Status InContext(std::string_view what, const absl::Status& status) {
 
 class Broker::Impl {
  public:
-  Impl(core::Environment& env, BrokerConfig config, Observer& observer)
+  Impl(core::Environment& env, BrokerConfig config, Observer& observer,
+       const BrokerOptions& options)
       : env_(env),
         config_(std::move(config)),
         observer_(observer),
-        replicas_(env, config_.broker_id, observer),
-        controller_(env, config_, replicas_, observer),
-        router_({env, config_, controller_, replicas_, observer, long_polls_}),
-        server_(env, ToLimits(config_), router_) {}
+        replicas_(env, config_.broker_id, ToReplicaOptions(config_, options.rules), observer),
+        fetch_sessions_(env) {
+    if (options.clustered) {
+      channel_.emplace(
+          env, metadata_,
+          BrokerToControllerChannel::Options{.self = config_.broker_id,
+                                             .request_timeout = config_.controller_socket_timeout});
+      controller_ = std::make_unique<MetadataController>(metadata_, options.cluster_id,
+                                                         config_.topic_defaults);
+    } else {
+      auto standalone = std::make_unique<StandaloneController>(env, config_, replicas_, observer);
+      standalone_ = standalone.get();
+      controller_ = std::move(standalone);
+    }
+    router_.emplace(
+        Services{env, config_, *controller_, replicas_, observer, long_polls_, fetch_sessions_});
+    server_.emplace(env, ToLimits(config_), *router_);
+  }
 
   absl::Status Start() {
-    if (absl::Status status = controller_.Load(); !status.ok()) {
-      return InContext("log.dirs", status);
+    if (standalone_ != nullptr) {
+      if (absl::Status status = standalone_->Load(); !status.ok()) {
+        return InContext("log.dirs", status);
+      }
     }
-    logs_.emplace(env_, ToOptions(config_, controller_.cluster_id()), replicas_, observer_);
+    logs_.emplace(env_, ToOptions(config_, controller_->cluster_id()), replicas_, observer_);
     if (absl::Status status = logs_->Start(); !status.ok()) return InContext("log.dirs", status);
-    if (absl::Status status = controller_.Start(*logs_); !status.ok()) {
+    if (standalone_ == nullptr) {
+      replicas_.JoinCluster({*logs_, metadata_, *channel_, config_.topic_defaults});
+    } else if (absl::Status status = standalone_->Start(*logs_); !status.ok()) {
       return InContext("log.dirs", status);
     }
-    if (absl::Status status = server_.Listen(config_.listener); !status.ok()) {
+    if (absl::Status status = server_->Listen(config_.listener); !status.ok()) {
       // What was recovered need not be recovered again at the next start.
       static_cast<void>(logs_->Stop());
       return InContext("listeners", status);
     }
     core::Endpoint advertised = config_.advertised_listener;
-    if (advertised.port == 0) advertised.port = server_.local().port;
-    controller_.SetAddress({config_.broker_id, advertised, config_.rack});
-    server_.Start();
+    if (advertised.port == 0) advertised.port = server_->local().port;
+    if (standalone_ != nullptr) {
+      standalone_->SetAddress({config_.broker_id, advertised, config_.rack});
+    }
+    server_->Start();
     started_ = true;
     observer_.OnBrokerStarted(config_.broker_id);
     return absl::OkStatus();
@@ -105,41 +142,51 @@ class Broker::Impl {
   absl::Status Stop() {
     if (!started_ || stopped_) return absl::OkStatus();
     stopped_ = true;
-    server_.BeginStop();
+    server_->BeginStop();
     long_polls_.EndAll();
-    if (!server_.WaitForRequests(env_.fibers.Now() + kStopPatience)) {
+    if (!server_->WaitForRequests(env_.fibers.Now() + kStopPatience)) {
       replicas_.ResignAll();
     }
-    server_.CloseAll();
-    controller_.Stop();
+    server_->CloseAll();
+    if (channel_.has_value()) channel_->Close();
+    replicas_.Stop();
+    if (standalone_ != nullptr) standalone_->Stop();
     absl::Status status = logs_->Stop();
     observer_.OnBrokerStopped(config_.broker_id);
     return status;
   }
 
-  const core::Endpoint& listening() const { return server_.local(); }
+  const core::Endpoint& listening() const { return server_->local(); }
+  ReplicaManager& replicas() { return replicas_; }
 
  private:
   core::Environment& env_;
   const BrokerConfig config_;
   Observer& observer_;
+  MetadataCache metadata_;
+  std::optional<BrokerToControllerChannel> channel_;
   ReplicaManager replicas_;
   LongPolls long_polls_;
-  StandaloneController controller_;
+  FetchSessionCache fetch_sessions_;
+  std::unique_ptr<Controller> controller_;
+  StandaloneController* standalone_ = nullptr;  // controller_, if it is one
   std::optional<storage::LogManager> logs_;
-  RequestRouter router_;
-  SocketServer server_;
+  std::optional<RequestRouter> router_;
+  std::optional<SocketServer> server_;
   bool started_ = false;
   bool stopped_ = false;
 };
 
-Broker::Broker(core::Environment& env, BrokerConfig config, Observer& observer)
-    : impl_(std::make_unique<Impl>(env, std::move(config), observer)) {}
+Broker::Broker(core::Environment& env, BrokerConfig config, Observer& observer,
+               const BrokerOptions& options)
+    : impl_(std::make_unique<Impl>(env, std::move(config), observer, options)) {}
 Broker::~Broker() = default;
 
 absl::Status Broker::Start() { return impl_->Start(); }
 absl::Status Broker::Run() { return impl_->Run(); }
 absl::Status Broker::Stop() { return impl_->Stop(); }
+void Broker::SetBrokerEpoch(BrokerEpoch epoch) { impl_->replicas().SetBrokerEpoch(epoch); }
+ReplicaManager& Broker::replicas() { return impl_->replicas(); }
 const core::Endpoint& Broker::listening() const { return impl_->listening(); }
 
 }  // namespace highwater::broker

@@ -23,17 +23,29 @@
 #include <absl/status/status.h>
 
 #include <memory>
+#include <string>
 
 #include "broker/observer.h"
+#include "broker/replication/replica_manager.h"
 #include "broker/server/broker_config.h"
 #include "core/environment.h"
 
 namespace highwater::broker {
 
+// What is not a setting.
+struct BrokerOptions {
+  // Part of a cluster: hosts what a controller tells it to, by LeaderAndIsr, StopReplica and
+  // UpdateMetadata requests. Otherwise it is its own controller.
+  bool clustered = false;
+  std::string cluster_id;  // of the cluster
+  ReplicationRules rules;
+};
+
 class Broker {
  public:
   // `env` and `observer` outlive the broker.
-  Broker(core::Environment& env, BrokerConfig config, Observer& observer);
+  Broker(core::Environment& env, BrokerConfig config, Observer& observer,
+         const BrokerOptions& options = {});
   // REQUIRES: its fibers have ended (Stop) or are unwound (a crash).
   ~Broker();
   Broker(const Broker&) = delete;
@@ -47,6 +59,11 @@ class Broker {
   [[nodiscard]] absl::Status Run();
   // Stops cleanly: may take as long as the disk. No effect the second time. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Stop();
+
+  // [R1] The epoch of its registration: greater each time.
+  void SetBrokerEpoch(BrokerEpoch epoch);
+  // The replicas that it hosts.
+  [[nodiscard]] ReplicaManager& replicas();
 
   // Where it listens, with the real port. REQUIRES: started.
   [[nodiscard]] const core::Endpoint& listening() const;

@@ -68,6 +68,15 @@ struct BrokerConfig {
   bool auto_leader_rebalance_enable = false;
   absl::Duration leader_imbalance_check_interval;
   int32_t leader_imbalance_per_broker_percentage = 0;
+  absl::Duration controller_socket_timeout;
+  int32_t num_replica_fetchers = 1;
+  absl::Duration replica_fetch_backoff;
+  int32_t replica_fetch_max_bytes = 0;
+  int32_t replica_fetch_min_bytes = 0;
+  int32_t replica_fetch_response_max_bytes = 0;
+  absl::Duration replica_fetch_wait_max;
+  absl::Duration replica_lag_time_max;
+  absl::Duration replica_socket_timeout;
 
   TopicConfig topic_defaults;
 

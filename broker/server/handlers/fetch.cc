@@ -1,8 +1,8 @@
 #include "broker/protocol/fetch.h"
 
 #include <algorithm>
-#include <deque>
 
+#include "broker/server/fetch_session.h"
 #include "broker/server/handlers/handler.h"
 #include "core/wait_queue.h"
 
@@ -13,76 +13,42 @@ namespace {
 using protocol::ErrorCode;
 using protocol::FetchRequest;
 using protocol::FetchResponse;
-using AskedPartition = FetchRequest::FetchPartition;
 using Data = FetchResponse::PartitionData;
+using Entry = FetchSession::Entry;
 
 constexpr size_t kPartitionsBetweenYields = 64;
-constexpr int32_t kConsumer = -1;
 constexpr int8_t kReadCommitted = 1;
+constexpr int16_t kTopicIds = 13;
+constexpr int16_t kFollowersMayAnswer = 11;  // [P6, P19]
 
-// One partition of the request, found or not.
-struct Target {
-  const AskedPartition* asked = nullptr;
-  std::string topic;
-  std::shared_ptr<Partition> partition;
-  ErrorCode error = ErrorCode::NONE;
-};
-
-// Waits until enough has come below the high watermarks of its partitions.
-class RecordsPoll final : public LongPolls::Poll {
+// Ends the wait of a session when the broker stops.
+class SessionPoll final : public LongPolls::Poll {
  public:
-  RecordsPoll(Services& services, const std::vector<Target>& targets)
-      : services_(services), targets_(targets), key_(services.long_polls.NextKey()) {
-    for (size_t i = 0; i < targets.size(); ++i) waiters_.emplace_back(*this);
-    services_.long_polls.Add(key_, *this);
+  SessionPoll(LongPolls& polls, FetchSession& session)
+      : polls_(polls), session_(session), key_(polls.NextKey()) {
+    polls_.Add(key_, *this);
   }
-  ~RecordsPoll() override { services_.long_polls.Remove(key_); }
-
-  // [P11] Until `min_bytes` are there, a partition is lost, or the deadline.
-  void Wait(uint64_t min_bytes, core::MonotonicTime deadline) {
-    while (!lost_ && !services_.long_polls.ended() && Bytes(min_bytes) < min_bytes) {
-      for (size_t i = 0; i < targets_.size(); ++i) {
-        Waiter& waiter = waiters_[i];
-        if (waiter.waiting()) continue;
-        const PartitionLeader& leader = targets_[i].partition->leader();
-        if (!leader.leads()) return;
-        targets_[i].partition->AwaitHighWatermark(waiter, leader.high_watermark());
-      }
-      const core::Wake wake = wake_.Wait(services_.env.fibers, "records to fetch", deadline);
-      if (wake != core::Wake::kSignaled) return;
-    }
-  }
-
-  void EndEarly() override { wake_.WakeAll(); }
+  ~SessionPoll() override { polls_.Remove(key_); }
+  void EndEarly() override { session_.Wake(); }
 
  private:
-  struct Waiter final : OffsetWaiter {
-    explicit Waiter(RecordsPoll& p) : poll(p) {}
-    void OnDone(ErrorCode error) override {
-      if (error != ErrorCode::NONE) poll.lost_ = true;
-      poll.wake_.WakeAll();
-    }
-    RecordsPoll& poll;
-  };
-
-  // Bytes to be had, counted no further than `enough`.
-  [[nodiscard]] uint64_t Bytes(uint64_t enough) const {
-    uint64_t bytes = 0;
-    for (const Target& target : targets_) {
-      const uint64_t limit = static_cast<uint64_t>(std::max(target.asked->partition_max_bytes, 1));
-      bytes += std::min(
-          limit, target.partition->BytesBelowHighWatermark(Offset(target.asked->fetch_offset)));
-      if (bytes >= enough) break;
-    }
-    return bytes;
-  }
-
-  Services& services_;
-  const std::vector<Target>& targets_;
+  LongPolls& polls_;
+  FetchSession& session_;
   uint64_t key_;
-  bool lost_ = false;
-  std::deque<Waiter> waiters_;
-  core::WaitQueue wake_;
+};
+
+// A session's right to one fetch at a time.
+class SessionUse {
+ public:
+  explicit SessionUse(std::shared_ptr<FetchSession> session) : session_(std::move(session)) {
+    session_->busy = true;
+  }
+  ~SessionUse() { session_->busy = false; }
+  SessionUse(const SessionUse&) = delete;
+  SessionUse& operator=(const SessionUse&) = delete;
+
+ private:
+  std::shared_ptr<FetchSession> session_;
 };
 
 class Fetcher {
@@ -91,100 +57,150 @@ class Fetcher {
       : services_(services), request_(request), call_(call), version_(call.header.api_version) {}
 
   FetchResponse Run() {
-    // No sessions are kept, which is legal: a full request is answered with session id 0. Whoever
-    // goes on with one is told so.
-    if (request_.session_epoch > 0) {
+    const FetchSessionCache::Opened opened =
+        services_.fetch_sessions.Open(request_, version_ >= kTopicIds);
+    if (opened.error != ErrorCode::NONE) {
       FetchResponse refused;
-      refused.error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
+      refused.error_code = opened.error;
       return refused;
     }
+    const SessionUse use(opened.session);
+    session_ = opened.session.get();
+    full_ = opened.full;
     const core::MonotonicTime deadline = DeadlineAfter(services_.env, request_.max_wait_ms);
-    FindTargets();
-    ReadAll();
-    const uint64_t min_bytes = static_cast<uint64_t>(std::max(request_.min_bytes, 0));
-    const bool wait =
-        request_.max_wait_ms > 0 && !targets_.empty() && !must_answer_ && bytes_ < min_bytes;
-    if (!wait) return std::move(response_);
-    call_.client.ticket.ReleaseAll();
-    RecordsPoll(services_, targets_).Wait(min_bytes, deadline);
-    ReadAll();
-    return std::move(response_);
+    session_->Apply(request_, services_.env.clock.Now(),
+                    [&](const protocol::Uuid& id) { return NameOf(id); });
+    ReadDue(/*tells_progress=*/true);
+    if (MustWait()) {
+      call_.client.ticket.ReleaseAll();
+      Wait(deadline);
+    }
+    return Compose();
   }
 
  private:
-  void FindTargets() {
-    for (const auto& topic : request_.topics) {
-      const bool by_id = version_ >= 13;
-      const std::string name = by_id ? services_.controller.NameOf(topic.topic_id) : topic.topic;
-      for (const AskedPartition& asked : topic.partitions) {
-        Target& target = targets_.emplace_back();
-        target.asked = &asked;
-        target.topic = name;
-        if (by_id && name.empty()) {
-          target.error = ErrorCode::UNKNOWN_TOPIC_ID;  // [P6]
-        } else {
-          Find(target);
-        }
+  // What was read of one partition.
+  struct Slot {
+    Entry* entry;
+    Data data;
+  };
+
+  [[nodiscard]] std::string NameOf(const protocol::Uuid& id) const {
+    return services_.controller.NameOf(id);
+  }
+
+  [[nodiscard]] bool MustWait() const {
+    return request_.max_wait_ms > 0 && session_->size() > 0 && !must_answer_ &&
+           bytes_ < static_cast<uint64_t>(std::max(request_.min_bytes, 0));
+  }
+
+  // [P11] Until there is enough, a partition is lost, or the deadline; then reads again.
+  void Wait(core::MonotonicTime deadline) {
+    const SessionPoll poll(services_.long_polls, *session_);
+    while (MustWait() && !services_.long_polls.ended()) {
+      for (const Slot& slot : slots_) {
+        if (!slot.data.records.empty() || session_->id() == 0) session_->LeaveToWait(*slot.entry);
       }
+      if (!session_->woken()) {
+        const core::Wake wake =
+            session_->wake().Wait(services_.env.fibers, "records to fetch", deadline);
+        if (wake != core::Wake::kSignaled) break;
+      }
+      session_->ClearWoken();
+      ReadDue(/*tells_progress=*/false);
     }
+    ReadDue(/*tells_progress=*/false);
   }
 
-  void Find(Target& target) {
-    const PartitionIndex index(target.asked->partition);
-    target.partition = services_.replicas.Find(target.topic, index);
-    if (target.partition == nullptr) {
-      target.error = services_.replicas.WhyNotHosted(target.topic, index);
-    } else if (request_.replica_id > kConsumer) {
-      // No other broker is a replica here.
-      target.error = ErrorCode::NOT_LEADER_OR_FOLLOWER;
-      target.partition = nullptr;
-    }
-  }
-
-  // Reads every partition into a fresh response.
-  void ReadAll() {
-    response_ = FetchResponse{};
+  // Reads what is due. What can be told of a partition stays due until its client has gone on.
+  void ReadDue(bool tells_progress) {
     bytes_ = 0;
     must_answer_ = false;
     // Version 3 gave the request as a whole a limit.
     left_ = std::min<uint64_t>(static_cast<uint64_t>(std::max(request_.max_bytes, 0)),
                                static_cast<uint64_t>(services_.config.fetch_max_bytes));
-    size_t next = 0;
-    for (const auto& topic : request_.topics) {
-      auto& answered = response_.responses.emplace_back();
-      answered.topic = topic.topic;
-      answered.topic_id = topic.topic_id;
-      answered.partitions.reserve(topic.partitions.size());
-      for (size_t i = 0; i < topic.partitions.size(); ++i) {
-        answered.partitions.push_back(ReadOne(targets_[next]));
-        if (++next % kPartitionsBetweenYields == 0) services_.env.fibers.Yield();
+    size_t read = 0;
+    std::vector<Entry*> with_records;
+    for (Entry* entry : session_->TakeDue()) {
+      Slot& slot = SlotOf(*entry);
+      slot.data = ReadOne(*entry, tells_progress);
+      const bool records = !slot.data.records.empty();
+      const bool told = slot.data.error_code != ErrorCode::NONE || IsDiverging(slot.data);
+      must_answer_ = must_answer_ || told;
+      if (records) {
+        with_records.push_back(entry);
+      } else if (told || BytesLeftOut(*entry) || session_->id() == 0 ||
+                 !session_->LeaveToWait(*entry)) {
+        session_->PutBack(*entry);
       }
+      if (++read % kPartitionsBetweenYields == 0) services_.env.fibers.Yield();
     }
+    // Last, so that the next fetch begins with those that had no room in this one.
+    for (Entry* entry : with_records) session_->PutBack(*entry);
   }
 
-  Data ReadOne(const Target& target) {
+  Slot& SlotOf(Entry& entry) {
+    if (entry.slot < slots_.size() && slots_[entry.slot].entry == &entry) {
+      return slots_[entry.slot];
+    }
+    entry.slot = slots_.size();
+    return slots_.emplace_back(Slot{.entry = &entry});
+  }
+
+  static bool IsDiverging(const Data& data) { return data.diverging_epoch.epoch >= 0; }
+
+  // Whether there is something that had no room.
+  [[nodiscard]] bool BytesLeftOut(const Entry& entry) const {
+    return entry.partition != nullptr && entry.partition->leader().leads() &&
+           entry.partition->BytesReadable(Offset(entry.asked.fetch_offset), session_->replica()) >
+               0;
+  }
+
+  Data ReadOne(Entry& entry, bool tells_progress) {
     Data data;
-    data.partition_index = target.asked->partition;
+    data.partition_index = entry.asked.partition;
     // Never null: librdkafka would drop the whole answer and ask again at once.
     data.records = protocol::Records::Empty();
     if (request_.isolation_level != kReadCommitted) data.aborted_transactions = std::nullopt;
     data.high_watermark = -1;
-    data.error_code = target.error;
-    if (target.error == ErrorCode::NONE) ReadRecords(*target.partition, *target.asked, data);
-    if (data.error_code != ErrorCode::NONE || data.diverging_epoch.epoch >= 0) must_answer_ = true;
+    data.error_code = FindPartition(entry);
+    if (data.error_code == ErrorCode::NONE) ReadRecords(entry, tells_progress, data);
     return data;
   }
 
-  void ReadRecords(Partition& partition, const AskedPartition& asked, Data& data) {
+  // [P6]
+  ErrorCode FindPartition(Entry& entry) {
+    if (entry.partition != nullptr && entry.partition->leader().leads()) return ErrorCode::NONE;
+    if (session_->by_id() && entry.topic.empty()) {
+      entry.topic = NameOf(entry.topic_id);
+      if (entry.topic.empty()) return ErrorCode::UNKNOWN_TOPIC_ID;
+    }
+    const PartitionIndex index(entry.asked.partition);
+    entry.partition = services_.replicas.Find(entry.topic, index);
+    if (entry.partition == nullptr) return services_.replicas.WhyNotHosted(entry.topic, index);
+    const protocol::Uuid& id = entry.partition->topic_id();
+    if (session_->by_id() && !id.is_zero() && id != entry.topic_id) {
+      return ErrorCode::INCONSISTENT_TOPIC_ID;
+    }
+    return ErrorCode::NONE;
+  }
+
+  void ReadRecords(Entry& entry, bool tells_progress, Data& data) {
+    const auto& asked = entry.asked;
     const uint64_t wanted = static_cast<uint64_t>(std::max(asked.partition_max_bytes, 0));
     const ReadOutcome read =
-        partition.Read({.from = Offset(asked.fetch_offset),
-                        .max_bytes = std::min(wanted, left_),
-                        // [P13] Only the first partition that has anything may go past the limits,
-                        // and only for clients that expect it.
-                        .at_least_one_batch = version_ >= 3 && bytes_ == 0,
-                        .current_leader_epoch = LeaderEpoch(asked.current_leader_epoch),
-                        .last_fetched_epoch = LeaderEpoch(asked.last_fetched_epoch)});
+        entry.partition->Read({.from = Offset(asked.fetch_offset),
+                               .max_bytes = std::min(wanted, left_),
+                               // [P13] Only the first partition that has anything may go past the
+                               // limits, and only for clients that expect it.
+                               .at_least_one_batch = version_ >= 3 && bytes_ == 0,
+                               .current_leader_epoch = LeaderEpoch(asked.current_leader_epoch),
+                               .last_fetched_epoch = LeaderEpoch(asked.last_fetched_epoch),
+                               .replica = session_->replica(),
+                               .replica_log_start = Offset(asked.log_start_offset),
+                               .tells_progress = tells_progress,
+                               .follower_may_answer = version_ >= kFollowersMayAnswer &&
+                                                      session_->replica() == kNoBroker});
     data.error_code = read.error;
     data.high_watermark = read.high_watermark.value();
     data.last_stable_offset = read.high_watermark.value();  // no transactions yet
@@ -205,12 +221,42 @@ class Fetcher {
     left_ -= std::min(left_, read.records.length);
   }
 
+  // [P15] In an incremental answer, only what is new.
+  [[nodiscard]] bool IsNews(const Slot& slot) const {
+    const Data& data = slot.data;
+    return full_ || data.error_code != ErrorCode::NONE || !data.records.empty() ||
+           IsDiverging(data) || data.high_watermark != slot.entry->sent_high_watermark ||
+           data.log_start_offset != slot.entry->sent_log_start;
+  }
+
+  FetchResponse Compose() {
+    FetchResponse response;
+    response.session_id = session_->id();
+    const Entry* previous = nullptr;
+    for (Slot& slot : slots_) {
+      if (!IsNews(slot)) continue;
+      Entry& entry = *slot.entry;
+      // After an error the next answer tells it anew.
+      const bool error = slot.data.error_code != ErrorCode::NONE;
+      entry.sent_high_watermark = error ? -1 : slot.data.high_watermark;
+      entry.sent_log_start = slot.data.log_start_offset;
+      if (previous == nullptr || previous->topic_id != entry.topic_id ||
+          previous->topic != entry.topic) {
+        response.responses.push_back({.topic = entry.topic, .topic_id = entry.topic_id});
+      }
+      previous = &entry;
+      response.responses.back().partitions.push_back(std::move(slot.data));
+    }
+    return response;
+  }
+
   Services& services_;
   const FetchRequest& request_;
   const Call& call_;
   int16_t version_;
-  std::vector<Target> targets_;
-  FetchResponse response_;
+  FetchSession* session_ = nullptr;
+  bool full_ = true;
+  std::vector<Slot> slots_;
   uint64_t bytes_ = 0;
   uint64_t left_ = 0;
   bool must_answer_ = false;  // [P11] an error or a divergence is told at once

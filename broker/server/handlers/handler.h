@@ -19,6 +19,7 @@
 #include "broker/protocol/frame.h"
 #include "broker/replication/replica_manager.h"
 #include "broker/server/broker_config.h"
+#include "broker/server/fetch_session.h"
 #include "broker/server/socket_server.h"
 #include "core/environment.h"
 #include "core/status_macros.h"
@@ -55,6 +56,7 @@ struct Services {
   ReplicaManager& replicas;
   Observer& observer;
   LongPolls& long_polls;
+  FetchSessionCache& fetch_sessions;
 };
 
 struct Call {
@@ -102,10 +104,13 @@ absl::StatusOr<Answer> HandleDescribeCluster(Services& services, const Call& cal
 absl::StatusOr<Answer> HandleDescribeConfigs(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleFetch(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleFindCoordinator(Services& services, const Call& call);
+absl::StatusOr<Answer> HandleLeaderAndIsr(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleListOffsets(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleMetadata(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleOffsetForLeaderEpoch(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleProduce(Services& services, const Call& call);
+absl::StatusOr<Answer> HandleStopReplica(Services& services, const Call& call);
+absl::StatusOr<Answer> HandleUpdateMetadata(Services& services, const Call& call);
 
 struct ServedApi {
   protocol::ApiKey key;

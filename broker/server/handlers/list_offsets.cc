@@ -1,5 +1,6 @@
 #include "broker/protocol/list_offsets.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -32,7 +33,7 @@ void AnswerOldStyle(Partition& partition, const AskedPartition& asked, Result& r
 }
 
 Result AnswerPartition(Services& services, const std::string& topic, const AskedPartition& asked,
-                       int16_t version) {
+                       BrokerId replica, int16_t version) {
   Result result;
   result.partition_index = asked.partition_index;
   const PartitionIndex index(asked.partition_index);
@@ -46,7 +47,7 @@ Result AnswerPartition(Services& services, const std::string& topic, const Asked
     return result;
   }
   const OffsetOutcome outcome =
-      partition->FindOffset(asked.timestamp, LeaderEpoch(asked.current_leader_epoch));
+      partition->FindOffset(asked.timestamp, LeaderEpoch(asked.current_leader_epoch), replica);
   result.error_code = outcome.error;
   if (version < 5 && outcome.error == ErrorCode::OFFSET_NOT_AVAILABLE) {
     result.error_code = ErrorCode::LEADER_NOT_AVAILABLE;  // the newer code would be unknown
@@ -70,6 +71,8 @@ absl::StatusOr<Answer> HandleListOffsets(Services& services, const Call& call) {
         if (!seen.insert(key).second) twice.insert(std::move(key));
       }
     }
+    // [P17] A follower sees up to the log end.
+    const BrokerId replica(std::max(request.replica_id, kNoBroker.value()));
     ListOffsetsResponse response;
     for (const auto& topic : request.topics) {
       auto& answered = response.topics.emplace_back();
@@ -80,7 +83,7 @@ absl::StatusOr<Answer> HandleListOffsets(Services& services, const Call& call) {
               {.partition_index = asked.partition_index, .error_code = ErrorCode::INVALID_REQUEST});
         } else {
           answered.partitions.push_back(
-              AnswerPartition(services, topic.name, asked, call.header.api_version));
+              AnswerPartition(services, topic.name, asked, replica, call.header.api_version));
         }
       }
     }

@@ -1,0 +1,22 @@
+#include "broker/protocol/update_metadata.h"
+
+#include "broker/server/handlers/handler.h"
+
+namespace highwater::broker {
+
+using protocol::UpdateMetadataRequest;
+using protocol::UpdateMetadataResponse;
+
+// [R2, R7]
+absl::StatusOr<Answer> HandleUpdateMetadata(Services& services, const Call& call) {
+  return Serve<UpdateMetadataRequest>(call, [&](const UpdateMetadataRequest& request) {
+    if (!services.replicas.in_cluster()) {
+      UpdateMetadataResponse refused;
+      refused.error_code = protocol::ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+      return refused;
+    }
+    return services.replicas.UpdateMetadata(request);
+  });
+}
+
+}  // namespace highwater::broker
