@@ -55,6 +55,8 @@ void BrokerToControllerChannel::Close() {
 
 template absl::StatusOr<protocol::AlterPartitionResponse> BrokerToControllerChannel::Send(
     const protocol::AlterPartitionRequest&);
+template absl::StatusOr<protocol::ControlledShutdownResponse> BrokerToControllerChannel::Send(
+    const protocol::ControlledShutdownRequest&);
 template absl::StatusOr<protocol::AllocateProducerIdsResponse> BrokerToControllerChannel::Send(
     const protocol::AllocateProducerIdsRequest&);
 

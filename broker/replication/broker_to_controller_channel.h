@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "broker/protocol/controlled_shutdown.h"
 #include "broker/client/broker_connection.h"
 #include "broker/metadata/metadata_cache.h"
 #include "broker/replication/controller_channel.h"
@@ -33,6 +34,11 @@ class BrokerToControllerChannel final : public ControllerChannel {
   }
   [[nodiscard]] absl::StatusOr<protocol::AllocateProducerIdsResponse> AllocateProducerIds(
       const protocol::AllocateProducerIdsRequest& request) override {
+    return Send(request);
+  }
+  // [C80] A broker that stops asks on a channel of its own: the other may be waiting.
+  [[nodiscard]] absl::StatusOr<protocol::ControlledShutdownResponse> ControlledShutdown(
+      const protocol::ControlledShutdownRequest& request) {
     return Send(request);
   }
   // Whoever waits is told Cancelled, and so is everybody later.

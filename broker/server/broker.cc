@@ -9,6 +9,7 @@
 #include "broker/metadata/metadata_cache.h"
 #include "broker/replication/broker_to_controller_channel.h"
 #include "broker/replication/replica_manager.h"
+#include "broker/server/cluster_membership.h"
 #include "broker/server/handlers/handler.h"
 #include "broker/server/metadata_controller.h"
 #include "broker/server/request_router.h"
@@ -69,7 +70,9 @@ absl::Status InContext(std::string_view what, const absl::Status& status) {
 
 }  // namespace
 
-class Broker::Impl {
+// One of three: a member of a cluster (zookeeper.connect), a broker that hosts what it is told to
+// (BrokerOptions::clustered), its own controller.
+class Broker::Impl final : private RequestDispatcher {
  public:
   Impl(core::Environment& env, BrokerConfig config, Observer& observer,
        const BrokerOptions& options)
@@ -77,22 +80,23 @@ class Broker::Impl {
         config_(std::move(config)),
         observer_(observer),
         replicas_(env, config_.broker_id, ToReplicaOptions(config_, options.rules), observer),
+        options_(options),
         fetch_sessions_(env) {
-    if (options.clustered) {
+    const bool member = !config_.zookeeper_connect.empty();
+    if (member || options.clustered) {
       channel_.emplace(
           env, metadata_,
           BrokerToControllerChannel::Options{.self = config_.broker_id,
                                              .request_timeout = config_.controller_socket_timeout});
-      controller_ = std::make_unique<MetadataController>(metadata_, options.cluster_id,
-                                                         config_.topic_defaults);
     } else {
       auto standalone = std::make_unique<StandaloneController>(env, config_, replicas_, observer);
       standalone_ = standalone.get();
       controller_ = std::move(standalone);
     }
-    router_.emplace(
-        Services{env, config_, *controller_, replicas_, observer, long_polls_, fetch_sessions_});
-    server_.emplace(env, ToLimits(config_), *router_);
+    if (member) {
+      member_.emplace(env, config_, replicas_, metadata_, options.controller_rules, observer);
+    }
+    server_.emplace(env, ToLimits(config_), *this);
   }
 
   absl::Status Start() {
@@ -100,6 +104,12 @@ class Broker::Impl {
       if (absl::Status status = standalone_->Load(); !status.ok()) {
         return InContext("log.dirs", status);
       }
+    }
+    if (member_.has_value()) HW_RETURN_IF_ERROR(member_->Connect());
+    if (channel_.has_value()) {
+      controller_ = std::make_unique<MetadataController>(
+          metadata_, member_.has_value() ? member_->cluster_id() : options_.cluster_id,
+          config_.topic_defaults);
     }
     logs_.emplace(env_, ToOptions(config_, controller_->cluster_id()), replicas_, observer_);
     if (absl::Status status = logs_->Start(); !status.ok()) return InContext("log.dirs", status);
@@ -118,6 +128,22 @@ class Broker::Impl {
     if (standalone_ != nullptr) {
       standalone_->SetAddress({config_.broker_id, advertised, config_.rack});
     }
+    if (member_.has_value()) {
+      const absl::Status status = member_->Join(*controller_, advertised, logs_->started_clean());
+      if (!status.ok()) {
+        member_->Leave();
+        static_cast<void>(logs_->Stop());
+        return status;
+      }
+    }
+    router_.emplace(Services{.env = env_,
+                             .config = config_,
+                             .controller = member_.has_value() ? member_->controller() : *controller_,
+                             .replicas = replicas_,
+                             .observer = observer_,
+                             .long_polls = long_polls_,
+                             .fetch_sessions = fetch_sessions_,
+                             .member = member_.has_value() ? &*member_ : nullptr});
     server_->Start();
     started_ = true;
     observer_.OnBrokerStarted(config_.broker_id);
@@ -142,6 +168,7 @@ class Broker::Impl {
   absl::Status Stop() {
     if (!started_ || stopped_) return absl::OkStatus();
     stopped_ = true;
+    if (member_.has_value()) member_->HandOver();
     server_->BeginStop();
     long_polls_.EndAll();
     if (!server_->WaitForRequests(env_.fibers.Now() + kStopPatience)) {
@@ -152,6 +179,7 @@ class Broker::Impl {
     replicas_.Stop();
     if (standalone_ != nullptr) standalone_->Stop();
     absl::Status status = logs_->Stop();
+    if (member_.has_value()) member_->Leave();
     observer_.OnBrokerStopped(config_.broker_id);
     return status;
   }
@@ -160,16 +188,23 @@ class Broker::Impl {
   ReplicaManager& replicas() { return replicas_; }
 
  private:
+  absl::StatusOr<Answer> Dispatch(const core::ByteChain& request,
+                                  const ClientCall& client) override {
+    return router_->Dispatch(request, client);
+  }
+
   core::Environment& env_;
   const BrokerConfig config_;
   Observer& observer_;
   MetadataCache metadata_;
   std::optional<BrokerToControllerChannel> channel_;
   ReplicaManager replicas_;
+  const BrokerOptions options_;
   LongPolls long_polls_;
   FetchSessionCache fetch_sessions_;
   std::unique_ptr<Controller> controller_;
   StandaloneController* standalone_ = nullptr;  // controller_, if it is one
+  std::optional<ClusterMembership> member_;
   std::optional<storage::LogManager> logs_;
   std::optional<RequestRouter> router_;
   std::optional<SocketServer> server_;

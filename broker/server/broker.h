@@ -8,9 +8,11 @@
 //   HW_RETURN_IF_ERROR(broker.Run());                     // until a stop is requested, then stops
 //   cleanly
 //
-// Start order [S1]: configuration, log directories and their recovery, the controller (alone,
-// without zookeeper.connect), the listener, serving. Stop order [S3]: no new connections, the
-// requests at work end, logs are flushed, checkpoints and the clean-shutdown marker are written.
+// Start order [S1]: configuration, the session with ZooKeeper, log directories and their recovery,
+// the listener, registration and election (or, without zookeeper.connect, the broker's own
+// controller), serving. Stop order [S3]: leadership is handed over, no new connections, the requests
+// at work end, logs are flushed, checkpoints and the clean-shutdown marker are written; the
+// registration goes last.
 //
 // Invariants:
 //   1. The destructor never waits. A broker that was not stopped leaves its directories as a crash
@@ -25,6 +27,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/controller/controller_rules.h"
 #include "broker/observer.h"
 #include "broker/replication/replica_manager.h"
 #include "broker/server/broker_config.h"
@@ -39,6 +42,7 @@ struct BrokerOptions {
   bool clustered = false;
   std::string cluster_id;  // of the cluster
   ReplicationRules rules;
+  controller::ControllerRules controller_rules = controller::ControllerRules::Safe();
 };
 
 class Broker {

@@ -54,6 +54,11 @@ Offset LogManager::CheckpointedHighWatermark(const TopicPartition& partition) co
   return found == known.end() ? Offset(0) : found->second;
 }
 
+bool LogManager::started_clean() const {
+  return std::all_of(directories_.begin(), directories_.end(),
+                     [](const auto& directory) { return directory->clean; });
+}
+
 std::vector<std::string> LogManager::OnlineDirectories() const {
   std::vector<std::string> paths;
   for (const auto& directory : directories_) {

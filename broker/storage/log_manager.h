@@ -89,6 +89,9 @@ class LogManager {
   // the tasks. A directory that fails is offline; an error comes if none is left, if one is locked,
   // or if their meta.properties disagree. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Start();
+  // Whether every directory had its clean-shutdown marker when it was loaded: then no log has lost
+  // anything that was written. REQUIRES: Start was called.
+  [[nodiscard]] bool started_clean() const;
   // Ends the tasks; flushes and closes every log; writes checkpoints and clean-shutdown markers. OK
   // if every directory that was online stopped cleanly. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Stop();

@@ -49,6 +49,8 @@ class LongPolls {
   std::map<uint64_t, Poll*> polls_;
 };
 
+class ClusterMembership;
+
 struct Services {
   core::Environment& env;
   const BrokerConfig& config;
@@ -57,6 +59,7 @@ struct Services {
   Observer& observer;
   LongPolls& long_polls;
   FetchSessionCache& fetch_sessions;
+  ClusterMembership* member = nullptr;  // of a member of a cluster
 };
 
 struct Call {

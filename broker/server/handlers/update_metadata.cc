@@ -1,5 +1,6 @@
 #include "broker/protocol/update_metadata.h"
 
+#include "broker/server/cluster_membership.h"
 #include "broker/server/handlers/handler.h"
 
 namespace highwater::broker {
@@ -15,7 +16,11 @@ absl::StatusOr<Answer> HandleUpdateMetadata(Services& services, const Call& call
       refused.error_code = protocol::ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
       return refused;
     }
-    return services.replicas.UpdateMetadata(request);
+    UpdateMetadataResponse response = services.replicas.UpdateMetadata(request);
+    if (services.member != nullptr && response.error_code == protocol::ErrorCode::NONE) {
+      services.member->ControllerSpoke(BrokerEpoch(request.broker_epoch));
+    }
+    return response;
   });
 }
 

@@ -272,7 +272,7 @@ class Parser {
   void Warn(int line, const std::string& name) {
     std::vector<std::string_view> known(kPassedOver.begin(), kPassedOver.end());
     for (const ConfigKey& key : kKeys) known.push_back(key.name);
-    const std::string_view meant = Suggest(name, known);
+    const std::string_view meant = core::NearestName(name, known);
     config_.warnings.push_back(
         fmt::format("{}:{}: unknown setting \"{}\" is not heeded{}", file_, line, name,
                     meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant)));
