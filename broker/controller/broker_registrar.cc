@@ -24,6 +24,7 @@ absl::StatusOr<BrokerEpoch> BrokerRegistrar::RegisterAtStart(core::MonotonicTime
 absl::StatusOr<BrokerEpoch> BrokerRegistrar::RegisterAgain() {
   broker_.timestamp_ms = absl::ToUnixMillis(env_.clock.WallNow());
   HW_ASSIGN_OR_RETURN(epoch_, zk_.RegisterBroker(broker_));
+  if (on_epoch_) on_epoch_(epoch_);
   return epoch_;
 }
 

@@ -13,7 +13,7 @@
 
 #include <absl/status/statusor.h>
 
-#include <memory>
+#include <functional>
 
 #include "broker/types.h"
 #include "broker/zk/broker_registration.h"
@@ -25,8 +25,10 @@ namespace highwater::broker::controller {
 class BrokerRegistrar {
  public:
   // All outlive it and its fibers.
-  BrokerRegistrar(core::Environment& env, zk::KafkaZkClient& zk, zk::BrokerRegistration broker)
-      : env_(env), zk_(zk), broker_(std::move(broker)) {}
+  // `on_epoch` hears of each new broker epoch before anybody else can; it must not wait.
+  BrokerRegistrar(core::Environment& env, zk::KafkaZkClient& zk, zk::BrokerRegistration broker,
+                  std::function<void(BrokerEpoch)> on_epoch = nullptr)
+      : env_(env), zk_(zk), broker_(std::move(broker)), on_epoch_(std::move(on_epoch)) {}
 
   // [Z32] The ephemeral of the process before may outlive it by a session time-out: tries again
   // until `deadline`. AlreadyExists then: another broker with this id is alive.
@@ -45,6 +47,7 @@ class BrokerRegistrar {
   core::Environment& env_;
   zk::KafkaZkClient& zk_;
   zk::BrokerRegistration broker_;
+  std::function<void(BrokerEpoch)> on_epoch_;
   BrokerEpoch epoch_{0};
 };
 

@@ -72,7 +72,7 @@ absl::Status InContext(std::string_view what, const absl::Status& status) {
 
 // One of three: a member of a cluster (zookeeper.connect), a broker that hosts what it is told to
 // (BrokerOptions::clustered), its own controller.
-class Broker::Impl final : private RequestDispatcher {
+class Broker::Impl final : public RequestDispatcher {
  public:
   Impl(core::Environment& env, BrokerConfig config, Observer& observer,
        const BrokerOptions& options)
@@ -136,14 +136,15 @@ class Broker::Impl final : private RequestDispatcher {
         return status;
       }
     }
-    router_.emplace(Services{.env = env_,
-                             .config = config_,
-                             .controller = member_.has_value() ? member_->controller() : *controller_,
-                             .replicas = replicas_,
-                             .observer = observer_,
-                             .long_polls = long_polls_,
-                             .fetch_sessions = fetch_sessions_,
-                             .member = member_.has_value() ? &*member_ : nullptr});
+    router_.emplace(
+        Services{.env = env_,
+                 .config = config_,
+                 .controller = member_.has_value() ? member_->controller() : *controller_,
+                 .replicas = replicas_,
+                 .observer = observer_,
+                 .long_polls = long_polls_,
+                 .fetch_sessions = fetch_sessions_,
+                 .member = member_.has_value() ? &*member_ : nullptr});
     server_->Start();
     started_ = true;
     observer_.OnBrokerStarted(config_.broker_id);

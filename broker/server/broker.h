@@ -10,9 +10,9 @@
 //
 // Start order [S1]: configuration, the session with ZooKeeper, log directories and their recovery,
 // the listener, registration and election (or, without zookeeper.connect, the broker's own
-// controller), serving. Stop order [S3]: leadership is handed over, no new connections, the requests
-// at work end, logs are flushed, checkpoints and the clean-shutdown marker are written; the
-// registration goes last.
+// controller), serving. Stop order [S3]: leadership is handed over, no new connections, the
+// requests at work end, logs are flushed, checkpoints and the clean-shutdown marker are written;
+// the registration goes last.
 //
 // Invariants:
 //   1. The destructor never waits. A broker that was not stopped leaves its directories as a crash

@@ -32,7 +32,7 @@ protocol::Uuid DrawId(core::Random& random) {
 }  // namespace
 
 ClusterMembership::ClusterMembership(core::Environment& env, const BrokerConfig& config,
-                                     ReplicaManager& replicas, ControllerChannel& channel,
+                                     ReplicaManager& replicas, const MetadataCache& metadata,
                                      const controller::ControllerRules& rules, Observer& observer)
     : env_(env),
       config_(config),
@@ -68,23 +68,20 @@ controller::ControllerConfig ClusterMembership::ControllerConfigOf() const {
           .delete_topic_enable = config_.delete_topic_enable,
           .auto_leader_rebalance_enable = config_.auto_leader_rebalance_enable,
           .leader_imbalance_check_interval = config_.leader_imbalance_check_interval,
-          .leader_imbalance_per_broker_percentage =
-              config_.leader_imbalance_per_broker_percentage,
+          .leader_imbalance_per_broker_percentage = config_.leader_imbalance_per_broker_percentage,
           .socket_timeout = config_.controller_socket_timeout};
 }
 
 absl::Status ClusterMembership::Register(const core::Endpoint& advertised, bool clean) {
   registrar_ = std::make_unique<controller::BrokerRegistrar>(
       env_, *zk_,
-      zk::BrokerRegistration{
-          .id = config_.broker_id,
-          .endpoints = {{.host = advertised.host, .port = advertised.port}},
-          .rack = config_.rack,
-          .unclean_start = !clean},
+      zk::BrokerRegistration{.id = config_.broker_id,
+                             .endpoints = {{.host = advertised.host, .port = advertised.port}},
+                             .rack = config_.rack,
+                             .unclean_start = !clean},
       [this](BrokerEpoch epoch) { replicas_.SetBrokerEpoch(epoch); });
   // The ephemeral of a former process lives on for as long as its session [Z32].
-  const core::MonotonicTime deadline =
-      env_.fibers.Now() + 2 * config_.zookeeper_session_timeout;
+  const core::MonotonicTime deadline = env_.fibers.Now() + 2 * config_.zookeeper_session_timeout;
   const auto epoch = registrar_->RegisterAtStart(deadline);
   if (!epoch.ok()) return InContext(fmt::format("broker.id {}", config_.broker_id), epoch.status());
   return absl::OkStatus();
@@ -135,8 +132,7 @@ void ClusterMembership::HandOver() {
       const auto answer = progress->channel.ControlledShutdown(
           {.broker_id = config_.broker_id.value(), .broker_epoch = registrar_->epoch().value()});
       if (!answer.ok()) break;
-      if (answer->error_code == protocol::ErrorCode::NONE &&
-          answer->remaining_partitions.empty()) {
+      if (answer->error_code == protocol::ErrorCode::NONE && answer->remaining_partitions.empty()) {
         break;
       }
       if (env_.fibers.SleepFor(config_.controlled_shutdown_retry_backoff) ==

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "broker/server/cluster_membership.h"
+#include "broker/server/handlers/cluster_handlers.h"
 #include "core/mark.h"
 
 namespace highwater::broker {
@@ -46,6 +48,15 @@ absl::StatusOr<Answer> RequestRouter::Dispatch(const core::ByteChain& request,
     auto answer = api.handle(services_, {*header, decoder, client});
     if (!answer.ok()) HW_MARK("request_refused");
     return answer;
+  }
+  if (services_.member != nullptr) {
+    for (const ClusterApi& api : ClusterApis()) {
+      if (api.key != header->api_key) continue;
+      auto answer =
+          api.handle(services_.env, services_.member->controller(), {*header, decoder, client});
+      if (!answer.ok()) HW_MARK("request_refused");
+      return answer;
+    }
   }
   HW_MARK("request_of_unserved_api");
   return absl::UnimplementedError(fmt::format("{} is not served", header->api_key));

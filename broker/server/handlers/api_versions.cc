@@ -1,8 +1,10 @@
 #include <absl/strings/ascii.h>
+#include <algorithm>
 
 #include <string_view>
 
 #include "broker/protocol/api_versions.h"
+#include "broker/server/handlers/cluster_handlers.h"
 #include "broker/server/handlers/handler.h"
 
 namespace highwater::broker {
@@ -40,9 +42,20 @@ absl::StatusOr<Answer> RefuseVersion(const Call& call) {
   return Answer{.frame = std::move(frame)};
 }
 
+// What this broker serves, ascending.
+std::vector<protocol::ApiKey> KeysOf(const Services& services) {
+  std::vector<protocol::ApiKey> keys;
+  for (const ServedApi& api : ServedApis()) keys.push_back(api.key);
+  if (services.member != nullptr) {
+    for (const ClusterApi& api : ClusterApis()) keys.push_back(api.key);
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
 }  // namespace
 
-absl::StatusOr<Answer> HandleApiVersions(Services&, const Call& call) {
+absl::StatusOr<Answer> HandleApiVersions(Services& services, const Call& call) {
   const int16_t version = call.header.api_version;
   if (version < 0 || version > kHighest) return RefuseVersion(call);
   return Serve<ApiVersionsRequest>(call, [&](const ApiVersionsRequest& request) {
@@ -52,9 +65,9 @@ absl::StatusOr<Answer> HandleApiVersions(Services&, const Call& call) {
       response.error_code = ErrorCode::INVALID_REQUEST;
       return response;
     }
-    for (const ServedApi& api : ServedApis()) {
-      const protocol::ApiInfo& info = protocol::InfoOf(api.key);
-      response.api_keys.push_back({.api_key = static_cast<int16_t>(api.key),
+    for (const protocol::ApiKey key : KeysOf(services)) {
+      const protocol::ApiInfo& info = protocol::InfoOf(key);
+      response.api_keys.push_back({.api_key = static_cast<int16_t>(key),
                                    .min_version = info.lowest_version,
                                    .max_version = info.highest_version});
     }
