@@ -86,6 +86,13 @@ class KafkaController final : private zookeeper::SessionStateHandler {
   [[nodiscard]] std::optional<protocol::ListPartitionReassignmentsResponse> ListReassignments(
       protocol::ListPartitionReassignmentsRequest request, core::MonotonicTime deadline);
 
+  // Runs `work` in the loop, behind what waits there, if this broker is the controller; Aborted if
+  // it is not, or no more. For writes that must not cross those of the controller itself. nullopt
+  // as above.
+  [[nodiscard]] std::optional<absl::Status> RunActive(const char* name,
+                                                      core::MonotonicTime deadline,
+                                                      absl::AnyInvocable<absl::Status()> work);
+
   // [C112] The config of a topic has changed ("" is the brokers' defaults). Never waits.
   void TopicConfigChanged(std::string topic);
 

@@ -33,6 +33,21 @@ constexpr int64_t kProducerIdBlockSize = 1000;
 
 }  // namespace
 
+std::optional<absl::Status> KafkaController::RunActive(const char* name,
+                                                       core::MonotonicTime deadline,
+                                                       absl::AnyInvocable<absl::Status()> work) {
+  const absl::Status moved = absl::AbortedError("this broker is not the controller");
+  return Ask<absl::Status>(
+      name, deadline,
+      [this, moved, work = std::move(work)]() mutable {
+        if (!IsActive()) return moved;
+        const absl::Status status = work();
+        Handle(status);
+        return status;
+      },
+      moved);
+}
+
 // ---- AlterPartition.
 
 struct KafkaController::IsrChange {
