@@ -20,6 +20,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -57,6 +58,10 @@ class ReplicaManager final : public storage::LogManagerListener, public Partitio
     ControllerChannel& channel;
     TopicConfig defaults;                // of topics without settings of their own
     std::string listener = "PLAINTEXT";  // of the brokers among themselves
+    // Tells the settings of a topic, by SetTopicConfig, before its first partition is hosted here:
+    // a topic is created without a word to the brokers about them [Z26]. May wait; an error is a
+    // session that is over, and the partition is not hosted.
+    std::function<absl::Status(const std::string& topic)> read_config = nullptr;
   };
 
   // All outlive it.

@@ -459,6 +459,14 @@ int FakeEnsemble::CountOf(OpCode op) const {
       std::count_if(seen.begin(), seen.end(), [op](const Seen& s) { return s.op == op; }));
 }
 
+size_t FakeEnsemble::Watches() const {
+  size_t count = 0;
+  for (const FakeConnection* connection : connections_) {
+    count += connection->data_watches.size() + connection->child_watches.size();
+  }
+  return count;
+}
+
 int FakeEnsemble::ServerOf(SessionId id) const {
   for (const FakeConnection* connection : connections_) {
     const auto session = sessions.find(id);

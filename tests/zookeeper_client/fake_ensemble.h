@@ -71,6 +71,8 @@ class FakeEnsemble {
   void CloseConnectionsOf(int server);
   [[nodiscard]] int CountOf(OpCode op) const;
   [[nodiscard]] int ServerOf(SessionId id) const;  // -1: not connected
+  // How many watches stand on all connections.
+  [[nodiscard]] size_t Watches() const;
 
   std::map<std::string, FakeNode> nodes;
   std::map<SessionId, FakeSession> sessions;

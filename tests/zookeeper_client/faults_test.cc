@@ -159,7 +159,8 @@ void CheckBatch(const FakeEnsemble& ensemble, const std::vector<Asked>& batch,
   }
 }
 
-void AskUnderTrouble(uint64_t seed, absl::Duration longest, Totals& totals) {
+// Returns the world's state hash.
+uint64_t AskUnderTrouble(uint64_t seed, absl::Duration longest, Totals& totals) {
   SCOPED_TRACE(fmt::format("seed {}", seed));
   ZooKeeperClientWorld w(3, seed, sim::StrategyKind::kRandom);
   w.ensemble.Put("/queue", "");
@@ -195,6 +196,48 @@ void AskUnderTrouble(uint64_t seed, absl::Duration longest, Totals& totals) {
   for (const auto& batch : batches) CheckBatch(w.ensemble, batch, path_of, totals);
   for (size_t i = 0; i < log.size(); ++i) EXPECT_EQ(log[i], i % 2 == 0 ? "before" : "after");
   totals.sessions += static_cast<int>(log.size()) / 2;
+  return w.world.hash().value();
+}
+
+TEST(ZooKeeperClientFaultsTest, TheSameSeedGivesTheSameRun) {
+  Totals totals;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const uint64_t hash = AskUnderTrouble(seed, absl::Seconds(9), totals);
+    EXPECT_EQ(hash, AskUnderTrouble(seed, absl::Seconds(9), totals));
+  }
+}
+
+// The client's process dies before its first effect, its second, …: whatever it was at, its fibers
+// unwind, and the next process is served.
+TEST(ZooKeeperClientFaultsTest, TheClientMayDieAtAnyPoint) {
+  bool died = true;
+  for (uint64_t point = 1; died; ++point) {
+    SCOPED_TRACE(fmt::format("point {}", point));
+    ZooKeeperClientWorld w;
+    died = false;
+    std::vector<std::string> log;
+    RecordingHandler handler("/a", log);
+    const auto use = [&](core::Environment& env) {
+      const auto zk = MakeZooKeeperClient(env, w.options);
+      if (!zk->Connect().ok()) return;
+      zk->RegisterZNodeChangeHandler(handler);
+      for (int i = 0; i < 3; ++i) {
+        static_cast<void>(zk->RetryUntilConnected(
+            {ExistsRequest{.path = "/a"}, NewItem("x"), GetDataRequest{.path = "/a"}}));
+        w.ensemble.Put("/a", "x");
+        if (i == 1) w.ensemble.CloseConnectionsOf(w.ServerOf(*zk));
+      }
+      zk->Close(absl::Seconds(5));
+    };
+    w.client.OnProcessEnd([&](sim::ProcessEnd end) {
+      if (end != sim::ProcessEnd::kCrashed) return;
+      died = true;
+      w.client.Start();
+    });
+    w.client.CrashAtPoint(point, sim::CrashKind::kProcess);
+    w.Run(use);
+    EXPECT_TRUE(died || point > 10);
+  }
 }
 
 TEST(ZooKeeperClientFaultsTest, EveryRequestIsAnsweredOnceAndNothingAcknowledgedIsLost) {

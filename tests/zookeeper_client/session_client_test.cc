@@ -131,6 +131,9 @@ TEST(SessionClientTest, AReadSetsAWatchOnlyWhereThereIsAHandler) {
     zk.RegisterZNodeChangeHandler(handler);
     static_cast<void>(One(zk, ExistsRequest{.path = "/a"}));
     static_cast<void>(One(zk, ExistsRequest{.path = "/b"}));
+    static_cast<void>(One(zk, GetDataRequest{.path = "/"}));
+    static_cast<void>(One(zk, GetChildren2Request{.path = "/"}));
+    EXPECT_EQ(w.ensemble.Watches(), 1u);
     w.ensemble.Put("/a", "1");
     w.ensemble.Put("/b", "1");
     w.ensemble.Put("/a", "2");  // nobody has read since
@@ -309,18 +312,87 @@ TEST(SessionClientTest, ARetryNeverCrossesSessions) {
 
 TEST(SessionClientTest, ANewSessionDoesNotGoBackBehindWhatTheLastOneSaw) {
   ZooKeeperClientWorld w;
+  // The only server that knows everything is away when the new session begins.
+  struct Crashes final : SessionStateHandler {
+    explicit Crashes(ZooKeeperClientWorld& world) : w(world) {}
+    void BeforeInitializingSession() override {
+      w.ensemble.host(2).Crash();
+      w.world.At(w.world.Elapsed() + absl::Seconds(10), [this] { w.ensemble.host(2).Start(); });
+    }
+    ZooKeeperClientWorld& w;
+  } handler(w);
   w.RunConnected([&](core::Environment& env, ZooKeeperClient& zk) {
+    zk.RegisterSessionStateHandler(handler);
     static_cast<void>(One(zk, Create("/a")));
     const SessionId first = zk.session_id();
-    for (int i = 0; i < 2; ++i) w.ensemble.behind[i] = Zxid(5);  // the third knows everything
+    for (int i = 0; i < 2; ++i) w.ensemble.behind[i] = Zxid(5);
     w.ensemble.Expire(first);
     for (int i = 0; i < 3; ++i) w.ensemble.CloseConnectionsOf(i);
-    w.ensemble.host(2).Crash();
-    w.world.At(w.world.Elapsed() + absl::Seconds(10), [&] { w.ensemble.host(2).Start(); });
-    while (w.ServerOf(zk) < 0 || zk.session_id() == first) {
+    while (zk.session_id() == first || w.ServerOf(zk) < 0) {
       env.fibers.SleepFor(absl::Milliseconds(100));
     }
     EXPECT_EQ(w.ServerOf(zk), 2);
+  });
+}
+
+TEST(SessionClientTest, ReconnectsLongBeforeItsNextPing) {
+  ZooKeeperClientWorld w;
+  w.options.session_timeout = absl::Minutes(1);
+  w.RunConnected([&](core::Environment& env, ZooKeeperClient& zk) {
+    env.fibers.SleepFor(absl::Seconds(1));
+    const core::MonotonicTime before = env.clock.Now();
+    w.ensemble.CloseConnectionsOf(w.ServerOf(zk));
+    env.fibers.SleepFor(absl::Milliseconds(50));
+    EXPECT_EQ(One(zk, ExistsRequest{.path = "/"}).error, ErrorCode::kOk);
+    EXPECT_LT(env.clock.Now() - before, absl::Seconds(2));
+  });
+}
+
+TEST(SessionClientTest, AnAttemptThatIsGivenUpLeavesNothingBehind) {
+  ZooKeeperClientWorld w;
+  w.options.connection_timeout = absl::Seconds(30);
+  w.world.network().Apply(
+      {.id = w.world.ledger().Request("link"),
+       .from = {w.client.id()},
+       .to = {w.ensemble.host(0).id(), w.ensemble.host(1).id(), w.ensemble.host(2).id()}});
+  w.Run([&](core::Environment& env) {
+    const auto zk = MakeZooKeeperClient(env, w.options);
+    EXPECT_TRUE(absl::IsDeadlineExceeded(zk->Connect()));
+    static_cast<void>(env.fibers.Yield());
+    EXPECT_EQ(env.fibers.live(), 1u);
+  });
+}
+
+TEST(SessionClientTest, CloseWaitsForTheHandlerAndNoOtherIsCalled) {
+  ZooKeeperClientWorld w;
+  struct Slow final : ZNodeChangeHandler {
+    std::string_view path() const override { return "/a"; }
+    void OnDataChanged() override {
+      ++begun;
+      static_cast<void>(One(*zk, GetDataRequest{.path = "/a"}));
+      env->fibers.SleepFor(absl::Seconds(3));
+      ++ended;
+    }
+    core::Environment* env = nullptr;
+    ZooKeeperClient* zk = nullptr;
+    int begun = 0;
+    int ended = 0;
+  } slow;
+  w.ensemble.Put("/a", "0");
+  w.RunConnected([&](core::Environment& env, ZooKeeperClient& zk) {
+    slow.env = &env;
+    slow.zk = &zk;
+    zk.RegisterZNodeChangeHandler(slow);
+    static_cast<void>(One(zk, GetDataRequest{.path = "/a"}));
+    w.ensemble.Put("/a", "1");
+    env.fibers.SleepFor(absl::Seconds(1));
+    w.ensemble.Put("/a", "2");  // queued behind the handler that sleeps
+    env.fibers.SleepFor(absl::Seconds(1));
+    zk.Close(absl::Seconds(10));
+    EXPECT_EQ(slow.begun, 1);
+    EXPECT_EQ(slow.ended, 1);
+    env.fibers.SleepFor(absl::Seconds(10));
+    EXPECT_EQ(slow.begun, 1);
   });
 }
 

@@ -18,7 +18,9 @@
 //   One of kSessionExpired from RetryUntilConnected says nothing of an earlier try of the same
 //   request. A request is never tried again in another session than its first.
 //   3. Handlers are called one after another, on a fiber of the client, never while the caller's
-//      own step runs; they may wait. Events of one session come in the order of the server's.
+//      own step runs; they may wait. Events of one session come in the order of the server's. An
+//      event is queued before any answer that shows its change is given, but its handler may run
+//      after the caller has gone on with that answer.
 //   4. Between the old session's last event and AfterInitializingSession no handler of a znode is
 //      called.
 
