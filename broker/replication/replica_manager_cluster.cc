@@ -148,6 +148,9 @@ LeaderAndIsrResponse ReplicaManager::BecomeLeaderOrFollower(const LeaderAndIsrRe
 
 absl::StatusOr<std::shared_ptr<Partition>> ReplicaManager::HostFor(const RoleChange& change) {
   if (auto partition = Find(change.id.topic, change.id.partition)) return partition;
+  if (cluster_->read_config != nullptr && !topics_.contains(change.id.topic)) {
+    HW_RETURN_IF_ERROR(cluster_->read_config(change.id.topic));
+  }
   return Host(cluster_->logs, change.id, change.topic_id, ConfigOfTopic(change.id.topic),
               change.state->is_new ? storage::IsNew::kYes : storage::IsNew::kNo);
 }

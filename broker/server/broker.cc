@@ -114,7 +114,11 @@ class Broker::Impl final : public RequestDispatcher {
     logs_.emplace(env_, ToOptions(config_, controller_->cluster_id()), replicas_, observer_);
     if (absl::Status status = logs_->Start(); !status.ok()) return InContext("log.dirs", status);
     if (standalone_ == nullptr) {
-      replicas_.JoinCluster({*logs_, metadata_, *channel_, config_.topic_defaults});
+      replicas_.JoinCluster({.logs = *logs_,
+                             .metadata = metadata_,
+                             .channel = *channel_,
+                             .defaults = config_.topic_defaults,
+                             .read_config = ReadsConfig()});
     } else if (absl::Status status = standalone_->Start(*logs_); !status.ok()) {
       return InContext("log.dirs", status);
     }
@@ -189,6 +193,11 @@ class Broker::Impl final : public RequestDispatcher {
   ReplicaManager& replicas() { return replicas_; }
 
  private:
+  std::function<absl::Status(const std::string&)> ReadsConfig() {
+    if (!member_.has_value()) return nullptr;
+    return [this](const std::string& topic) { return member_->ReadTopicConfig(topic); };
+  }
+
   absl::StatusOr<Answer> Dispatch(const core::ByteChain& request,
                                   const ClientCall& client) override {
     return router_->Dispatch(request, client);

@@ -113,6 +113,13 @@ void ClusterMembership::OnConfigChange(zk::ConfigKind kind, const std::string& e
   if (kafka_ != nullptr) kafka_->TopicConfigChanged(entity);
 }
 
+absl::Status ClusterMembership::ReadTopicConfig(const std::string& topic) {
+  HW_ASSIGN_OR_RETURN(const zk::ConfigEntries entries,
+                      zk_->GetConfig(zk::ConfigKind::kTopics, topic));
+  OnConfigChange(zk::ConfigKind::kTopics, topic, entries);
+  return absl::OkStatus();
+}
+
 void ClusterMembership::HandOver() {
   if (!config_.controlled_shutdown_enable || registrar_ == nullptr) return;
   struct Progress {

@@ -54,6 +54,8 @@ class ClusterMembership {
                                   bool clean);
   // REQUIRES: Join was called.
   [[nodiscard]] controller::ClusterController& controller() { return *cluster_controller_; }
+  // Tells the replica manager the settings of a topic. Unavailable: the session is over.
+  [[nodiscard]] absl::Status ReadTopicConfig(const std::string& topic);
   // A controller addressed the registration with this epoch [W1].
   void ControllerSpoke(BrokerEpoch epoch) {
     if (registrar_ != nullptr) registrar_->ControllerSpoke(epoch);
