@@ -7,9 +7,9 @@
 
 #include <memory>
 
-#include "broker/protocol/controlled_shutdown.h"
 #include "broker/client/broker_connection.h"
 #include "broker/metadata/metadata_cache.h"
+#include "broker/protocol/controlled_shutdown.h"
 #include "broker/replication/controller_channel.h"
 #include "core/environment.h"
 #include "core/mutex.h"

@@ -116,6 +116,14 @@ void Partition::Resign(ErrorCode why) {
   Do([&](PartitionLeader::Effects& effects) { leader_.Resign(why, effects); });
 }
 
+void Partition::StopLeading() {
+  if (role_ != Role::kLeader) return;
+  Resign(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  ++serial_;  // a role that has not taken effect yet never will
+  role_ = Role::kNone;
+  Settle(absl::OkStatus());
+}
+
 AppendOutcome Partition::Append(const core::ByteChain& records, int16_t acks,
                                 OffsetWaiter& waiter) {
   AppendOutcome outcome;
@@ -318,6 +326,12 @@ OffsetOutcome Partition::EndOffsetForEpoch(LeaderEpoch epoch, LeaderEpoch claime
     outcome.offset = end->end_offset;
   }
   return outcome;
+}
+
+OffsetOutcome Partition::EndOfLog() const {
+  if (log_->offline()) return {.error = ErrorCode::KAFKA_STORAGE_ERROR};
+  return {.offset = log_->log_end_offset(),
+          .leader_epoch = log_->LatestEpoch().value_or(kNoLeaderEpoch)};
 }
 
 void Partition::UpdateConfig(const TopicConfig& config) {

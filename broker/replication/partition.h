@@ -117,6 +117,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void BecomeLeader(Leadership leadership);
   // [R22] Follows once everything admitted before has been written.
   void BecomeFollower(LeaderEpoch epoch, PartitionEpoch partition_epoch, BrokerId leader);
+  // [W4] Leads no more, without following anybody: a later request with any newer epoch gives the
+  // next role. No effect on a follower.
+  void StopLeading();
   // [R9] Fetches no more; otherwise everything stays.
   void StopFetching();
   // Everybody who waits is told `why`; so is every later request.
@@ -151,6 +154,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // after. REQUIRES: on a fiber.
   [[nodiscard]] OffsetOutcome FindOffset(int64_t timestamp, LeaderEpoch claimed,
                                          BrokerId replica = kNoBroker);
+  // [W1] Where the log ends and under which epoch, whoever leads.
+  [[nodiscard]] OffsetOutcome EndOfLog() const;
   // [P16, K5]
   [[nodiscard]] OffsetOutcome EndOffsetForEpoch(LeaderEpoch epoch, LeaderEpoch claimed) const;
   // [H11]

@@ -200,9 +200,10 @@ void PartitionLeader::MaybeAdvanceHighWatermark(MonotonicTime now, Effects& effe
     }
   }
   const auto in_sync = static_cast<int64_t>(maximal_isr_size());
-  const bool may_commit = rules_.MayCommit({.maximal_isr = in_sync,
-                                            .replicas = static_cast<int64_t>(remote_.size()) + 1,
-                                            .min_insync_replicas = min_insync_replicas_});
+  const bool may_commit =
+      rules_.MayCommit({.committed_isr = static_cast<int64_t>(committed_isr_.size()),
+                        .replicas = static_cast<int64_t>(remote_.size()) + 1,
+                        .min_insync_replicas = min_insync_replicas_});
   if (may_commit && least > high_watermark_) {
     high_watermark_ = least;
     effects.high_watermark_moved = true;

@@ -186,14 +186,16 @@ void ReplicaManager::MakeFollower(const RoleChange& change) {
   const std::shared_ptr<Partition>& partition = *hosted;
   const BrokerId leader(change.state->leader);
   const core::Endpoint* endpoint = cluster_->metadata.EndpointOf(leader, cluster_->listener);
-  if (endpoint == nullptr && !options_.rules.FollowsUnknownLeader()) {
-    HW_MARK("leader_not_alive");  // [R24, W4]
+  if (endpoint == nullptr) {
+    // [R24] The epoch is not taken over: the same request may come again once that leader is known.
+    HW_MARK("leader_not_alive");
+    if (!options_.rules.GoesOnUnderUnknownLeader()) partition->StopLeading();
     return;
   }
   fetchers_->Remove(change.id);
   partition->BecomeFollower(LeaderEpoch(change.state->leader_epoch),
                             PartitionEpoch(change.state->zk_version), leader);
-  if (endpoint != nullptr) fetchers_->Add(partition, leader, *endpoint);
+  fetchers_->Add(partition, leader, *endpoint);
 }
 
 StopReplicaResponse ReplicaManager::StopReplicas(const StopReplicaRequest& request,

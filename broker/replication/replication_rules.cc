@@ -36,7 +36,7 @@ bool HoldsHighWatermark(const ReplicaProgress& replica, bool in_maximal_isr,
 // committed until the ISR has grown again (as in KIP-966). A topic whose replicas are fewer than
 // min.insync.replicas commits with all of them [H16].
 bool EnoughToCommit(const CommitQuorum& quorum) {
-  return quorum.maximal_isr >= std::min(quorum.min_insync_replicas, quorum.replicas);
+  return quorum.committed_isr >= std::min(quorum.min_insync_replicas, quorum.replicas);
 }
 bool AnyMayCommit(const CommitQuorum&) { return true; }
 
@@ -84,7 +84,9 @@ bool MustObeyStopOfNewerEpoch(LeaderEpoch requested, LeaderEpoch local) {
   return requested == kEpochDuringDelete || requested == kNoLeaderEpoch || requested > local;
 }
 
-bool IgnoresUnknownLeader() { return false; }
+// [R24, W4]
+bool NeverGoesOn() { return false; }
+bool AlwaysGoesOn() { return true; }
 
 }  // namespace
 
@@ -100,7 +102,7 @@ ReplicationRules::ReplicationRules()
       MayUseAnswer(MayUseAnswerOfSameEpoch),
       MayChangeRole(broker::MayChangeRole),
       MustObeyStop(MustObeyStopOfSameEpoch),
-      FollowsUnknownLeader(IgnoresUnknownLeader) {}
+      GoesOnUnderUnknownLeader(NeverGoesOn) {}
 
 ReplicationRules ReplicationRules::Kafka323() {
   ReplicationRules rules;
@@ -109,6 +111,7 @@ ReplicationRules ReplicationRules::Kafka323() {
   rules.TrustsHighWatermarkOfDivergence = AlwaysTrustsIt;
   rules.MayUseAnswer = MayUseAnyAnswer;
   rules.MustObeyStop = MustObeyStopOfNewerEpoch;
+  rules.GoesOnUnderUnknownLeader = AlwaysGoesOn;
   return rules;
 }
 

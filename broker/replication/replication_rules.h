@@ -36,7 +36,7 @@ struct LeaderProgress {
 };
 
 struct CommitQuorum {
-  int64_t maximal_isr = 0;
+  int64_t committed_isr = 0;
   int64_t replicas = 0;  // the assigned ones
   int64_t min_insync_replicas = 1;
 };
@@ -60,7 +60,9 @@ struct ReplicationRules {
   bool (*MustLeaveIsr)(const ReplicaProgress&, const LeaderProgress&);
   // [H1, H2] Whether the high watermark waits for this replica.
   bool (*HoldsHighWatermark)(const ReplicaProgress&, bool in_maximal_isr, const LeaderProgress&);
-  // [H3, W1] Whether so many in-sync replicas may commit a record.
+  // [H3, W1] Whether so many in-sync replicas may commit a record. Those count that the controller
+  // has confirmed: while it knows of fewer than min.insync.replicas, it may still elect one that
+  // left the ISR before, and that one lacks what is committed now.
   bool (*MayCommit)(const CommitQuorum&);
   // [R20, W7] Whether what is known of the remote replicas outlives a new epoch of the same leader.
   bool (*KeepsRemoteProgress)(bool led_before);
@@ -77,9 +79,10 @@ struct ReplicationRules {
   bool (*MayChangeRole)(LeaderEpoch requested, LeaderEpoch local);
   // [R8, W9] Whether a StopReplica request with this epoch is obeyed.
   bool (*MustObeyStop)(LeaderEpoch requested, LeaderEpoch local);
-  // [R24, W4] Whether a replica takes over the epoch of a leader that its broker does not know to
-  // be alive.
-  bool (*FollowsUnknownLeader)();
+  // [R24, W4] Whether a leader goes on when it is told of a newer epoch whose leader its broker
+  // does not know to be alive. It cannot follow that one, but a deposed leader that goes on takes
+  // writes with acks=1 that are lost.
+  bool (*GoesOnUnderUnknownLeader)();
 
   ReplicationRules();  // the safe rules
   [[nodiscard]] static ReplicationRules Kafka323();

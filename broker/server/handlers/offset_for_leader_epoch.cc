@@ -1,5 +1,6 @@
 #include "broker/protocol/offset_for_leader_epoch.h"
 
+#include "broker/controller/request_batch.h"
 #include "broker/server/handlers/handler.h"
 
 namespace highwater::broker {
@@ -23,8 +24,13 @@ absl::StatusOr<Answer> HandleOffsetForLeaderEpoch(Services& services, const Call
           result.error_code = services.replicas.WhyNotHosted(topic.topic, index);
           continue;
         }
-        const OffsetOutcome outcome = partition->EndOffsetForEpoch(
-            LeaderEpoch(asked.leader_epoch), LeaderEpoch(asked.current_leader_epoch));
+        // [W1] The controller compares the logs of replicas that nobody leads.
+        const bool of_log = request.replica_id == controller::kAskingReplica &&
+                            asked.leader_epoch == controller::kLastEpochOfLog;
+        const OffsetOutcome outcome =
+            of_log ? partition->EndOfLog()
+                   : partition->EndOffsetForEpoch(LeaderEpoch(asked.leader_epoch),
+                                                  LeaderEpoch(asked.current_leader_epoch));
         result.error_code = outcome.error;
         result.leader_epoch = outcome.leader_epoch.value();
         result.end_offset = outcome.offset.value();
