@@ -29,6 +29,7 @@ class AckedDurable final : public Invariant {
 
   // A leader's log is what the partition is from now on: what lies at or past its end is gone.
   void OnBecameLeader(const Leadership& leadership) override {
+    if (!leadership.newest) return;
     LoseFrom(leadership.partition, leadership.log_end, leadership.at, [&] {
       return fmt::format(
           "absent      on broker-{}, which leads in leader epoch {} with a log that "

@@ -104,6 +104,19 @@ TEST_F(ClusterInvariantsTest, ALeaderThatChangedACommittedRecordIsSeen) {
   EXPECT_THAT(sink_.violations[0].witnesses[1], HasSubstr("holds 0..4 of leader epoch 1"));
 }
 
+TEST_F(ClusterInvariantsTest, ALeaderThatWasSucceededBeforeItKnewNeedNotHaveEverything) {
+  Use("committed-kept");
+  Append(0, 0, 4, 2);
+  HighWatermark(0, 2, 5);
+  invariant_->OnBecameLeader({.broker = BrokerId(1),
+                              .partition = orders_,
+                              .epoch = LeaderEpoch(1),
+                              .log_end = Offset(0),
+                              .at = absl::Seconds(2),
+                              .newest = false});
+  EXPECT_EQ(Violations(), 0u);
+}
+
 TEST_F(ClusterInvariantsTest, TwoLeadersOfOneEpochAreSeen) {
   Use("one-leader-per-epoch");
   Lead(0, 3, 0);

@@ -10,6 +10,7 @@ class CommittedKept final : public Invariant {
   std::string_view id() const override { return "committed-kept"; }
 
   void OnBecameLeader(const Leadership& leadership) override {
+    if (!leadership.newest) return;
     const auto difference = facts_.logs.FindDifference(leadership.broker, leadership.partition);
     if (!difference.has_value()) return;
     const StoredBatch& committed = difference->committed;

@@ -56,6 +56,9 @@ struct Leadership {
   broker::LeaderEpoch epoch;
   broker::Offset log_end;
   absl::Duration at;
+  // No leader of a greater epoch was seen. One that learns of its leadership only when it has been
+  // succeeded can commit nothing any more: it need not have what its successor committed.
+  bool newest = true;
 };
 
 // What a leader holds to be in sync, or how far it has committed.

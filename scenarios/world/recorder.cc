@@ -152,8 +152,14 @@ void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
         partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
         fmt::format("leads {} in leader epoch {} from offset {}", partition, epoch, log_end));
   }
-  const invariants::Leadership leadership{
-      .broker = id, .partition = partition, .epoch = epoch, .log_end = log_end, .at = now_()};
+  broker::LeaderEpoch& newest = newest_epochs_.try_emplace(partition, epoch).first->second;
+  newest = std::max(newest, epoch);
+  const invariants::Leadership leadership{.broker = id,
+                                          .partition = partition,
+                                          .epoch = epoch,
+                                          .log_end = log_end,
+                                          .at = now_(),
+                                          .newest = epoch == newest};
   for (const auto& invariant : invariants_) invariant->OnBecameLeader(leadership);
 }
 
@@ -261,6 +267,7 @@ void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t parti
 void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
   narrator_.Tell(now_(), Kind::kOther, NameOf(id), fmt::format("deletes topic {}", topic));
   logs_.OnTopicDeleted(topic);
+  std::erase_if(newest_epochs_, [&](const auto& entry) { return entry.first.topic == topic; });
   for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
 }
 

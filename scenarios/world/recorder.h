@@ -5,6 +5,7 @@
 // the world: nothing in it has an effect on what happens.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -100,6 +101,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   bool judges_all_;
   invariants::ClientHistory history_;
   invariants::ReplicaLogs logs_;
+  std::map<broker::TopicPartition, broker::LeaderEpoch> newest_epochs_;
   ClusterRoles roles_;
   Survivability survivability_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
