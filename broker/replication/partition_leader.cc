@@ -170,8 +170,13 @@ void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Ef
       MaybeAdvanceHighWatermark(now, effects);
       break;
     case ErrorCode::OPERATION_NOT_ATTEMPTED: {
-      // [H21b, H23] It was never sent: back to what is committed; the next fetch or check tries.
+      // [H21b, H23] It was not done: back to what is committed; the next fetch or check tries. A
+      // follower that has everything has nothing new to say in its fetch session, so whoever
+      // watches is woken, as if the high watermark had moved: its next fetch names it again.
       pending_.reset();
+      while (OffsetWaiter* waiter = watching_.Pop()) {
+        effects.completed.push_back({waiter, ErrorCode::NONE});
+      }
       SetIsr(std::vector<BrokerId>(committed_isr_));
       MaybeAdvanceHighWatermark(now, effects);
       break;

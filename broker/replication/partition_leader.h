@@ -143,7 +143,8 @@ class PartitionLeader {
   // Told NOT_ENOUGH_REPLICAS_AFTER_APPEND if the in-sync replicas have become too few by the time
   // at which all of them have the record [H15].
   void AwaitCommitted(OffsetWaiter& waiter, Offset last_offset);
-  // Done once the high watermark is greater than `above`: a consumer's fetch [P12].
+  // Done once the high watermark is greater than `above`: a consumer's fetch [P12]; also when a
+  // change of the ISR was refused for now, so that followers are heard again.
   void AwaitHighWatermark(OffsetWaiter& waiter, Offset above);
 
   // ---- State.
