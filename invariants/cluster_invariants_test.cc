@@ -174,6 +174,9 @@ TEST_F(ClusterInvariantsTest, AcksAllFromTooFewBrokersIsSeen) {
   Append(1, 0, 4);
   invariant_->OnAcknowledged(State(0, 0), Offset(4), -1);
   EXPECT_EQ(Violations(), 1u);
+  Load(1, 0);  // it had the record; a power loss before the answer is damage
+  invariant_->OnAcknowledged(State(0, 0), Offset(4), -1);
+  EXPECT_EQ(Violations(), 1u);
 }
 
 TEST_F(ClusterInvariantsTest, AnAckedRecordPastTheEndOfANewLeaderIsLost) {

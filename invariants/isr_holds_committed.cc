@@ -1,7 +1,5 @@
 #include "invariants/isr_holds_committed.h"
 
-#include <set>
-
 namespace highwater::invariants {
 namespace {
 
@@ -15,20 +13,6 @@ class IsrHoldsCommitted final : public Invariant {
 
   std::string_view id() const override { return "isr-holds-committed"; }
 
-  // A log that is opened shorter than it was has lost data; it counts again once it has grown.
-  void OnLogLoaded(BrokerId broker, const broker::LogLoadedEvent& event, absl::Duration) override {
-    auto& reached = reached_[event.partition][broker];
-    if (event.log_end_offset < reached) damaged_.insert({event.partition, broker});
-    reached = std::max(reached, event.log_end_offset);
-  }
-
-  void OnAppended(BrokerId broker, const broker::AppendedEvent& event, absl::Duration) override {
-    auto& reached = reached_[event.partition][broker];
-    if (event.last_offset + 1 < reached) return;
-    reached = event.last_offset + 1;
-    if (!damaged_.empty()) damaged_.erase({event.partition, broker});
-  }
-
   void OnIsrChanged(const LeaderState& state, absl::Span<const BrokerId> isr) override {
     isr_[state.partition][state.leader] = {state.epoch, {isr.begin(), isr.end()}};
   }
@@ -38,8 +22,7 @@ class IsrHoldsCommitted final : public Invariant {
     if (known.epoch != state.epoch) return;
     for (const BrokerId member : known.isr) {
       const ReplicaLog* log = facts_.logs.Find(member, state.partition);
-      if (log != nullptr && log->end >= high_watermark) continue;
-      if (damaged_.contains({state.partition, member})) continue;
+      if (log != nullptr && log->Stored(high_watermark)) continue;
       Violation violation{.invariant = "isr-holds-committed",
                           .sentence = "a record was committed that an in-sync replica lacks.",
                           .at = state.at,
@@ -55,10 +38,7 @@ class IsrHoldsCommitted final : public Invariant {
   }
 
   void OnTopicDeleted(std::string_view topic) override {
-    const auto gone = [&](const auto& entry) { return entry.first.topic == topic; };
-    std::erase_if(isr_, gone);
-    std::erase_if(reached_, gone);
-    std::erase_if(damaged_, gone);
+    std::erase_if(isr_, [&](const auto& entry) { return entry.first.topic == topic; });
   }
 
  private:
@@ -69,8 +49,6 @@ class IsrHoldsCommitted final : public Invariant {
   RunFacts facts_;
   ViolationSink& sink_;
   std::map<TopicPartition, std::map<BrokerId, Known>> isr_;  // as each leader knows it
-  std::map<TopicPartition, std::map<BrokerId, Offset>> reached_;
-  std::set<std::pair<TopicPartition, BrokerId>> damaged_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 //
 // In the client's words: "the broker said *all*; so at least min.insync.replicas brokers had my
 // record at that moment." Judged at each answer to a Produce with acks=all, from what the brokers'
-// logs hold then [H15].
+// logs hold then, or held until a fault took it [H15].
 
 #include "invariants/invariant.h"
 

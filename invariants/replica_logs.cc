@@ -24,6 +24,7 @@ std::deque<StoredBatch>::const_iterator ReplicaLog::At(Offset offset) const {
 
 void ReplicaLogs::OnLogLoaded(BrokerId broker, const broker::LogLoadedEvent& event) {
   ReplicaLog& log = partitions_[event.partition].logs[broker];
+  if (event.log_end_offset < log.end) log.lost_until = std::max(log.lost_until, log.end);
   CutEnd(log, event.log_end_offset);
   log.start = event.log_start_offset;
 }
@@ -35,10 +36,13 @@ void ReplicaLogs::OnAppended(BrokerId broker, const broker::AppendedEvent& event
                          .epoch = event.leader_epoch,
                          .digest = event.digest});
   log.end = event.last_offset + 1;
+  if (log.end >= log.lost_until) log.lost_until = Offset(0);
 }
 
 void ReplicaLogs::OnTruncated(BrokerId broker, const TopicPartition& partition, Offset log_end) {
-  CutEnd(partitions_[partition].logs[broker], log_end);
+  ReplicaLog& log = partitions_[partition].logs[broker];
+  CutEnd(log, log_end);
+  log.lost_until = Offset(0);
 }
 
 void ReplicaLogs::OnLogStartMoved(BrokerId broker, const TopicPartition& partition,
@@ -112,7 +116,7 @@ int32_t ReplicaLogs::HoldersUpTo(const TopicPartition& partition, Offset offset)
   const auto replicas = partitions_.find(partition);
   if (replicas == partitions_.end()) return 0;
   int32_t holders = 0;
-  for (const auto& [broker, log] : replicas->second.logs) holders += log.end >= offset ? 1 : 0;
+  for (const auto& [broker, log] : replicas->second.logs) holders += log.Stored(offset) ? 1 : 0;
   return holders;
 }
 

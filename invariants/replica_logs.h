@@ -34,6 +34,14 @@ struct ReplicaLog {
   std::deque<StoredBatch> batches;
   broker::Offset start{0};
   broker::Offset end{0};
+  // Where it ended before it was opened shorter than it was, until it reaches that again or is
+  // truncated: what lies between was stored once and is lost to a fault.
+  broker::Offset lost_until{0};
+
+  // Whether everything below `offset` is stored, or was until a fault took it.
+  [[nodiscard]] bool Stored(broker::Offset offset) const {
+    return end >= offset || lost_until >= offset;
+  }
 
   // The first batch that ends at or above `offset`.
   [[nodiscard]] std::deque<StoredBatch>::const_iterator At(broker::Offset offset) const;
@@ -68,7 +76,7 @@ class ReplicaLogs {
   // committed; nullopt if there is none.
   [[nodiscard]] std::optional<Difference> FindDifference(
       broker::BrokerId broker, const broker::TopicPartition& partition) const;
-  // How many brokers hold everything below `offset` (as far as their logs reach).
+  // How many brokers store everything below `offset`, or did until a fault took it.
   [[nodiscard]] int32_t HoldersUpTo(const broker::TopicPartition& partition,
                                     broker::Offset offset) const;
 
