@@ -159,7 +159,8 @@ void PartitionLeader::Propose(std::vector<BrokerId> isr, Effects& effects) {
 
 void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Effects& effects) {
   // [H22, H24] A LeaderAndIsr request may have come meanwhile.
-  if (!leads_ || !pending_.has_value() || pending_->serial != answer.serial) return;
+  if (!leads_) return;
+  if (!pending_.has_value() || pending_->serial != answer.serial) return HearFollowersAgain(effects);
   switch (answer.error) {
     case ErrorCode::NONE:
       if (answer.leader_epoch != epoch_ || answer.partition_epoch < partition_epoch_) return;
@@ -170,13 +171,9 @@ void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Ef
       MaybeAdvanceHighWatermark(now, effects);
       break;
     case ErrorCode::OPERATION_NOT_ATTEMPTED: {
-      // [H21b, H23] It was not done: back to what is committed; the next fetch or check tries. A
-      // follower that has everything has nothing new to say in its fetch session, so whoever
-      // watches is woken, as if the high watermark had moved: its next fetch names it again.
+      // [H21b, H23] It was not done: back to what is committed; the next fetch or check tries.
       pending_.reset();
-      while (OffsetWaiter* waiter = watching_.Pop()) {
-        effects.completed.push_back({waiter, ErrorCode::NONE});
-      }
+      HearFollowersAgain(effects);
       SetIsr(std::vector<BrokerId>(committed_isr_));
       MaybeAdvanceHighWatermark(now, effects);
       break;
@@ -193,6 +190,15 @@ void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Ef
       break;
   }
   CheckInvariants();
+}
+
+// [H12] A follower joins by a fetch. One that has everything has nothing new to say in its fetch
+// session: where its joining was refused for now, or stood behind an older change in the queue, it
+// is woken as if the high watermark had moved, and its next fetch counts again.
+void PartitionLeader::HearFollowersAgain(Effects& effects) {
+  while (OffsetWaiter* waiter = watching_.Pop()) {
+    effects.completed.push_back({waiter, ErrorCode::NONE});
+  }
 }
 
 // [H1] The least log end of those who count; it only rises.

@@ -171,6 +171,7 @@ class PartitionLeader {
   void SetIsr(absl::Span<const BrokerId> isr);
   void Propose(std::vector<BrokerId> isr, Effects& effects);
   void MaybeExpandIsr(const RemoteReplica& replica, core::MonotonicTime now, Effects& effects);
+  void HearFollowersAgain(Effects& effects);
   void MaybeAdvanceHighWatermark(core::MonotonicTime now, Effects& effects);
   void CheckInvariants();
 
