@@ -47,6 +47,12 @@ absl::StatusOr<typename Request::Response> BrokerToControllerChannel::Send(const
   return absl::CancelledError("the channel to the controller is closed");
 }
 
+void BrokerToControllerChannel::ControllerChanged() {
+  if (connection_ != nullptr) {
+    connection_->Disconnect(absl::UnavailableError("another broker is the controller"));
+  }
+}
+
 void BrokerToControllerChannel::Close() {
   closed_ = true;
   if (connection_ != nullptr) connection_->Close();

@@ -36,6 +36,7 @@ class BrokerToControllerChannel final : public ControllerChannel {
       const protocol::AllocateProducerIdsRequest& request) override {
     return Send(request);
   }
+  void ControllerChanged() override;
   // [C80] A broker that stops asks on a channel of its own: the other may be waiting.
   [[nodiscard]] absl::StatusOr<protocol::ControlledShutdownResponse> ControlledShutdown(
       const protocol::ControlledShutdownRequest& request) {

@@ -24,6 +24,9 @@ class ControllerChannel {
       const protocol::AlterPartitionRequest& request) = 0;
   [[nodiscard]] virtual absl::StatusOr<protocol::AllocateProducerIdsResponse> AllocateProducerIds(
       const protocol::AllocateProducerIdsRequest& request) = 0;
+  // Another broker is the controller now: what waits for the former one, which may never answer, is
+  // sent there. Must not wait.
+  virtual void ControllerChanged() {}
 };
 
 }  // namespace highwater::broker

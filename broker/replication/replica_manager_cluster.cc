@@ -253,7 +253,11 @@ protocol::UpdateMetadataResponse ReplicaManager::UpdateMetadata(
   protocol::UpdateMetadataResponse response;
   response.error_code =
       CheckEpochs(BrokerEpoch(request.broker_epoch), ControllerEpoch(request.controller_epoch));
-  if (response.error_code == ErrorCode::NONE) cluster_->metadata.Update(request);
+  if (response.error_code == ErrorCode::NONE) {
+    const BrokerId before = cluster_->metadata.controller();
+    cluster_->metadata.Update(request);
+    if (cluster_->metadata.controller() != before) cluster_->channel.ControllerChanged();
+  }
   return response;
 }
 
