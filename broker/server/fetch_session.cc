@@ -16,6 +16,7 @@ void FetchSession::Entry::OnDone(ErrorCode error, bool wakes) {
     partition->OnFollowerStillThere(session.replica_, session.last_fetch_);
   }
   session.PutBack(*this);
+  if (!wakes) to_be_heard = true;
   if (wakes || error != ErrorCode::NONE) session.Wake();
 }
 

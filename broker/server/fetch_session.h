@@ -51,6 +51,9 @@ class FetchSession {
     int64_t sent_high_watermark = -1;
     int64_t sent_log_start = -1;
     size_t slot = 0;  // of the fetch at work
+    // Its follower is to be heard again by the next fetch, although it has nothing new to say: the
+    // leader could not take it into the ISR when it last spoke [H12].
+    bool to_be_heard = false;
 
    private:
     friend class FetchSession;

@@ -124,13 +124,14 @@ class Fetcher {
     for (Entry* entry : session_->TakeDue()) {
       Slot& slot = SlotOf(*entry);
       slot.data = ReadOne(*entry, tells_progress);
+      if (tells_progress) entry->to_be_heard = false;
       const bool records = !slot.data.records.empty();
       const bool told = slot.data.error_code != ErrorCode::NONE || IsDiverging(slot.data);
       must_answer_ = must_answer_ || told;
       if (records) {
         with_records.push_back(entry);
       } else if (told || BytesLeftOut(*entry) || session_->id() == 0 ||
-                 !session_->LeaveToWait(*entry)) {
+                 !session_->LeaveToWait(*entry) || entry->to_be_heard) {
         session_->PutBack(*entry);
       }
       if (++read % kPartitionsBetweenYields == 0) services_.env.fibers.Yield();
