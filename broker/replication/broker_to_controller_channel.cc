@@ -34,7 +34,9 @@ absl::StatusOr<typename Request::Response> BrokerToControllerChannel::Send(const
   while (!closed_) {
     if (const auto connection = ConnectionToController()) {
       auto response = connection->Call(request, env_.fibers.Now() + options_.request_timeout);
-      if (closed_ || absl::IsCancelled(response.status())) break;
+      if (closed_) break;
+      if (connection != connection_) continue;  // another broker is the controller
+      if (absl::IsCancelled(response.status())) break;
       if (response.ok() && response->error_code != ErrorCode::NOT_CONTROLLER) return response;
       HW_MARK("controller_asked_again");
       // Whatever happened to the request, it is sent again to whoever is the controller then.
@@ -48,9 +50,8 @@ absl::StatusOr<typename Request::Response> BrokerToControllerChannel::Send(const
 }
 
 void BrokerToControllerChannel::ControllerChanged() {
-  if (connection_ != nullptr) {
-    connection_->Disconnect(absl::UnavailableError("another broker is the controller"));
-  }
+  // Also while it is being dialled: a host that is off answers nobody.
+  if (connection_ != nullptr) std::exchange(connection_, nullptr)->Close();
 }
 
 void BrokerToControllerChannel::Close() {

@@ -160,7 +160,8 @@ void PartitionLeader::Propose(std::vector<BrokerId> isr, Effects& effects) {
 void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Effects& effects) {
   // [H22, H24] A LeaderAndIsr request may have come meanwhile.
   if (!leads_) return;
-  if (!pending_.has_value() || pending_->serial != answer.serial) return HearFollowersAgain(effects);
+  if (!pending_.has_value() || pending_->serial != answer.serial)
+    return HearFollowersAgain(effects);
   switch (answer.error) {
     case ErrorCode::NONE:
       if (answer.leader_epoch != epoch_ || answer.partition_epoch < partition_epoch_) return;
