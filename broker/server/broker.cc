@@ -77,7 +77,7 @@ class Broker::Impl {
         config_(std::move(config)),
         observer_(observer),
         replicas_(env, config_.broker_id, ToReplicaOptions(config_, options.rules), observer),
-        fetch_sessions_(env) {
+        fetch_sessions_(env.random) {
     if (options.clustered) {
       channel_.emplace(
           env, metadata_,

@@ -58,7 +58,7 @@ class Fetcher {
 
   FetchResponse Run() {
     const FetchSessionCache::Opened opened =
-        services_.fetch_sessions.Open(request_, version_ >= kTopicIds);
+        services_.fetch_sessions.Open(request_, version_ >= kTopicIds, services_.env.clock.Now());
     if (opened.error != ErrorCode::NONE) {
       FetchResponse refused;
       refused.error_code = opened.error;
