@@ -234,7 +234,7 @@ ReadOutcome Partition::Read(const ReadSpec& spec) {
   outcome.error = FromStorage(read.status());
   if (!read.ok()) return outcome;
   outcome.records = read->records;
-  if (!replica || !spec.tells_progress) return outcome;
+  if (!replica || stranger || !spec.tells_progress) return outcome;
   // [P10, W16] What was read under another role tells nothing of this one.
   if (serial != serial_ || !leader_.leads()) {
     outcome.records = {};

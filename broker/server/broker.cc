@@ -81,7 +81,7 @@ class Broker::Impl final : public RequestDispatcher {
         observer_(observer),
         replicas_(env, config_.broker_id, ToReplicaOptions(config_, options.rules), observer),
         options_(options),
-        fetch_sessions_(env) {
+        fetch_sessions_(env.random) {
     const bool member = !config_.zookeeper_connect.empty();
     if (member || options.clustered) {
       channel_.emplace(

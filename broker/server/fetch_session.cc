@@ -63,15 +63,16 @@ bool FetchSession::LeaveToWait(Entry& entry) {
   return true;
 }
 
-FetchSessionCache::Opened FetchSessionCache::Open(const protocol::FetchRequest& request,
-                                                  bool by_id) {
+FetchSessionCache::Opened FetchSessionCache::Open(const protocol::FetchRequest& request, bool by_id,
+                                                  core::MonotonicTime now) {
   const BrokerId replica(std::max(request.replica_id, kNoBroker.value()));
   if (request.session_epoch <= 0) {
     sessions_.erase(request.session_id);  // a full request ends the session that it names
     size_t partitions = 0;
     for (const auto& topic : request.topics) partitions += topic.partitions.size();
     if (request.session_epoch == 0 && partitions > 0) {
-      if (auto session = Make(replica, by_id, partitions)) return {.session = std::move(session)};
+      if (auto session = Make(replica, by_id, partitions, now))
+        return {.session = std::move(session)};
     }
     return {.session = std::make_shared<FetchSession>(0, replica, by_id)};
   }
@@ -87,27 +88,27 @@ FetchSessionCache::Opened FetchSessionCache::Open(const protocol::FetchRequest& 
   }
   if (session.by_id() != by_id) return {.error = ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR};
   session.next_epoch = FetchSessionHandler::Next(session.next_epoch);
-  session.last_used = env_.fibers.Now();
+  session.last_used = now;
   return {.session = found->second, .full = false};
 }
 
 std::shared_ptr<FetchSession> FetchSessionCache::Make(BrokerId replica, bool by_id,
-                                                      size_t partitions) {
-  if (sessions_.size() >= slots_ && !MakeRoom(replica != kNoBroker, partitions)) return nullptr;
+                                                      size_t partitions, core::MonotonicTime now) {
+  if (sessions_.size() >= slots_ && !MakeRoom(replica != kNoBroker, partitions, now))
+    return nullptr;
   int32_t id = 0;
   do {
-    id = static_cast<int32_t>(env_.random.Between(1, 2147483647));
+    id = static_cast<int32_t>(random_.Between(1, 2147483647));
   } while (sessions_.contains(id));
   auto session = std::make_shared<FetchSession>(id, replica, by_id);
-  session->created = session->last_used = env_.fibers.Now();
+  session->created = session->last_used = now;
   sessions_.emplace(id, session);
   return session;
 }
 
 // Whether one could go: the one that was idle for longest, or else the least important one, if the
 // new one is more important. Followers are; among equals, the larger, once they are some time old.
-bool FetchSessionCache::MakeRoom(bool privileged, size_t partitions) {
-  const core::MonotonicTime now = env_.fibers.Now();
+bool FetchSessionCache::MakeRoom(bool privileged, size_t partitions, core::MonotonicTime now) {
   auto oldest = sessions_.end();
   auto least = sessions_.end();
   const auto rank = [](const FetchSession& session) {

@@ -23,7 +23,8 @@
 
 #include "broker/protocol/fetch.h"
 #include "broker/replication/partition.h"
-#include "core/environment.h"
+#include "core/monotonic_time.h"
+#include "core/random.h"
 #include "core/wait_queue.h"
 
 namespace highwater::broker {
@@ -134,8 +135,9 @@ class FetchSessionCache {
   static constexpr size_t kDefaultSlots = 1000;
   static constexpr absl::Duration kEvictAfter = absl::Minutes(2);
 
-  explicit FetchSessionCache(core::Environment& env, size_t slots = kDefaultSlots)
-      : env_(env), slots_(slots) {}
+  // `random` outlives it.
+  explicit FetchSessionCache(core::Random& random, size_t slots = kDefaultSlots)
+      : random_(random), slots_(slots) {}
 
   struct Opened {
     protocol::ErrorCode error = protocol::ErrorCode::NONE;
@@ -143,14 +145,16 @@ class FetchSessionCache {
     bool full = true;                       // the request named everything, and so does its answer
   };
   // [P14]
-  [[nodiscard]] Opened Open(const protocol::FetchRequest& request, bool by_id);
+  [[nodiscard]] Opened Open(const protocol::FetchRequest& request, bool by_id,
+                            core::MonotonicTime now);
   [[nodiscard]] size_t size() const { return sessions_.size(); }
 
  private:
-  std::shared_ptr<FetchSession> Make(BrokerId replica, bool by_id, size_t partitions);
-  bool MakeRoom(bool privileged, size_t partitions);
+  std::shared_ptr<FetchSession> Make(BrokerId replica, bool by_id, size_t partitions,
+                                     core::MonotonicTime now);
+  bool MakeRoom(bool privileged, size_t partitions, core::MonotonicTime now);
 
-  core::Environment& env_;
+  core::Random& random_;
   size_t slots_;
   std::map<int32_t, std::shared_ptr<FetchSession>> sessions_;
 };

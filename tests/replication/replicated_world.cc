@@ -82,7 +82,8 @@ ReplicatedWorld::ReplicatedWorld(Options options)
       auto config = broker::BrokerConfig::FromMap(settings);
       HW_CHECK(config.ok(), "{}", config.status().ToString());
       broker::Broker server(
-          env, *std::move(config), witness,
+          env, *std::move(config),
+          options_.quiet ? nobody : static_cast<broker::Observer&>(witness),
           {.clustered = true, .cluster_id = "vPeOCWypqUOSepEvx0cbog", .rules = options_.rules});
       if (server.Start().ok()) server.Run().IgnoreError();
     });
@@ -215,7 +216,8 @@ void ReplicatedWorld::AwaitDelivered() {
       }
     }
     const bool leads = leader < 1 || withheld_.contains(leader) || !host(leader).running() ||
-                       host(leader).frozen() || witness.leader_of.contains(leader_epoch);
+                       host(leader).frozen() || options_.quiet ||
+                       witness.leader_of.contains(leader_epoch);
     return leads;
   });
 }

@@ -116,6 +116,7 @@ class ReplicatedWorld {
     int brokers = 3;
     std::vector<std::string> mounts;
     broker::ReplicationRules rules;
+    bool quiet = false;  // without the witness: for benchmarks
   };
 
   ReplicatedWorld() : ReplicatedWorld(Options()) {}
@@ -171,6 +172,7 @@ class ReplicatedWorld {
 
   sim::World world;
   Witness witness;
+  broker::Observer nobody;
   // The state znode.
   int32_t controller_epoch = 1;
   int32_t leader = -1;

@@ -58,7 +58,7 @@ class Fetcher {
 
   FetchResponse Run() {
     const FetchSessionCache::Opened opened =
-        services_.fetch_sessions.Open(request_, version_ >= kTopicIds);
+        services_.fetch_sessions.Open(request_, version_ >= kTopicIds, services_.env.clock.Now());
     if (opened.error != ErrorCode::NONE) {
       FetchResponse refused;
       refused.error_code = opened.error;
@@ -104,12 +104,11 @@ class Fetcher {
       if (!session_->woken()) {
         const core::Wake wake =
             session_->wake().Wait(services_.env.fibers, "records to fetch", deadline);
-        if (wake != core::Wake::kSignaled) break;
+        if (wake != core::Wake::kSignaled) return ReadDue(/*tells_progress=*/false);
       }
       session_->ClearWoken();
       ReadDue(/*tells_progress=*/false);
     }
-    ReadDue(/*tells_progress=*/false);
   }
 
   // Reads what is due. What can be told of a partition stays due until its client has gone on.
