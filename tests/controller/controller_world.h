@@ -96,7 +96,10 @@ class ControllerWorld {
                    const broker::zk::ConfigEntries& config = {});
   void DeleteTopic(const std::string& name);
   // nullptr: none is running.
-  [[nodiscard]] FakeBrokerProcess* Process(int32_t broker) { return processes_[BrokerId(broker)]; }
+  [[nodiscard]] FakeBrokerProcess* Process(int32_t broker) {
+    const auto found = processes_.find(BrokerId(broker));
+    return found == processes_.end() ? nullptr : found->second;
+  }
   // kNoBroker: none, or more than one.
   [[nodiscard]] BrokerId Controller();
   [[nodiscard]] broker::zk::LeaderAndIsr StateOf(const TopicPartition& partition);
