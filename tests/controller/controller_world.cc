@@ -121,9 +121,7 @@ void ControllerWorld::Serve(FakeBrokerProcess& process, core::Connection& connec
     auto frame = protocol::TakeFrame(buffered, protocol::kDefaultMaxRequestBytes);
     HW_CHECK(frame.ok());
     if (frame->has_value()) {
-      while (deaf.contains(process.id)) {
-        static_cast<void>(process.env.fibers.SleepFor(absl::Milliseconds(50)));
-      }
+      if (deaf.contains(process.id)) return connection.Close();
       const core::Payload answer = Answer(process, **frame);
       if (!connection.Write(answer, core::MonotonicTime::Never()).ok()) return;
       continue;

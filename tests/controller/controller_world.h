@@ -118,7 +118,7 @@ class ControllerWorld {
   std::vector<Received> received;
   // What each broker's disk holds.
   std::map<BrokerId, std::map<TopicPartition, LogEnd>> log_ends;
-  // Brokers that do not answer the controller.
+  // Brokers that hang up on the controller.
   std::set<BrokerId> deaf;
   // [C32] Leaders from outside the ISR and the eligible replicas.
   int unclean_elections = 0;
