@@ -115,7 +115,7 @@ void Injector::Fire(Active& active) {
   if (victims.empty()) return;
   fault->Apply(world_, victims, others, active.id);
   if (world_.ledger()[active.id].applied == 0) return;
-  told_(fault->Describe(victims), order.place);
+  told_(order, victims, fault->Describe(victims));
   active.fault = std::move(fault);
   world_.At(world_.Elapsed() + order.length, [this, a = &active] { End(*a); });
 }

@@ -82,8 +82,9 @@ class Fault {
 
 class Injector {
  public:
-  // Told of each fault that was applied and of each end, in words, with the order's place.
-  using Told = std::function<void(std::string text, const std::string& place)>;
+  // Told of each fault that was applied: the order, its victims, and both in words.
+  using Told = std::function<void(const FaultOrder& order, const std::vector<sim::Host*>& victims,
+                                  std::string text)>;
 
   // `cast` may still grow until the first fault fires.
   Injector(sim::World& world, const Cast& cast, const Roles& roles, Told told)

@@ -29,34 +29,25 @@ class AckedDurable final : public Invariant {
 
   // A leader's log is what the partition is from now on: what lies at or past its end is gone.
   void OnBecameLeader(const Leadership& leadership) override {
-    const auto acked = acked_.find(leadership.partition);
-    if (acked == acked_.end()) return;
-    const auto first_lost = acked->second.lower_bound(leadership.log_end);
-    if (first_lost == acked->second.end()) return;
-    const auto lost = static_cast<size_t>(std::distance(first_lost, acked->second.end()));
-    Report(leadership.partition, first_lost->first, first_lost->second, leadership.at, lost,
-           {fmt::format("absent      on broker-{}, which leads in leader epoch {} with a log that "
-                        "ends at {}",
-                        leadership.broker, leadership.epoch, leadership.log_end)});
-    acked->second.erase(first_lost, acked->second.end());
+    LoseFrom(leadership.partition, leadership.log_end, leadership.at, [&] {
+      return fmt::format(
+          "absent      on broker-{}, which leads in leader epoch {} with a log that "
+          "ends at {}",
+          leadership.broker, leadership.epoch, leadership.log_end);
+    });
   }
 
   // With one replica the opened log is all there is: what lies at or past its end is gone.
   void OnLogLoaded(broker::BrokerId broker, const broker::LogLoadedEvent& event,
                    absl::Duration at) override {
     if (facts_.promise(event.partition.topic).replicas > 1) return;
-    const auto acked = acked_.find(event.partition);
-    if (acked == acked_.end()) return;
-    const auto first_lost = acked->second.lower_bound(event.log_end_offset);
-    if (first_lost == acked->second.end()) return;
-    const auto lost = static_cast<size_t>(std::distance(first_lost, acked->second.end()));
-    std::vector<std::string> where{
-        fmt::format("absent      on broker-{}, the only replica, whose log ends at {} after {}",
-                    broker, event.log_end_offset,
-                    event.clean ? "a clean stop"
-                                : fmt::format("recovery cut {} bytes", event.truncated_bytes))};
-    Report(event.partition, first_lost->first, first_lost->second, at, lost, std::move(where));
-    acked->second.erase(first_lost, acked->second.end());
+    LoseFrom(event.partition, event.log_end_offset, at, [&] {
+      return fmt::format(
+          "absent      on broker-{}, the only replica, whose log ends at {} after {}", broker,
+          event.log_end_offset,
+          event.clean ? "a clean stop"
+                      : fmt::format("recovery cut {} bytes", event.truncated_bytes));
+    });
   }
 
   void OnTopicDeleted(std::string_view topic) override {
@@ -77,11 +68,38 @@ class AckedDurable final : public Invariant {
     absl::Duration at;
   };
 
-  void JudgeAtRest(const PartitionAtRest& rest, const absl::btree_map<Offset, Acked>& acked,
-                   absl::Duration at) {
-    size_t lost = 0;
+  using AckedRecords = absl::btree_map<Offset, Acked>;
+
+  // Records that are gone, those of one kind of acks: what was promised of them differs.
+  struct Lost {
     const std::pair<const Offset, Acked>* first = nullptr;
-    std::string instead;
+    size_t count = 0;
+    std::string where;
+  };
+  using LostByAcks = std::map<int16_t, Lost>;
+
+  Lost& Count(LostByAcks& lost, const std::pair<const Offset, Acked>& entry) const {
+    Lost& kind = lost[history_.Find(entry.second.id)->acks];
+    if (kind.count++ == 0) kind.first = &entry;
+    return kind;
+  }
+
+  template <typename Where>
+  void LoseFrom(const TopicPartition& partition, Offset end, absl::Duration at, Where where) {
+    const auto acked = acked_.find(partition);
+    if (acked == acked_.end()) return;
+    const auto first_lost = acked->second.lower_bound(end);
+    if (first_lost == acked->second.end()) return;
+    LostByAcks lost;
+    for (auto entry = first_lost; entry != acked->second.end(); ++entry) Count(lost, *entry);
+    for (const auto& [acks, kind] : lost) {
+      Report(partition, kind.first->first, kind.first->second, at, kind.count, {where()});
+    }
+    acked->second.erase(first_lost, acked->second.end());
+  }
+
+  void JudgeAtRest(const PartitionAtRest& rest, const AckedRecords& acked, absl::Duration at) {
+    LostByAcks lost;
     auto found = rest.records.begin();
     for (const auto& entry : acked) {
       if (entry.first < rest.log_start) continue;  // retention took it
@@ -89,16 +107,16 @@ class AckedDurable final : public Invariant {
       while (found != rest.records.end() && found->first < entry.first) ++found;
       const bool there = found != rest.records.end() && found->first == entry.first;
       if (there && found->second == entry.second.id) continue;
-      if (lost++ == 0) {
-        first = &entry;
-        instead = there ? fmt::format("that offset holds {}", history_.Describe(found->second))
-                        : "no valid record is at that offset";
-      }
+      Lost& kind = Count(lost, entry);
+      if (kind.count > 1) continue;
+      kind.where = there ? fmt::format("that offset holds {}", history_.Describe(found->second))
+                         : "no valid record is at that offset";
     }
-    if (first == nullptr) return;
-    Report(rest.partition, first->first, first->second, at, lost,
-           {fmt::format("absent      at rest: {}; the log is [{}, {})", instead, rest.log_start,
-                        rest.log_end)});
+    for (const auto& [acks, kind] : lost) {
+      Report(rest.partition, kind.first->first, kind.first->second, at, kind.count,
+             {fmt::format("absent      at rest: {}; the log is [{}, {})", kind.where,
+                          rest.log_start, rest.log_end)});
+    }
   }
 
   void Report(const TopicPartition& partition, Offset offset, const Acked& acked, absl::Duration at,
@@ -110,7 +128,8 @@ class AckedDurable final : public Invariant {
                                 send.acks == -1 ? "all" : fmt::format("{}", send.acks)),
         .at = at,
         .partition = partition,
-        .offset = offset};
+        .offset = offset,
+        .acks = send.acks};
     violation.witnesses.push_back(
         fmt::format("topic {}, partition {}, offset {}, record {}{}", partition.topic,
                     partition.partition, offset, history_.Describe(acked.id),
@@ -130,7 +149,7 @@ class AckedDurable final : public Invariant {
   RunFacts facts_;
   const ClientHistory& history_;
   ViolationSink& sink_;
-  absl::btree_map<TopicPartition, absl::btree_map<Offset, Acked>> acked_;
+  absl::btree_map<TopicPartition, AckedRecords> acked_;
 };
 
 }  // namespace

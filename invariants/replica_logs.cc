@@ -73,6 +73,14 @@ const ReplicaLog* ReplicaLogs::Find(BrokerId broker, const TopicPartition& parti
   return log == replicas->second.logs.end() ? nullptr : &log->second;
 }
 
+std::vector<TopicPartition> ReplicaLogs::PartitionsOf(BrokerId broker) const {
+  std::vector<TopicPartition> found;
+  for (const auto& [partition, replicas] : partitions_) {
+    if (replicas.logs.contains(broker)) found.push_back(partition);
+  }
+  return found;
+}
+
 Offset ReplicaLogs::CommitPoint(const TopicPartition& partition) const {
   const auto replicas = partitions_.find(partition);
   return replicas == partitions_.end() ? Offset(0) : replicas->second.commit_point;

@@ -61,6 +61,8 @@ class ReplicaLogs {
   // Null if the broker never had one.
   [[nodiscard]] const ReplicaLog* Find(broker::BrokerId broker,
                                        const broker::TopicPartition& partition) const;
+  // Of which `broker` has, or had, a log.
+  [[nodiscard]] std::vector<broker::TopicPartition> PartitionsOf(broker::BrokerId broker) const;
   [[nodiscard]] broker::Offset CommitPoint(const broker::TopicPartition& partition) const;
   // The first committed batch at or above the log's start that `broker` does not hold as it was
   // committed; nullopt if there is none.

@@ -21,6 +21,7 @@ struct Violation {
   // What to look at: the records lost or found.
   std::optional<broker::TopicPartition> partition;
   broker::Offset offset = broker::kNoOffset;
+  std::optional<int16_t> acks;  // with which the lost records were acknowledged
 };
 
 // Where checkers put what they find.

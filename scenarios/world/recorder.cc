@@ -44,12 +44,13 @@ absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_
 
 Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                    std::function<absl::Duration()> now,
-                   std::function<void(const invariants::Violation&)> on_violation,
-                   std::function<bool(const invariants::Violation&)> excused)
+                   std::function<void(const invariants::Violation&)> on_violation)
     : narrator_(narrator),
       now_(std::move(now)),
       on_violation_(std::move(on_violation)),
-      excused_(std::move(excused)),
+      judges_all_(scenario.check.guarantee == Guarantee::kAny),
+      survivability_(logs_,
+                     [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); }),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
   const invariants::RunFacts facts{
       .history = history_, .logs = logs_, .promise = [&scenario](std::string_view topic) {
@@ -131,6 +132,7 @@ void Recorder::OnBrokerStopped(BrokerId id) {
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
   logs_.OnLogLoaded(id, event);
+  survivability_.OnLogLoaded(id, event.partition);
   if (narrator_.active()) {
     narrator_.TellOf(
         event.partition, event.log_end_offset, event.log_end_offset, now_(), Kind::kLoaded,
@@ -177,6 +179,11 @@ void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnIsrChanged(state, isr);
+}
+
+void Recorder::OnFollowerFetched(BrokerId, const TopicPartition& partition, broker::LeaderEpoch,
+                                 BrokerId follower, Offset fetch_offset) {
+  survivability_.OnFollowerFetched(follower, partition, fetch_offset);
 }
 
 void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
@@ -258,7 +265,7 @@ void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::str
 }
 
 void Recorder::Report(invariants::Violation violation) {
-  if (excused_(violation)) {
+  if (!judges_all_ && survivability_.Excuses(violation)) {
     narrator_.Tell(violation.at, Kind::kOther, "",
                    fmt::format("beyond the guarantee: {}", violation.sentence));
     return;

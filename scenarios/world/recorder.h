@@ -16,17 +16,17 @@
 #include "scenarios/seed_result.h"
 #include "scenarios/world/cluster_roles.h"
 #include "scenarios/world/narrator.h"
+#include "scenarios/world/survivability.h"
 
 namespace highwater::scenarios {
 
 class Recorder final : public broker::Observer, public invariants::ViolationSink {
  public:
   // `now`: time since the world began. `on_violation` is called at the event, after it was
-  // recorded. A violation that `excused` says true of is told but not judged: the configuration
-  // permits it there.
+  // recorded. Where the scenario judges only within the guarantee, a violation that the
+  // configuration permits is told but not judged.
   Recorder(const Scenario& scenario, Narrator& narrator, std::function<absl::Duration()> now,
-           std::function<void(const invariants::Violation&)> on_violation,
-           std::function<bool(const invariants::Violation&)> excused);
+           std::function<void(const invariants::Violation&)> on_violation);
 
   // What clients did and were told.
   uint32_t AddProducer(std::string name) { return history_.AddProducer(std::move(name)); }
@@ -57,6 +57,9 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnIsrChanged(broker::BrokerId id, const broker::TopicPartition& partition,
                     broker::LeaderEpoch epoch, broker::PartitionEpoch partition_epoch,
                     absl::Span<const broker::BrokerId> isr) override;
+  void OnFollowerFetched(broker::BrokerId leader, const broker::TopicPartition& partition,
+                         broker::LeaderEpoch epoch, broker::BrokerId follower,
+                         broker::Offset fetch_offset) override;
   void OnHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
                             broker::LeaderEpoch epoch, broker::Offset high_watermark) override;
   void OnBecameController(broker::BrokerId id, broker::ControllerEpoch epoch) override;
@@ -87,15 +90,18 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
   [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
+  // For whoever sees what disks lose.
+  [[nodiscard]] Survivability& survivability() { return survivability_; }
 
  private:
   Narrator& narrator_;
   std::function<absl::Duration()> now_;
   std::function<void(const invariants::Violation&)> on_violation_;
-  std::function<bool(const invariants::Violation&)> excused_;
+  bool judges_all_;
   invariants::ClientHistory history_;
   invariants::ReplicaLogs logs_;
   ClusterRoles roles_;
+  Survivability survivability_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;

@@ -133,21 +133,15 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       narrator_(options.trace, options.on_event),
       recorder_(
           scenario, narrator_, [this] { return world_.Elapsed(); },
-          [this](const invariants::Violation& violation) { OnViolation(violation); },
-          [this](const invariants::Violation& violation) {
-            const bool of_loss =
-                violation.invariant == "acked-durable" || violation.invariant == "committed-kept";
-            return of_loss && scenario_.check.guarantee == Guarantee::kWithin && BeyondGuarantee();
-          }),
+          [this](const invariants::Violation& violation) { OnViolation(violation); }),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
                 .load_end = scenario.run.warmup + scenario.run.duration},
       injector_(world_, cast_, recorder_.roles(),
-                [this](std::string text, const std::string& place) {
-                  recorder_.Fault(std::move(text), place);
-                }),
+                [this](const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
+                       std::string text) { OnFault(order, victims, std::move(text)); }),
       end_(workload_.load_end + scenario.run.heal) {
   core::Mark::ResetCounts();
   if (options.hash_log != nullptr) {
@@ -182,8 +176,10 @@ void SimulatedRun::AddBrokers() {
     host.OnProcessEnd([this, i, &host](sim::ProcessEnd end) {
       if (end == sim::ProcessEnd::kPowerLost) {
         const auto& loss = static_cast<sim::Disk&>(*host.disk()).last_loss();
-        data_lost_ = data_lost_ || loss.survived < loss.pending || loss.cut > 0 ||
-                     loss.names.survived < loss.names.pending;
+        if (loss.survived < loss.pending || loss.cut > 0 ||
+            loss.names.survived < loss.names.pending) {
+          recorder_.survivability().LostData(broker::BrokerId(i));
+        }
       }
       const bool by_itself = end == sim::ProcessEnd::kHalted ||
                              (end == sim::ProcessEnd::kExited && !host.stop_requested());
@@ -230,13 +226,20 @@ void SimulatedRun::AddClients() {
   }
 }
 
-bool SimulatedRun::BeyondGuarantee() {
-  if (data_lost_) return true;
-  for (const sim::FaultLedger::Entry& entry : world_.ledger().faults()) {
-    const bool corrupts = entry.kind == "flip_bits" || entry.kind == "disk_error";
-    if (corrupts && entry.applied > 0) return true;
+void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
+                           std::string text) {
+  recorder_.Fault(std::move(text), order.place);
+  if (order.kind != "flip_bits" && order.kind != "disk_error") return;
+  for (const sim::Host* host : victims) {
+    for (const faults::Cast::Member& member : cast_.members) {
+      if (member.host != host) continue;
+      if (member.kind == faults::Cast::Kind::kBroker) {
+        recorder_.survivability().Corrupted(broker::BrokerId(member.number));
+      } else if (member.kind == faults::Cast::Kind::kZooKeeper) {
+        recorder_.survivability().CoordinationLost();
+      }
+    }
   }
-  return false;
 }
 
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {

@@ -46,10 +46,8 @@ class SimulatedRun {
   void AddClients();
   void StartReader();
   void BeginHeal();
-  // Whether the run has left what one replica can guarantee: a disk lost data that was not synced,
-  // or was corrupted. Taken from the faults and the disks' real contents, never from what the
-  // broker believes.
-  [[nodiscard]] bool BeyondGuarantee();
+  void OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
+               std::string text);
   void OnViolation(const invariants::Violation& violation);
   // Runs the world up to `until`, or less far if the options say so. False: the run is over.
   [[nodiscard]] bool RunTo(absl::Duration until);
@@ -72,7 +70,6 @@ class SimulatedRun {
   sim::RunEnd run_end_ = sim::RunEnd::kTime;
   bool left_early_ = false;  // by --until or --break-on
   bool healing_ = false;
-  bool data_lost_ = false;  // by a power loss
   std::optional<std::vector<invariants::PartitionAtRest>> at_rest_;
 };
 

@@ -1,0 +1,52 @@
+#include "scenarios/world/survivability.h"
+
+namespace highwater::scenarios {
+
+using broker::BrokerId;
+using broker::Offset;
+using broker::TopicPartition;
+
+void Survivability::Damage(BrokerId broker, const TopicPartition& partition) {
+  damaged_[partition].insert(broker);
+  Judge(partition);
+}
+
+void Survivability::LostData(BrokerId broker) {
+  for (const TopicPartition& partition : logs_.PartitionsOf(broker)) Damage(broker, partition);
+}
+
+void Survivability::Corrupted(BrokerId broker) {
+  corrupted_.insert(broker);
+  LostData(broker);
+}
+
+void Survivability::Judge(const TopicPartition& partition) {
+  const auto damaged = static_cast<int32_t>(damaged_[partition].size());
+  if (damaged >= promise_(partition.topic).min_insync_replicas) beyond_.insert(partition);
+}
+
+void Survivability::OnLogLoaded(BrokerId broker, const TopicPartition& partition) {
+  if (corrupted_.contains(broker)) return Damage(broker, partition);
+  const invariants::ReplicaLog* log = logs_.Find(broker, partition);
+  const bool whole = log != nullptr && log->end >= logs_.CommitPoint(partition) &&
+                     !logs_.FindDifference(broker, partition).has_value();
+  if (whole) damaged_[partition].erase(broker);
+}
+
+void Survivability::OnFollowerFetched(BrokerId follower, const TopicPartition& partition,
+                                      Offset fetch_offset) {
+  if (damaged_.empty() || corrupted_.contains(follower)) return;
+  const auto damaged = damaged_.find(partition);
+  if (damaged == damaged_.end() || fetch_offset < logs_.CommitPoint(partition)) return;
+  damaged->second.erase(follower);
+}
+
+bool Survivability::Excuses(const invariants::Violation& violation) const {
+  const bool of_loss =
+      violation.invariant == "acked-durable" || violation.invariant == "committed-kept";
+  if (!of_loss || !violation.partition.has_value()) return false;
+  if (everything_ || beyond_.contains(*violation.partition)) return true;
+  return violation.acks == 1 && promise_(violation.partition->topic).replicas > 1;
+}
+
+}  // namespace highwater::scenarios
