@@ -177,7 +177,7 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
     complete = state.isr;
     damaged = zk::Without(damaged, state.isr);
   };
-  const int steps = *rc::gen::inRange(1, 30);
+  const int steps = *rc::gen::inRange(20, 80);
   for (int i = 0; i < steps; ++i) {
     const BrokerId id(*rc::gen::inRange(1, 4));
     switch (*rc::gen::inRange(0, 5)) {

@@ -125,8 +125,9 @@ class KafkaZkClient {
   [[nodiscard]] absl::Status CreateTopicDeletion(std::string_view topic);
   [[nodiscard]] absl::Status DeleteTopicDeletions(absl::Span<const std::string> topics,
                                                   FenceVersion fence);
-  // [C102] /brokers/topics/T and all below, its config, and the request, in this order: what a
-  // crash leaves behind is completed by the next controller, since the request goes last.
+  // [C102] The topic's config, its znode and all below, and the request, in this order: the topic
+  // is there as long as something is left to be done, and the request goes last. (Kafka deletes the
+  // config second, and a crash leaves it behind for the next topic of that name.)
   [[nodiscard]] absl::Status DeleteTopic(std::string_view topic, FenceVersion fence);
 
   // ---- Configs.

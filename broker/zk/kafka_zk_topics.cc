@@ -150,9 +150,9 @@ absl::StatusOr<std::vector<std::string>> KafkaZkClient::Subtree(std::string_view
 }
 
 absl::Status KafkaZkClient::DeleteTopic(std::string_view topic, FenceVersion fence) {
+  HW_RETURN_IF_ERROR(DeleteFenced({ConfigPath(ConfigKind::kTopics, topic)}, fence));
   HW_ASSIGN_OR_RETURN(const auto paths, Subtree(TopicPath(topic)));
   HW_RETURN_IF_ERROR(DeleteFenced(paths, fence));
-  HW_RETURN_IF_ERROR(DeleteFenced({ConfigPath(ConfigKind::kTopics, topic)}, fence));
   return DeleteFenced({DeleteTopicPath(topic)}, fence);
 }
 

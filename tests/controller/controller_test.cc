@@ -147,6 +147,23 @@ TEST(KafkaControllerTest, AnUncleanFollowerLeavesTheIsrThatItStillStandsIn) {
   EXPECT_EQ(w.StateOf(kOrders).leader, BrokerId(0));
 }
 
+TEST(KafkaControllerTest, AnUncleanFollowerOutsideTheIsrCannotBeProposedForWhatItHadBefore) {
+  ThreeBrokers w;
+  EXPECT_EQ(w.ProposeIsr(kOrders, Ids({0, 1})), ErrorCode::NONE);
+  const zk::LeaderAndIsr before = w.StateOf(kOrders);
+  w.Crash(2);
+  w.Start(2);
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.StateOf(kOrders), before);
+  w.Crash(2);
+  w.Start(2, /*unclean=*/true);
+  w.Run(absl::Seconds(1));
+  EXPECT_GT(w.StateOf(kOrders).partition_epoch, before.partition_epoch);
+  EXPECT_GT(w.StateOf(kOrders).leader_epoch, before.leader_epoch);
+  EXPECT_EQ(w.Process(0)->replicas[kOrders].leader_epoch, w.StateOf(kOrders).leader_epoch);
+  EXPECT_EQ(w.StateOf(kOrders).isr, Ids({0, 1}));
+}
+
 TEST(KafkaControllerTest, ABouncedBrokerIsHandledAsFailedAndStarted) {
   ThreeBrokers w;
   w.Process(0)->client.HoldWatches(true);

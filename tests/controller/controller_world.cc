@@ -121,9 +121,7 @@ void ControllerWorld::Serve(FakeBrokerProcess& process, core::Connection& connec
     auto frame = protocol::TakeFrame(buffered, protocol::kDefaultMaxRequestBytes);
     HW_CHECK(frame.ok());
     if (frame->has_value()) {
-      while (deaf.contains(process.id)) {
-        static_cast<void>(process.env.fibers.SleepFor(absl::Milliseconds(50)));
-      }
+      if (deaf.contains(process.id)) return connection.Close();
       const core::Payload answer = Answer(process, **frame);
       if (!connection.Write(answer, core::MonotonicTime::Never()).ok()) return;
       continue;
@@ -274,8 +272,8 @@ void ControllerWorld::On(int32_t broker, std::function<void(FakeBrokerProcess&)>
     work(process);
     *done = true;
   });
-  for (int i = 0; i < 1200 && !*done; ++i) Run(absl::Milliseconds(50));
-  EXPECT_TRUE(*done) << world.DescribeFibers();
+  for (int i = 0; i < 1200 && !*done && IsRunning(broker); ++i) Run(absl::Milliseconds(50));
+  EXPECT_TRUE(*done || !IsRunning(broker)) << world.DescribeFibers();
 }
 
 void ControllerWorld::CreateTopic(const std::string& name,
@@ -358,6 +356,12 @@ ErrorCode ControllerWorld::ProposeIsr(const TopicPartition& partition, std::vect
 
 // What must hold of every write of a partition's state.
 void ControllerWorld::OnWrite(const std::string& path, const FakeZooKeeper::Node* node) {
+  if (crash_controller_at_write > 0 && --crash_controller_at_write == 0) {
+    if (const BrokerId controller = Controller(); controller != broker::kNoBroker) {
+      processes_.erase(controller);
+      hosts_[static_cast<size_t>(controller.value())]->Crash();
+    }
+  }
   const auto partition = zk::ParseStatePath(path);
   if (!partition) return;
   if (node == nullptr) {

@@ -84,6 +84,9 @@ class ControllerWorld {
   // Kills the process; its session ends when the time-out is over.
   void Crash(int32_t broker, bool expire = true);
   void Run(absl::Duration duration) { world.Run(world.Elapsed() + duration); }
+  [[nodiscard]] bool IsRunning(int32_t broker) const {
+    return hosts_[static_cast<size_t>(broker)]->running();
+  }
   // Runs `work` on a fiber of this broker and waits for it.
   void On(int32_t broker, std::function<void(FakeBrokerProcess&)> work);
   // As On, without waiting.
@@ -93,7 +96,10 @@ class ControllerWorld {
                    const broker::zk::ConfigEntries& config = {});
   void DeleteTopic(const std::string& name);
   // nullptr: none is running.
-  [[nodiscard]] FakeBrokerProcess* Process(int32_t broker) { return processes_[BrokerId(broker)]; }
+  [[nodiscard]] FakeBrokerProcess* Process(int32_t broker) {
+    const auto found = processes_.find(BrokerId(broker));
+    return found == processes_.end() ? nullptr : found->second;
+  }
   // kNoBroker: none, or more than one.
   [[nodiscard]] BrokerId Controller();
   [[nodiscard]] broker::zk::LeaderAndIsr StateOf(const TopicPartition& partition);
@@ -112,10 +118,12 @@ class ControllerWorld {
   std::vector<Received> received;
   // What each broker's disk holds.
   std::map<BrokerId, std::map<TopicPartition, LogEnd>> log_ends;
-  // Brokers that do not answer the controller.
+  // Brokers that hang up on the controller.
   std::set<BrokerId> deaf;
   // [C32] Leaders from outside the ISR and the eligible replicas.
   int unclean_elections = 0;
+  // The host of the controller crashes at this many writes to ZooKeeper from now; -1: never.
+  int crash_controller_at_write = -1;
   // Every write of a state znode: "orders-0 v3 leader=1 epoch=2 isr=1,2".
   std::vector<std::string> written;
 
