@@ -111,16 +111,16 @@ class DifferentialTest(unittest.TestCase):
             s.open(timeout=1_000_000)
             s.open(password=b"")
             s.open(password=None)
-            first = s.open(timeout=5000)
+            first = s.open()
             again = s.raw()
-            s.note("attach again", again.connect(5000, first.session, first.password))
+            s.note("attach again", again.connect(30_000, first.session, first.password))
             s.closed(first, "the first connection of the session")
             wrong = s.raw()
-            s.note("a wrong password", wrong.connect(5000, again.session, b"x" * 16))
+            s.note("a wrong password", wrong.connect(30_000, again.session, b"x" * 16))
             s.closed(wrong, "after a wrong password")
             s.closed(again, "the rightful connection")
             unknown = s.raw()
-            s.note("an unknown session", unknown.connect(5000, 0x7700000000000001, b"y" * 16))
+            s.note("an unknown session", unknown.connect(30_000, 0x7700000000000001, b"y" * 16))
             s.closed(unknown, "after an unknown session")
             s.note("a client from the future", s.raw().connect(last_zxid=1 << 40))
         self.compare(script)
@@ -136,11 +136,25 @@ class DifferentialTest(unittest.TestCase):
                 if label != "a request first":
                     client.socket.sendall(data)
                     s.closed(client, f"behind a handshake: {label}")
-            for op in (999, -5, 0, -10, 20):
+            for op in (999, -5, 0):
                 client = s.open()
                 s.call(client, op, label="unknown")
                 s.closed(client, f"after op {op}")
         self.compare(script)
+
+    def test_operations_of_servers_only(self):
+        """Apache's runs them for anybody, and a bare check is the end of it [1.6, hazard 63]; ours knows none of them."""
+        server = OurServer()
+        try:
+            script = Script(server.start().port)
+            for op in (-10, 20, 13):
+                client = script.open()
+                self.assertEqual(client.call(op, delete("/zookeeper"))["error"], -6, op)
+                self.assertIsNone(client.receive(), "the connection is closed")
+            self.assertEqual(script.open().call("exists", read("/zookeeper"))["error"], 0)
+            script.close()
+        finally:
+            server.remove()
 
     def test_bodies_that_do_not_parse(self):
         def script(s):
@@ -155,7 +169,7 @@ class DifferentialTest(unittest.TestCase):
 
     def test_the_greatest_request(self):
         def script(s):
-            client = s.open(timeout=10_000)
+            client = s.open(timeout=30_000)
             s.call(client, "create", create("/big", b"x" * 1_048_375))
             s.note("length", len(client.call("getData", read("/big"))["body"][0]))
             client.request("create", create("/bigger", b"x" * 1_048_576))
@@ -171,7 +185,7 @@ class DifferentialTest(unittest.TestCase):
                          "/a/./b", "/a\0b", "/a\x01", "/a\x7f", "/a\x9f", "/a\u00a0", "/a\uf8ff", "/a\ufff0", "/a\ufffd",
                          "/", "/zookeeper", "/zookeeper/x", "/zookeeper/quota", "/ä", "/😀", None):
                 s.call(c, "create", create(path), label=repr(path))
-            for flags in (-1, 4, 5, 6, 7, 100):
+            for flags in (-1, 5, 6, 7, 100):
                 s.call(c, "create", create("/f", flags=flags), label=f"flags {flags}")
                 s.call(c, "create2", create("/f2", flags=flags), label=f"flags {flags}")
             s.call(c, "create2", create("/two", b"data"))
@@ -186,8 +200,16 @@ class DifferentialTest(unittest.TestCase):
             s.call(c, "exists", read("/"))
             s.call(c, "getChildren2", read("/"))
             s.call(c, "getChildren2", read("/zookeeper"))
-        # flags 4 makes a plain node on Apache and upsets its digest: ours refuses it [1.5].
-        self.compare(script, known=("create flags 4", "create2 flags 4"))
+        # Apache's says -5 of a path that is null, because it throws there.
+        self.compare(script, known=("create None",))
+
+    def test_creates_with_the_flags_of_a_container(self):
+        def script(s):
+            c = s.open()
+            s.call(c, "create", create("/f", flags=4))
+            s.call(c, "create2", create("/f2", flags=4))
+        # A plain node on Apache's, which upsets its digest: ours refuses it [1.5].
+        self.compare(script, known=("create ", "create2 "))
 
     def test_sequences(self):
         def script(s):
@@ -233,7 +255,7 @@ class DifferentialTest(unittest.TestCase):
                 s.call(c, "getData", read(path), label=path)
                 s.call(c, "exists", read(path), label=path)
                 s.call(c, "getChildren", read(path), label=path)
-                s.call(c, "getAllChildrenNumber", string(path), label=path)
+                s.call(c, "getAllChildrenNumber", string(path), label=f"of '{path}'")
             s.call(c, "exists", read("/none"))
             s.call(c, "getChildren", read("/none"))
             s.call(c, "getChildren2", read("/none"))
@@ -245,8 +267,8 @@ class DifferentialTest(unittest.TestCase):
             s.call(c, "sync", string("/v"))
             s.call(c, "sync", string("nonsense"))
             s.call(c, "ping", xid=-2)
-        # A setData of /zookeeper/config is a hole in Apache's: it lets anybody who may WRITE.
-        self.compare(script)
+        # Apache's takes "" for the root's other name here and counts the root.
+        self.compare(script, known=("getAllChildrenNumber of ''",))
 
     def test_ephemerals_and_the_end_of_sessions(self):
         def script(s):
@@ -263,16 +285,18 @@ class DifferentialTest(unittest.TestCase):
             s.call(b, "delete", delete("/e2"))
             s.call(a, "closeSession")
             s.closed(a, "after closeSession")
-            s.note("what the close told", b.ping())
+            events, reply = b.ping()
+            # The order in which ephemerals of a session go is that of a hash table on Apache's.
+            s.note("what the close told", (sorted(events, key=str), reply))
             s.call(b, "getChildren2", read("/p"))
             s.call(b, "exists", read("/e1"))
             again = s.raw()
-            s.note("a closed session", again.connect(4000, a.session, a.password))
+            s.note("a closed session", again.connect(30_000, a.session, a.password))
         self.compare(script)
 
     def test_a_session_expires(self):
         def script(s):
-            a, b = s.open(timeout=1000), s.open(timeout=10_000)
+            a, b = s.open(timeout=4000), s.open(timeout=30_000)
             s.call(a, "create", create("/gone", flags=1))
             s.call(b, "exists", read("/gone", True))
             deadline = time.monotonic() + PATIENCE
@@ -283,7 +307,7 @@ class DifferentialTest(unittest.TestCase):
             s.note("what the expiry told", told)
             s.closed(a, "the connection of the expired session")
             again = s.raw()
-            s.note("the expired session", again.connect(1000, a.session, a.password))
+            s.note("the expired session", again.connect(4000, a.session, a.password))
             s.call(b, "exists", read("/gone"))
         self.compare(script)
 
@@ -293,7 +317,7 @@ class DifferentialTest(unittest.TestCase):
             s.call(a, "create", create("/e", flags=1))
             a.close()
             again = s.raw()
-            s.note("attach", again.connect(4000, a.session, a.password, last_zxid=2))
+            s.note("attach", again.connect(30_000, a.session, a.password, last_zxid=2))
             s.call(again, "exists", read("/e"))
             s.call(again, "setData", set_data("/e", b"1"))
         self.compare(script)
@@ -359,7 +383,8 @@ class DifferentialTest(unittest.TestCase):
             fourth = s.open()
             s.call(fourth, "auth", auth("ip", b"x"), xid=-4)
             s.note("still there", fourth.ping())
-        self.compare(script)
+        # exists asks for READ from 3.8.4 on [1.9]; a null makes Apache's throw.
+        self.compare(script, known=("exists not mine", "create null scheme", "create null id"))
 
     # ---- multi [1.6, 4.6].
 
@@ -415,7 +440,8 @@ class DifferentialTest(unittest.TestCase):
                 s.call(c, op, multi(*ops), label=label)
                 s.note("after it", c.ping())
                 s.call(c, "exists", read("/a"))
-        self.compare(script)
+        # Apache's puts the end of a multi behind the error; no client reads a body there [1.3].
+        self.compare(script, known=("multiRead a write in a multiRead",))
 
     # ---- Watches [1.8, 4.4, 4.5].
 
@@ -609,9 +635,10 @@ class DifferentialTest(unittest.TestCase):
                              ("createTTL", create_ttl("/t", 1000, flags=0)), ("createContainer", create("/c", flags=4)),
                              ("createContainer", create("/d", flags=0)), ("createContainer", create("/e", flags=1))]:
                 c = s.open()
-                s.call(c, op, body)
+                s.call(c, op, body, label=body[4:6].decode("latin-1"))
                 s.note("after it", c.ping())
-        self.compare(script)
+        # Apache's makes a container whatever the flags say; ours wants the flags of one.
+        self.compare(script, known=("createContainer /d", "createContainer /e"))
 
     def test_containers(self):
         def script(s):

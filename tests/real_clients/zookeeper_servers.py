@@ -27,9 +27,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def ask(port, word):
+def ask(port, word, timeout=PATIENCE):
     """The answer to a four-letter word."""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
         connection.sendall(word.encode())
         answer = b""
         while chunk := connection.recv(65536):
@@ -43,7 +43,7 @@ class Server:
     def __init__(self, directory=None, **settings):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="highwater-zookeeper-"))
         self.port = free_port()
-        self.settings = {"tickTime": 500, "clientPortAddress": "127.0.0.1", "maxClientCnxns": 0,
+        self.settings = {"tickTime": 2000, "clientPortAddress": "127.0.0.1", "maxClientCnxns": 0,
                          "admin.enableServer": "false", "4lw.commands.whitelist": "*", **settings}
         self.process = None
 
@@ -73,7 +73,8 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log()}")
             try:
-                if "Mode:" in ask(self.port, "srvr"):
+                # Asked too early, Apache's server forgets to close the connection.
+                if "Mode:" in ask(self.port, "srvr", timeout=1):
                     return self
             except OSError:
                 pass

@@ -1,7 +1,7 @@
 """ZooKeeper's client protocol, as little as a test needs: jute values, requests, and replies as printable values.
 
     with Connection(port) as client:
-        client.connect(timeout=4000)
+        client.connect()
         print(client.call("create", string("/a") + buffer(b"x") + acls(OPEN) + integer(0)))
 """
 
@@ -121,7 +121,7 @@ class Connection:
         while len(data) < size:
             try:
                 chunk = self.socket.recv(size - len(data))
-            except ConnectionResetError:
+            except (ConnectionResetError, BrokenPipeError):
                 return None
             if not chunk:
                 return None
@@ -130,7 +130,7 @@ class Connection:
 
     # ---- The handshake.
 
-    def connect(self, timeout=4000, session=0, password=bytes(16), last_zxid=0, read_only=False):
+    def connect(self, timeout=30_000, session=0, password=bytes(16), last_zxid=0, read_only=False):
         body = integer(0) + long(last_zxid) + integer(timeout) + long(session) + buffer(password)
         if read_only is not None:
             body += boolean(read_only)
@@ -224,7 +224,7 @@ class Connection:
             "getEphemerals": children,
             "getAllChildrenNumber": lambda: reader.integer(),
             "addWatch": lambda: reader.integer(),
-            "whoAmI": lambda: reader.vector(lambda: (reader.string(), reader.string())),
+            "whoAmI": lambda: sorted(reader.vector(lambda: (reader.string(), reader.string()))),
             "multi": lambda: self.results(reader),
             "multiRead": lambda: self.results(reader),
         }

@@ -21,10 +21,12 @@ sim::DiskOptions EagerDisk() {
 TEST(ZooKeeperLogPowerLossTest, AtEveryEffectNothingThatWasDurableIsLost) {
   uint64_t lost = 0;
   uint64_t snapshots = 0;
-  for (const sim::CrashKind how : {sim::CrashKind::kPowerLoss, sim::CrashKind::kProcess}) {
-    for (uint64_t seed = 1; seed <= 3; ++seed) {
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    for (const bool early : {false, true}) {
+      const auto how = seed % 2 == 0 ? sim::CrashKind::kProcess : sim::CrashKind::kPowerLoss;
       LogWorldOptions options{.seed = seed, .retain_snapshots = 2, .disk = EagerDisk()};
       options.snap_count = 8;
+      options.applies_early = early;
       LogWorld whole(options);
       whole.Run({.steps = 12});
       ASSERT_EQ(whole.problem(), "");
@@ -65,6 +67,7 @@ RC_GTEST_PROP(ZooKeeperLogPowerLossTest, AnySequenceOfIncarnationsKeepsWhatWasDu
                           .snap_count = *rc::gen::inRange(2, 40),
                           .retain_snapshots = *rc::gen::inRange(0, 4),
                           .buggify = *rc::gen::arbitrary<bool>(),
+                          .applies_early = *rc::gen::arbitrary<bool>(),
                           .disk = EagerDisk()};
   const auto incarnations = *rc::gen::container<std::vector<std::pair<int, int>>>(
       rc::gen::pair(rc::gen::inRange(0, 20), rc::gen::inRange(0, 200)));

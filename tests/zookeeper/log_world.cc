@@ -98,6 +98,9 @@ class LogWorld::Server final : public TxnLogListener {
   void OnDurable(Zxid up_to) override {
     if (up_to <= world_.durable_) world_.Problem("durable zxids went back");
     world_.durable_ = up_to;
+    ApplyUpTo(up_to);
+  }
+  void ApplyUpTo(Zxid up_to) {
     while (tree_.last_processed_zxid() < up_to) {
       tree_.Apply(world_.txns_[static_cast<size_t>(tree_.last_processed_zxid().value())]);
     }
@@ -110,6 +113,7 @@ class LogWorld::Server final : public TxnLogListener {
     const Zxid zxid(static_cast<int64_t>(world_.txns_.size()) + 1);
     world_.txns_.push_back(AnyTxn(zxid, core::Mix(world_.options_.seed, ++world_.draws_)));
     log_.Append(world_.txns_.back());
+    if (world_.options_.applies_early) ApplyUpTo(zxid);
   }
 
  private:

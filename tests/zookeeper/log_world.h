@@ -44,6 +44,9 @@ struct LogWorldOptions {
   int64_t snap_count = 12;
   int32_t retain_snapshots = 0;
   bool buggify = false;
+  // Transactions are applied when they are appended: a follower may be told that they are committed
+  // before its own disk has them.
+  bool applies_early = false;
   sim::DiskOptions disk;
 };
 

@@ -45,7 +45,10 @@ void ServerWorld::CrashAt(absl::Duration since_start, sim::CrashKind kind, absl:
 }
 
 void ServerWorld::Run(std::vector<ClientMain> mains, absl::Duration limit) {
-  if (!host.running()) host.Start();
+  if (!host.running()) {
+    host.Start();
+    world.Run(world.Elapsed() + absl::Milliseconds(100));  // to recover and to listen
+  }
   size_t done = 0;
   while (clients_.size() < mains.size()) {
     clients_.push_back(&world.AddHost({.name = fmt::format("client-{}", clients_.size()),
@@ -62,7 +65,7 @@ void ServerWorld::Run(std::vector<ClientMain> mains, absl::Duration limit) {
   while (done < mains.size() && world.Elapsed() < until) {
     world.Run(world.Elapsed() + absl::Milliseconds(10));
   }
-  EXPECT_EQ(done, mains.size()) << world.DescribeFibers();
+  EXPECT_EQ(done, mains.size()) << last_status << '\n' << world.DescribeFibers();
   for (sim::Host* client : clients_) {
     if (client->running()) client->Crash();
   }

@@ -43,9 +43,10 @@ class TxnLog {
   // [3.11] Whether so much was appended since the last snapshot that another is due, and none is
   // being written.
   [[nodiscard]] virtual bool SnapshotDue() const = 0;
-  // Begins a fuzzy snapshot, named by tree.last_processed_zxid() at this moment, and a new log
-  // file; goes on by itself on a fiber of the log, reading `tree` in slices between waits. No
-  // effect while another is being written. `tree` outlives the log or Close was called.
+  // Begins a fuzzy snapshot and a new log file; goes on by itself on a fiber of the log, reading
+  // `tree` in slices between waits. The snapshot is named by tree.last_processed_zxid() when that
+  // fiber begins. No effect while another is being written. `tree` outlives the log or Close was
+  // called.
   virtual void TakeSnapshot(const DataTree& tree) = 0;
   // Makes durable what was appended (the listener is told) and ends the log's fibers. REQUIRES: on
   // a fiber.

@@ -143,15 +143,17 @@ Reply ReadRequestProcessor::Read(const Caller& caller, const GetAllChildrenNumbe
   return {.body = IntResponse{tree_.CountDescendants(request.path)}};
 }
 
-// Each by itself: one that fails does not keep the others from being answered.
+// Each by itself: one that fails does not keep the others from being answered. Watches are not set
+// here: Apache's server drops what the operations say of them.
 Reply ReadRequestProcessor::Read(const Caller& caller, const MultiReadRequest& request) {
   MultiResponse response;
   for (const MultiOp& op : request.ops) {
     Reply reply;
     if (const auto* data = std::get_if<GetDataRequest>(&op)) {
-      reply = Read(caller, *data);
+      reply = Read(caller, GetDataRequest{.path = data->path, .watch = false});
     } else {
-      reply = Read(caller, std::get<GetChildrenRequest>(op));
+      const auto& children = std::get<GetChildrenRequest>(op);
+      reply = Read(caller, GetChildrenRequest{.path = children.path, .watch = false});
     }
     MultiResult& result = response.results.emplace_back();
     result.error = reply.error;

@@ -22,9 +22,7 @@ void Machine::Handshake(uint64_t connection, const ConnectRequest& request, bool
   if (with_read_only) message.read_only = false;
   core::Bytes frame = EncodeHandshake(message);
   frame.RemovePrefix(4);
-  Effects effects;
-  processor.Receive(ConnectionId(connection), std::move(frame), at, effects);
-  Perform(std::move(effects));
+  Receive(connection, std::move(frame));
 }
 
 void Machine::Connect(uint64_t connection, int32_t timeout_ms) {
@@ -47,8 +45,12 @@ void Machine::Frame(uint64_t connection, Xid xid, OpCode op, core::Bytes body) {
   core::BytesBuilder frame;
   frame.Append(std::move(writer).Finish().view());
   frame.Append(body.view());
+  Receive(connection, std::move(frame).Freeze());
+}
+
+void Machine::Receive(uint64_t connection, core::Bytes frame) {
   Effects effects;
-  processor.Receive(ConnectionId(connection), std::move(frame).Freeze(), at, effects);
+  processor.Receive(ConnectionId(connection), std::move(frame), at, effects);
   Perform(std::move(effects));
 }
 

@@ -40,6 +40,8 @@ class Machine {
     Frame(connection, xid, Request::kOp, ToJute(request));
   }
   void Frame(uint64_t connection, Xid xid, OpCode op, core::Bytes body);
+  // A frame without its length, whatever is in it.
+  void Receive(uint64_t connection, core::Bytes frame);
 
   // The oldest `n` proposals.
   void Commit(size_t n = 1);
