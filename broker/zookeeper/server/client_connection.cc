@@ -46,7 +46,6 @@ void ClientConnection::AwaitInputUnlessPaused() {
   if (host_.MayRead(*this)) return AwaitInput();
   HW_MARK("zk_client_paused");
   paused_ = true;
-  host_.OnPaused(*this);
 }
 
 void ClientConnection::Resume() {

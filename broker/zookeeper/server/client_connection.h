@@ -29,9 +29,8 @@ class ConnectionHost {
   virtual void OnFrame(ClientConnection& connection, core::Bytes frame) = 0;
   // The first four bytes. True: they were a four-letter word, and have been answered.
   virtual bool OnFirstWord(ClientConnection& connection, std::string_view word) = 0;
+  // Asked again after something was sent: it may turn true only by what is sent to this connection.
   [[nodiscard]] virtual bool MayRead(const ClientConnection& connection) const = 0;
-  // It reads nothing more until Resume, since it may not.
-  virtual void OnPaused(ClientConnection& connection) = 0;
   // After this nothing more is said of it.
   virtual void OnClosed(ClientConnection& connection) = 0;
 };
@@ -45,8 +44,6 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
 
   // Reads whatever comes.
   void Start() { AwaitInput(); }
-  // MayRead has become true again. No effect unless it was paused.
-  void Resume();
   void Send(core::Bytes bytes);
   // Closes once everything is sent; reads nothing more.
   void Finish();
@@ -61,6 +58,7 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   void AwaitInput();
   void AwaitInputUnlessPaused();
   void StartReading(bool readable);
+  void Resume();
   void Read();
   void HandOver();
   void Write();

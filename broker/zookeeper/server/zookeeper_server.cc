@@ -1,7 +1,5 @@
 #include "broker/zookeeper/server/zookeeper_server.h"
 
-#include <absl/container/btree_set.h>
-
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -121,15 +119,11 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
            processor_.OutstandingOf(connection.id()) == 0;
   }
 
-  void OnPaused(ClientConnection& connection) override { paused_.insert(connection.id()); }
-
   void OnClosed(ClientConnection& connection) override {
-    paused_.erase(connection.id());
     processor_.OnDisconnected(connection.id());
     const auto count = by_host_.find(connection.peer().host);
     if (--count->second == 0) by_host_.erase(count);
     clients_.erase(connection.id());
-    ResumePaused();
   }
 
  private:
@@ -211,7 +205,6 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
       const Effect effect = std::move(effects[i]);
       std::visit([&](const auto& e) { Do(e, effects); }, effect);
     }
-    ResumePaused();
   }
 
   void Do(const Send& send, Effects&) {
@@ -262,18 +255,6 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
     return found == clients_.end() ? nullptr : found->second;
   }
 
-  void ResumePaused() {
-    for (auto at = paused_.begin(); at != paused_.end();) {
-      const Client client = Find(*at);
-      if (MayRead(*client)) {
-        at = paused_.erase(at);
-        client->Resume();
-      } else {
-        ++at;
-      }
-    }
-  }
-
   void BeginStop() {
     if (stopping_) return;
     stopping_ = true;
@@ -307,7 +288,6 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
   std::unique_ptr<core::Listener> listener_;
   std::map<ConnectionId, Client> clients_;
   std::map<std::string, int32_t> by_host_;
-  absl::btree_set<ConnectionId> paused_;
   ConnectionId last_id_;
   core::FiberHandle ticker_;
   core::MonotonicTime started_;

@@ -219,6 +219,21 @@ TEST(DataTreeTest, ReplayingADeleteOfAMissingNodeRaisesItsParentsPzxid) {
   EXPECT_EQ(tree.Find("/p")->stat.pzxid, Zxid(2));
 }
 
+// The snapshot holds /a's second life with a child; the log tells of the end of its first.
+TEST(DataTreeTest, ReplayingADeleteOfANodeThatLivesAgainTakesItsChildrenAlong) {
+  DataTree tree;
+  Writer writer(tree);
+  writer.Create("/a", 1);
+  writer.Delete("/a");
+  writer.Create("/a", 2);
+  writer.Create("/a/b", 1);
+  DataTree again = tree;
+  for (const Txn& txn : writer.txns) again.Apply(txn);
+  EXPECT_EQ(again.NodesAfter("", 100), tree.NodesAfter("", 100));
+  EXPECT_THAT(again.Find("/a")->children, ElementsAre("b"));
+  EXPECT_EQ(again.approximate_data_size(), tree.approximate_data_size());
+}
+
 TEST(DataTreeTest, CversionAndPzxidNeverGoBack) {
   DataTree tree;
   Writer writer(tree);

@@ -13,15 +13,15 @@ std::string DirectoryOf(const std::string& path) {
   return parent.empty() ? "/" : parent;
 }
 
+// Few, so that requests meet.
 rc::Gen<std::string> AnyPath() {
-  return rc::gen::map(rc::gen::container<std::vector<std::string>>(
-                          rc::gen::weightedElement<std::string>({{3, "a"}, {2, "b"}, {1, "c"}})),
-                      [](std::vector<std::string> names) {
-                        names.resize(std::min<size_t>(names.size(), 3));
-                        std::string path;
-                        for (const std::string& name : names) path += "/" + name;
-                        return path.empty() ? std::string("/a") : path;
-                      });
+  return rc::gen::weightedElement<std::string>({{6, "/a"},
+                                                {6, "/a/a"},
+                                                {3, "/a/b"},
+                                                {4, "/a/a/a"},
+                                                {2, "/a/a/a/a"},
+                                                {2, "/b"},
+                                                {1, "/b/a"}});
 }
 
 rc::Gen<int32_t> AnyVersion() {
@@ -72,12 +72,12 @@ rc::Gen<MultiOp> AnyOpOfMulti() {
 rc::Gen<ModelRequest> AnyModelRequest() {
   using What = decltype(ModelRequest::what);
   const auto what = rc::gen::weightedOneOf<What>(
-      {{12, rc::gen::map(AnyOp(), [](MultiOp op) { return What(std::move(op)); })},
-       {5, rc::gen::map(rc::gen::container<std::vector<MultiOp>>(AnyOpOfMulti()),
-                        [](std::vector<MultiOp> ops) {
-                          ops.resize(std::min<size_t>(ops.size(), 4), MultiOp(CreateRequest{}));
-                          return What(std::move(ops));
-                        })},
+      {{40, rc::gen::map(AnyOp(), [](MultiOp op) { return What(std::move(op)); })},
+       {12, rc::gen::map(rc::gen::container<std::vector<MultiOp>>(AnyOpOfMulti()),
+                         [](std::vector<MultiOp> ops) {
+                           ops.resize(std::min<size_t>(ops.size(), 4), MultiOp(CreateRequest{}));
+                           return What(std::move(ops));
+                         })},
        {1, rc::gen::just(What(CloseRequest{}))}});
   return rc::gen::apply(
       [](int session, What w) { return ModelRequest{SessionId(session), std::move(w)}; },
