@@ -98,6 +98,42 @@ TEST_F(LogFaultTest, AFailedWriteEndsTheLogToo) {
   }
 }
 
+// A follower applies what is committed before its own disk has it.
+TEST(LogOnTwoDevicesTest, ASnapshotHasNoNameUntilTheLogReachesWhatItHolds) {
+  LogWorldOptions options;
+  options.disk.mounts = {"wal"};
+  LogWorld world(options);
+  const sim::FaultId fault = world.world().ledger().Request("disk");
+  auto& disk = *static_cast<sim::Disk*>(world.host().disk());
+  const DataDirectories directories = DataDirectories::For("data", "wal");
+  bool ran = false;
+  world.WithFiles([&](core::Environment& env) {
+    auto database = RecoverDatabase(env, directories);
+    ASSERT_TRUE(database.ok()) << database.status();
+    TransactionLog log(env, directories, {}, *database);
+    Listener listener;
+    log.SetListener(listener);
+    disk.Begin({.id = fault, .kind = sim::DiskFault::Kind::kStallDevice, .device = 1});
+    DataTree tree;
+    for (int64_t zxid = 1; zxid <= 3; ++zxid) {
+      const Txn txn = AnyTxn(Zxid(zxid), static_cast<uint64_t>(zxid));
+      log.Append(txn);
+      tree.Apply(txn);
+    }
+    log.TakeSnapshot(tree);
+    env.fibers.SleepFor(absl::Seconds(5));
+    EXPECT_TRUE(listener.durable.empty());
+    EXPECT_FALSE(env.files.Stat(directories.SnapshotPath(Zxid(3))).ok());
+    disk.End(fault);
+    env.fibers.SleepFor(absl::Seconds(5));
+    EXPECT_EQ(listener.durable, std::vector{Zxid(3)});
+    EXPECT_TRUE(env.files.Stat(directories.SnapshotPath(Zxid(3))).ok());
+    log.Close();
+    ran = true;
+  });
+  EXPECT_TRUE(ran);
+}
+
 TEST_F(LogFaultTest, ASnapshotThatCanNotBeWrittenCostsNothingButTime) {
   Run([&](core::Environment& env, TransactionLog& log, Listener& listener) {
     Append(log, 1, 3);

@@ -208,6 +208,13 @@ TEST_F(LogFilesTest, AMissingTransactionIsRefused) {
   });
 }
 
+TEST_F(LogFilesTest, AFileBeginsWithTheTransactionThatItIsNamedFor) {
+  InNewWorld([&](core::Environment& env) {
+    Write(env, kDirectories.LogPath(Zxid(2)), MakeFile(Txns(1, 4), {4}).bytes);
+    EXPECT_THAT(ErrorOf(env), HasSubstr("has zxid 0x1, which can not stand there"));
+  });
+}
+
 TEST_F(LogFilesTest, ANewEpochBeginsWithItsFirstTransaction) {
   EXPECT_TRUE(MayFollow(Zxid(5), FirstZxidOf(3) + 1));
   EXPECT_FALSE(MayFollow(Zxid(5), FirstZxidOf(3) + 2));

@@ -91,6 +91,16 @@ TEST(LogTailTest, BehindABadPlaceOfApachesServerNoRecordMayStand) {
   EXPECT_EQ(JudgeTail(whole, kSectorSize, Zxid(6)).kind, TailVerdict::Kind::kTorn);
 }
 
+// The first four bytes of a record are zeros: where only they lie in a sector, nothing is missing.
+TEST(LogTailTest, ABadRecordAcrossTwoSectorsIsDamagedAsAnyOther) {
+  std::string record = EncodeRecord(EncodeTxn(ACreate(5, "some data")), 16).ToString();
+  record[40] ^= 1;
+  for (uint64_t at = 3 * kSectorSize - 12; at <= 3 * kSectorSize; ++at) {
+    const TailVerdict verdict = JudgeTail(core::Bytes::Copy(record), at, Zxid(4));
+    EXPECT_EQ(verdict.kind, TailVerdict::Kind::kDamaged) << at;
+  }
+}
+
 TEST(FileNamesTest, OnlyNamesThatAServerGivesCount) {
   const auto file = [](std::string name) { return core::DirectoryEntry{.name = std::move(name)}; };
   const DataFiles files =
