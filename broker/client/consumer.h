@@ -83,6 +83,8 @@ struct ConsumerError {
   std::string message;
 };
 
+// Of a partition it holds either records or a reset, never both: records behind a jump come with a
+// later poll.
 struct PollResult {
   std::vector<PolledPartition> partitions;
   std::vector<PositionReset> resets;

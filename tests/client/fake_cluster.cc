@@ -221,6 +221,14 @@ void FakePartition::DeleteBefore(Offset offset) {
     batches.erase(batches.begin());
   }
   start = batches.empty() ? end : batches.front().header().base_offset;
+  // The epoch in which the log now begins is the first that is known.
+  while (epoch_starts.size() > 1 && std::next(epoch_starts.begin())->second <= start) {
+    epoch_starts.erase(epoch_starts.begin());
+  }
+  if (!epoch_starts.empty()) {
+    Offset& first = epoch_starts.begin()->second;
+    first = std::max(first, start);
+  }
 }
 
 broker::client::EpochEnd FakePartition::EndOfEpoch(LeaderEpoch epoch) const {

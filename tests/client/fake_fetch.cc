@@ -82,20 +82,22 @@ std::shared_ptr<FakeSession> SessionOf(const Exchange& x, const FetchRequest& re
   return session;
 }
 
-// Records from `from` below `limit`.
-core::ByteChain Read(const FakePartition& partition, Offset from, Offset limit, int32_t max_bytes) {
+// Records from `from` below `limit`; the `first` of an answer gives a batch of any size [P13].
+core::ByteChain Read(const FakePartition& partition, Offset from, Offset limit, int64_t max_bytes,
+                     bool first) {
   core::ByteChain bytes;
   for (const auto& batch : partition.batches) {
     if (batch.header().next_offset() <= from) continue;
     if (batch.header().base_offset >= limit) break;
-    if (!bytes.empty() && bytes.size() + batch.size() > static_cast<size_t>(max_bytes)) break;
+    const bool fits = static_cast<int64_t>(bytes.size() + batch.size()) <= max_bytes;
+    if (!fits && !(first && bytes.empty())) break;
     bytes.Append(batch.bytes());
   }
   return bytes;
 }
 
 FetchResponse::PartitionData AnswerOne(const Exchange& x, const FetchRequest& request,
-                                       const Partition& asked, bool& something) {
+                                       const Partition& asked, int64_t& room, bool& something) {
   FetchResponse::PartitionData answer{.partition_index = asked.index};
   answer.records = protocol::Records::Empty();
   const std::string name = asked.topic.empty() ? x.NameOf(asked.topic_id) : asked.topic;
@@ -116,7 +118,9 @@ FetchResponse::PartitionData AnswerOne(const Exchange& x, const FetchRequest& re
     return answer;
   }
   answer.high_watermark = answer.last_stable_offset = limit.value();
-  core::ByteChain bytes = Read(*partition, asked.fetch_offset, limit, asked.max_bytes);
+  core::ByteChain bytes = Read(*partition, asked.fetch_offset, limit,
+                               std::min<int64_t>(asked.max_bytes, room), room == request.max_bytes);
+  room -= static_cast<int64_t>(bytes.size());
   something = !bytes.empty();
   answer.records = protocol::Records(std::move(bytes));
   return answer;
@@ -135,16 +139,19 @@ core::Payload AnswerFetch(const Exchange& x) {
   const core::MonotonicTime until = x.env.clock.Now() + absl::Milliseconds(request.max_wait_ms);
   while (true) {
     bool any = false;
+    int64_t room = request.max_bytes;
     std::vector<FetchResponse::PartitionData> answers;
     for (const Partition& asked : session->partitions) {
       bool something = false;
-      answers.push_back(AnswerOne(x, request, asked, something));
+      answers.push_back(AnswerOne(x, request, asked, room, something));
       any = any || something;
     }
     if (!any && x.env.clock.Now() < until) {
       x.env.fibers.SleepFor(absl::Milliseconds(5));
       continue;
     }
+    std::vector<Partition> at_the_end;
+    std::vector<Partition> others;
     for (size_t i = 0; i < answers.size(); ++i) {
       Partition& asked = session->partitions[i];
       // [P15]
@@ -154,12 +161,16 @@ core::Payload AnswerFetch(const Exchange& x) {
       asked.sent_high_watermark = answers[i].error_code == ErrorCode::NONE
                                       ? Offset(answers[i].high_watermark)
                                       : broker::kNoOffset;
+      (answers[i].records.empty() ? others : at_the_end).push_back(asked);
       if (!full && !changed) continue;
       auto& out = response.responses.emplace_back();
       out.topic = asked.topic;
       out.topic_id = asked.topic_id;
       out.partitions.push_back(std::move(answers[i]));
     }
+    // Those that gave records come last the next time.
+    session->partitions = std::move(others);
+    session->partitions.insert(session->partitions.end(), at_the_end.begin(), at_the_end.end());
     return x.Encode(response);
   }
 }
