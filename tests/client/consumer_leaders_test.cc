@@ -154,10 +154,11 @@ TEST(ConsumerLeadersTest, AResetIsAskedOfTheNewLeaderIfTheOldOneFallsSilent) {
   SilentLeaderWorld world;
   world.Run([&](core::Environment& env) {
     Consumer consumer(env, FromTheStart());
-    consumer.Assign({{"other", PartitionIndex(0)}});
-    PollFor(env, consumer, world.polled, absl::Seconds(1));
-    world.Silence();
     consumer.Assign({kOrders, {"other", PartitionIndex(0)}});
+    PollFor(env, consumer, world.polled, absl::Seconds(1));
+    world.polled = {};
+    world.Silence();
+    consumer.SeekToBeginning(kOrders);
     PollFor(env, consumer, world.polled, absl::Seconds(1));
     EXPECT_THAT(world.polled.values, IsEmpty());
     world.Elect();
