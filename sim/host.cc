@@ -4,6 +4,7 @@
 #include "core/random.h"
 #include "sim/host_disk_context.h"
 #include "sim/network/host_network.h"
+#include "sim/network/simulated_network.h"
 #include "sim/simulated_process.h"
 #include "sim/world.h"
 
@@ -39,7 +40,7 @@ bool Host::frozen() const { return process_ != nullptr && process_->frozen(); }
 void Host::Start() {
   HW_CHECK(process_ == nullptr, "{} runs already", name());
   HW_CHECK(program_ != nullptr, "{} has no program", name());
-  powered_ = true;
+  if (!std::exchange(powered_, true)) world_.network().OnPowerChange(*this);
   stop_requested_ = false;
   stop_fault_ = kNoFault;
   ++run_id_;
@@ -83,6 +84,7 @@ void Host::OnProcessGone(ProcessEnd end, FaultId fault) {
 void Host::DropPower() {
   powered_ = false;
   kernel_->OnPowerLost();
+  world_.network().OnPowerChange(*this);
   if (disk_ != nullptr) disk_->PowerLost();
 }
 

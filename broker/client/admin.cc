@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "broker/client/network_client.h"
+#include "broker/client/admin_impl.h"
 #include "broker/protocol/create_topics.h"
 #include "broker/protocol/delete_topics.h"
 #include "broker/protocol/list_offsets.h"
@@ -36,71 +36,6 @@ protocol::CreateTopicsRequest::CreatableTopic Creatable(const NewTopic& topic) {
 }
 
 }  // namespace
-
-class Admin::Impl : public std::enable_shared_from_this<Admin::Impl> {
- public:
-  Impl(core::Environment& env, AdminConfig config)
-      : env_(env),
-        config_(std::move(config)),
-        network_(std::make_shared<NetworkClient>(env, config_, int64_t{100})) {}
-
-  void Close() { network_->Close(); }
-
-  // Sends `request` to the controller until somebody else than a wrong broker answers. `is_wrong`
-  // says whether an answer came from a broker that is not the controller.
-  template <typename Request, typename IsWrong>
-  absl::StatusOr<typename Request::Response> CallController(const Request& request,
-                                                            MonotonicTime deadline,
-                                                            IsWrong is_wrong) {
-    while (true) {
-      std::shared_ptr<BrokerConnection> connection =
-          network_->ConnectionTo(network_->metadata().controller());
-      if (connection == nullptr) {
-        HW_RETURN_IF_ERROR(NewMetadata(deadline));
-        connection = network_->ConnectionTo(network_->metadata().controller());
-      }
-      if (connection != nullptr) {
-        auto response = connection->Call(request, deadline);
-        if (absl::IsUnimplemented(response.status())) return response;
-        if (response.ok() && !is_wrong(*response)) return response;
-      }
-      HW_RETURN_IF_ERROR(Pause(deadline));
-      HW_RETURN_IF_ERROR(NewMetadata(deadline));
-    }
-  }
-
-  absl::StatusOr<protocol::MetadataResponse> CallAny(const protocol::MetadataRequest& request,
-                                                     MonotonicTime deadline) {
-    while (true) {
-      const std::shared_ptr<BrokerConnection> connection = network_->LeastLoaded();
-      if (connection == nullptr) return absl::FailedPreconditionError("no brokers to ask");
-      auto response = connection->Call(request, deadline);
-      if (response.ok() || absl::IsUnimplemented(response.status())) return response;
-      HW_RETURN_IF_ERROR(Pause(deadline));
-    }
-  }
-
-  absl::Status NewMetadata(MonotonicTime deadline) {
-    network_->RequestUpdate();
-    return core::ToStatus(network_->AwaitUpdate(deadline), "cluster metadata");
-  }
-
-  absl::Status Pause(MonotonicTime deadline) {
-    const MonotonicTime until = env_.clock.Now() + config_.retry_backoff;
-    if (until >= deadline) return core::ToStatus(Wake::kDeadline, "an answer of a broker");
-    if (env_.fibers.SleepUntil(until) == Wake::kCancelled) {
-      return core::ToStatus(Wake::kCancelled, "an answer of a broker");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<ListedOffset> ListOne(const TopicPartition& id, int64_t timestamp_ms,
-                                       MonotonicTime deadline);
-
-  core::Environment& env_;
-  const AdminConfig config_;
-  std::shared_ptr<NetworkClient> network_;
-};
 
 Admin::Admin(core::Environment& env, AdminConfig config)
     : impl_(std::make_shared<Impl>(env, std::move(config))) {}
@@ -223,8 +158,7 @@ absl::StatusOr<ListedOffset> Admin::Impl::ListOne(const TopicPartition& id, int6
                                              : absl::FromUnixMillis(answer.timestamp)};
       }
     }
-    HW_RETURN_IF_ERROR(Pause(deadline));
-    HW_RETURN_IF_ERROR(NewMetadata(deadline));
+    HW_RETURN_IF_ERROR(LookAgain(deadline));
   }
 }
 

@@ -67,6 +67,8 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   [[nodiscard]] State state() const { return state_; }
   // As Connect, then waits for room in flight: CanSend() holds if OK.
   [[nodiscard]] absl::Status AwaitRoom(core::MonotonicTime deadline);
+  // The last attempt to connect failed and none has begun since.
+  [[nodiscard]] bool unreachable() const { return state_ == State::kDisconnected && failures_ > 0; }
   // The instant before which no attempt to connect is made.
   [[nodiscard]] core::MonotonicTime next_attempt() const { return next_attempt_; }
 

@@ -189,6 +189,11 @@ Table<ConsumerConfig> ConsumerSettings() {
                     {"read_uncommitted", IsolationLevel::kReadUncommitted},
                     {"read_committed", IsolationLevel::kReadCommitted}}),
       Bool<C>("check.crcs", &C::check_crcs),
+      {"client.rack",
+       [](std::string_view text, C& config) {
+         config.client_rack = std::string(text);
+         return absl::OkStatus();
+       }},
       Bool<C>("allow.auto.create.topics", &ClientConfig::allow_auto_create_topics),
       Millis<C>("default.api.timeout.ms", &C::default_api_timeout, kMaxInt),
   };

@@ -71,6 +71,7 @@ struct ConsumerConfig : ClientConfig {
   OffsetReset auto_offset_reset = OffsetReset::kLatest;
   IsolationLevel isolation_level = IsolationLevel::kReadUncommitted;
   bool check_crcs = true;
+  std::string client_rack;  // empty: always fetch from leaders
   absl::Duration default_api_timeout = absl::Minutes(1);
 
   [[nodiscard]] static absl::StatusOr<ConsumerConfig> FromMap(const Properties& properties);

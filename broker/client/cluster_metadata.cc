@@ -15,6 +15,11 @@ constexpr int16_t kReliableEpochVersion = 9;
 
 ClusterMetadata::UpdateResult ClusterMetadata::Update(const protocol::MetadataResponse& response,
                                                       int16_t version) {
+  if (response.brokers.empty()) {
+    // A broker that has just started has not heard of the others. Nobody would be left to ask.
+    HW_MARK("client_metadata_without_brokers");
+    return {.taken = false};
+  }
   ++version_;
   brokers_.clear();
   for (const auto& broker : response.brokers) {
@@ -52,30 +57,38 @@ bool ClusterMetadata::UpdateTopic(const protocol::MetadataResponse::MetadataResp
     }
     return !protocol::IsRetriable(from.error_code);
   }
-  const bool same_topic = topic.topic_id.is_zero() || topic.topic_id == from.topic_id;
-  if (!same_topic) {
-    HW_MARK("client_topic_recreated");
+  // An id that was not known before may be that of another topic of this name: what is known of
+  // epochs is then worth nothing [N21]. Without an id only epochs can tell.
+  if (!from.topic_id.is_zero() && from.topic_id != topic.topic_id) {
+    if (!topic.topic_id.is_zero()) HW_MARK("client_topic_recreated");
     topic.partitions.clear();
+    topic.topic_id = from.topic_id;
   }
-  topic.topic_id = from.topic_id;
   bool all_well = true;
   for (const auto& p : from.partitions) {
     if (p.partition_index < 0 || p.partition_index >= 1 << 20) continue;
     const size_t index = static_cast<size_t>(p.partition_index);
     if (index >= topic.partitions.size()) topic.partitions.resize(index + 1);
-    PartitionMetadata& partition = topic.partitions[index];
     if (p.error_code != ErrorCode::NONE) all_well = false;
-    const LeaderEpoch epoch = epochs_reliable ? LeaderEpoch(p.leader_epoch) : kNoLeaderEpoch;
-    if (epoch != kNoLeaderEpoch && epoch < partition.leader_epoch) {
-      HW_MARK("client_stale_metadata");
-      continue;
-    }
-    partition.error = p.error_code;
-    partition.leader = BrokerId(p.leader_id);
-    partition.leader_epoch = epoch;
-    if (FindBroker(partition.leader) == nullptr) partition.leader = kNoBroker;
+    UpdatePartition(topic.partitions[index], p, epochs_reliable);
   }
   return all_well;
+}
+
+void ClusterMetadata::UpdatePartition(
+    PartitionMetadata& partition, const protocol::MetadataResponse::MetadataResponsePartition& from,
+    bool epochs_reliable) {
+  const LeaderEpoch epoch = epochs_reliable ? LeaderEpoch(from.leader_epoch) : kNoLeaderEpoch;
+  if (!rules_.MayTakeMetadata(partition.leader_epoch, epoch)) {
+    HW_MARK("client_stale_metadata");
+    return;
+  }
+  partition.error = from.error_code;
+  partition.leader = BrokerId(from.leader_id);
+  partition.leader_epoch = epoch;
+  if (FindBroker(partition.leader) == nullptr) partition.leader = kNoBroker;
+  partition.offline_replicas.clear();
+  for (const int32_t id : from.offline_replicas) partition.offline_replicas.emplace_back(id);
 }
 
 const TopicMetadata* ClusterMetadata::FindTopic(std::string_view name) const {
@@ -110,6 +123,12 @@ const core::Endpoint* ClusterMetadata::FindBroker(BrokerId id) const {
       brokers_.begin(), brokers_.end(), id,
       [](const BrokerMetadata& broker, BrokerId wanted) { return broker.id < wanted; });
   return found == brokers_.end() || found->id != id ? nullptr : &found->endpoint;
+}
+
+bool ClusterMetadata::IsOnline(const PartitionMetadata& partition, BrokerId replica) const {
+  const auto& offline = partition.offline_replicas;
+  return FindBroker(replica) != nullptr &&
+         std::find(offline.begin(), offline.end(), replica) == offline.end();
 }
 
 }  // namespace highwater::broker::client

@@ -3,13 +3,20 @@
 // ClusterMetadata: what a client believes of the cluster: brokers, topics, who leads a partition in
 // which epoch.
 //
+//   ClusterMetadata metadata;
+//   if (!metadata.Update(response, version).taken) ... ask again
+//   const PartitionMetadata* partition = metadata.FindPartition("orders", PartitionIndex(0));
+//
 // Pure: fed with Metadata responses, asked by everybody else. Invariants:
 //   1. [N21] The leader epoch known of a partition never goes back, unless the topic's id changed
-//   (it was deleted and created
-//      again) or the broker does not speak of epochs.
-//   2. [N22] A partition or topic that a response reports with an error keeps no leader, but its
-//   epoch.
+//   (it was deleted and created again) or the broker does not speak of epochs.
+//   2. [N22] A topic that a response reports with an error keeps no leaders, but its epochs; a
+//   partition with an error is taken like any other if its epoch allows, else it stays as it was.
 //   3. A leader that is not among the brokers of the response counts as no leader.
+//   4. A topic's id, once known, is not forgotten: neither an error nor a broker that does not
+//   speak of ids takes it away. Otherwise the next answer with an id would look like another
+//   topic's.
+//   5. Brokers are never forgotten for an answer that names none: such an answer is not taken.
 //
 // Not responsible for: when to ask again (network_client.h).
 
@@ -21,6 +28,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/client/client_rules.h"
 #include "broker/protocol/error_code.h"
 #include "broker/protocol/metadata.h"
 #include "broker/protocol/uuid.h"
@@ -33,6 +41,9 @@ struct PartitionMetadata {
   protocol::ErrorCode error = protocol::ErrorCode::NONE;
   BrokerId leader = kNoBroker;
   LeaderEpoch leader_epoch = kNoLeaderEpoch;  // the last seen
+  std::vector<BrokerId> offline_replicas;
+
+  friend bool operator==(const PartitionMetadata&, const PartitionMetadata&) = default;
 };
 
 struct TopicMetadata {
@@ -51,7 +62,10 @@ struct BrokerMetadata {
 
 class ClusterMetadata {
  public:
+  explicit ClusterMetadata(const ClientRules& rules = ClientRules()) : rules_(rules) {}
+
   struct UpdateResult {
+    bool taken = true;       // false: nothing has changed, the answer is of no use
     bool any_error = false;  // something that another refresh may mend
   };
   // Takes in a response of this version. Topics that it does not name are left as they are.
@@ -67,6 +81,9 @@ class ClusterMetadata {
 
   [[nodiscard]] const std::vector<BrokerMetadata>& brokers() const { return brokers_; }  // by id
   [[nodiscard]] const core::Endpoint* FindBroker(BrokerId id) const;
+  // Whether a replica of the partition can be asked there: the broker is known and the replica not
+  // offline.
+  [[nodiscard]] bool IsOnline(const PartitionMetadata& partition, BrokerId replica) const;
   [[nodiscard]] BrokerId controller() const { return controller_; }
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
   // Grows with each update.
@@ -75,8 +92,12 @@ class ClusterMetadata {
  private:
   bool UpdateTopic(const protocol::MetadataResponse::MetadataResponseTopic& from,
                    bool epochs_reliable);
+  void UpdatePartition(PartitionMetadata& partition,
+                       const protocol::MetadataResponse::MetadataResponsePartition& from,
+                       bool epochs_reliable);
   TopicMetadata& TopicOf(std::string_view name);
 
+  const ClientRules rules_;
   std::vector<BrokerMetadata> brokers_;
   absl::btree_map<std::string, TopicMetadata, std::less<>> topics_;
   BrokerId controller_ = kNoBroker;

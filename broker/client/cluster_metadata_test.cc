@@ -1,6 +1,7 @@
 #include "broker/client/cluster_metadata.h"
 
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 namespace highwater::broker::client {
 namespace {
@@ -53,6 +54,81 @@ TEST(ClusterMetadataTest, ANewTopicIdBeginsAnew) {
   metadata.Update(Response(0, 0, {.high = 2, .low = 2}), kVersion);
   EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, BrokerId(0));
   EXPECT_EQ(metadata.FindPartition("t", kZero)->leader_epoch, LeaderEpoch(0));
+}
+
+// [N21] A broker that does not speak of ids, during an upgrade, is no reason to forget one.
+TEST(ClusterMetadataTest, AnAnswerWithoutTopicIdLeavesTheIdAndIsJudgedByItsEpoch) {
+  ClusterMetadata metadata;
+  metadata.Update(Response(1, 5), kVersion);
+  metadata.Update(Response(0, 4, {}), kVersion);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, BrokerId(1));
+  metadata.Update(Response(0, 4), kVersion);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, BrokerId(1)) << "the id was not forgotten";
+}
+
+// [N21] A topic's deletion is seen as an error; whatever has another id afterwards is another
+// topic.
+TEST(ClusterMetadataTest, ATopicThatWasGoneBetweenBeginsAnew) {
+  ClusterMetadata metadata;
+  metadata.Update(Response(1, 5), kVersion);
+  protocol::MetadataResponse gone = Response(1, 5);
+  gone.topics[0].error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+  gone.topics[0].partitions.clear();
+  EXPECT_TRUE(metadata.Update(gone, kVersion).any_error);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, kNoBroker);
+  metadata.Update(Response(0, 4), kVersion);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, kNoBroker) << "the same topic, an old tale";
+  metadata.Update(Response(0, 0, {.high = 2, .low = 2}), kVersion);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, BrokerId(0));
+}
+
+// [N22]
+TEST(ClusterMetadataTest, AnErrorOfAnOlderEpochTakesNothingAway) {
+  ClusterMetadata metadata;
+  metadata.Update(Response(1, 5), kVersion);
+  metadata.Update(Response(-1, 4, {.high = 1, .low = 1}, ErrorCode::LEADER_NOT_AVAILABLE),
+                  kVersion);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader, BrokerId(1));
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->error, ErrorCode::NONE);
+}
+
+TEST(ClusterMetadataTest, AnAnswerWithoutBrokersIsNotTaken) {
+  ClusterMetadata metadata;
+  metadata.Update(Response(1, 5), kVersion);
+  protocol::MetadataResponse empty = Response(0, 6);
+  empty.brokers.clear();
+  EXPECT_FALSE(metadata.Update(empty, kVersion).taken);
+  EXPECT_EQ(metadata.brokers().size(), 2u);
+  EXPECT_EQ(metadata.FindPartition("t", kZero)->leader_epoch, LeaderEpoch(5));
+}
+
+TEST(ClusterMetadataTest, AReplicaIsOnlineIfItsBrokerIsKnownAndItIsNotReportedOffline) {
+  ClusterMetadata metadata;
+  protocol::MetadataResponse response = Response(1, 5);
+  response.topics[0].partitions[0].offline_replicas = {0};
+  metadata.Update(response, kVersion);
+  const PartitionMetadata& partition = *metadata.FindPartition("t", kZero);
+  EXPECT_TRUE(metadata.IsOnline(partition, BrokerId(1)));
+  EXPECT_FALSE(metadata.IsOnline(partition, BrokerId(0)));
+  EXPECT_FALSE(metadata.IsOnline(partition, BrokerId(7)));
+}
+
+// [N21] A model: among all answers about one topic the epoch that is believed is the greatest.
+RC_GTEST_PROP(ClusterMetadataTest, TheEpochOfATopicNeverGoesBack, ()) {
+  ClusterMetadata metadata;
+  LeaderEpoch greatest = kNoLeaderEpoch;
+  BrokerId leader = kNoBroker;
+  const auto answers = *rc::gen::container<std::vector<std::pair<int, int>>>(
+      rc::gen::pair(rc::gen::inRange(0, 2), rc::gen::inRange(0, 6)));
+  for (const auto& [who, epoch] : answers) {
+    metadata.Update(Response(who, epoch), kVersion);
+    if (LeaderEpoch(epoch) >= greatest) {
+      greatest = LeaderEpoch(epoch);
+      leader = BrokerId(who);
+    }
+    RC_ASSERT(metadata.FindPartition("t", kZero)->leader_epoch == greatest);
+    RC_ASSERT(metadata.FindPartition("t", kZero)->leader == leader);
+  }
 }
 
 TEST(ClusterMetadataTest, EpochsOfOldVersionsAreNotReliedOn) {

@@ -13,10 +13,12 @@ using core::MonotonicTime;
 using core::Wake;
 using protocol::ErrorCode;
 
-Consumer::Impl::Impl(core::Environment& env, ConsumerConfig config)
+Consumer::Impl::Impl(core::Environment& env, ConsumerConfig config, const ClientRules& rules)
     : env_(env),
       config_(std::move(config)),
-      network_(std::make_shared<NetworkClient>(env, config_, std::numeric_limits<int32_t>::max())) {
+      rules_(rules),
+      network_(std::make_shared<NetworkClient>(env, config_, std::numeric_limits<int32_t>::max(),
+                                               rules)) {
   network_->OnUpdate([this] { news_.WakeAll(); });
 }
 
@@ -37,7 +39,9 @@ void Consumer::Impl::Assign(std::vector<TopicPartition> partitions) {
     if (!known.empty()) {
       assigned.insert(std::move(known));
     } else {
-      NewSerial(assigned[std::move(id)]);
+      Partition fresh(TopicPartitionState(config_.auto_offset_reset, rules_));
+      fresh.assignment = next_assignment_++;
+      assigned.emplace(std::move(id), std::move(fresh));
     }
   }
   partitions_ = std::move(assigned);
@@ -51,30 +55,18 @@ Consumer::Impl::Partition& Consumer::Impl::Assigned(const TopicPartition& id) {
   return found->second;
 }
 
-// What is under way or was fetched for the partition is of no use any more.
-void Consumer::Impl::NewSerial(Partition& partition) {
-  partition.serial = next_serial_++;
-  partition.under_way = false;
-  partition.fetched.reset();
-  partition.retry_at = MonotonicTime();
-}
-
 void Consumer::Impl::Seek(const TopicPartition& id, Offset offset, LeaderEpoch leader_epoch) {
   Partition& partition = Assigned(id);
-  NewSerial(partition);
-  partition.phase = Phase::kFetch;
-  partition.position = offset;
-  partition.offset_epoch = leader_epoch;
-  partition.leader_epoch = kNoLeaderEpoch;
+  network_->SeenLeaderEpoch(id, leader_epoch);
+  partition.state.Seek(offset, leader_epoch, LeaderOf(id));
+  partition.retry_at = MonotonicTime();
   news_.WakeAll();
 }
 
 void Consumer::Impl::SeekByTime(const TopicPartition& id, int64_t timestamp) {
   Partition& partition = Assigned(id);
-  NewSerial(partition);
-  partition.phase = Phase::kReset;
-  partition.reset_timestamp = timestamp;
-  partition.reset_reason = ResetReason::kNoPosition;
+  partition.state.SeekByTime(timestamp);
+  partition.retry_at = MonotonicTime();
   news_.WakeAll();
 }
 
@@ -85,9 +77,12 @@ void Consumer::Impl::SetPaused(const TopicPartition& id, bool paused) {
 
 std::optional<Offset> Consumer::Impl::Position(const TopicPartition& id) const {
   const auto found = partitions_.find(id);
-  if (found == partitions_.end() || found->second.position == kNoOffset) return std::nullopt;
-  if (found->second.phase == Phase::kReset) return std::nullopt;
-  return found->second.position;
+  if (found == partitions_.end()) return std::nullopt;
+  const TopicPartitionState& state = found->second.state;
+  if (state.position().offset == kNoOffset || state.state() == State::kAwaitReset) {
+    return std::nullopt;
+  }
+  return state.position().offset;
 }
 
 std::optional<Offset> Consumer::Impl::EndOffset(const TopicPartition& id) const {
@@ -115,149 +110,64 @@ PollResult Consumer::Impl::Poll(MonotonicTime deadline) {
 
 void Consumer::Impl::Collect(PollResult& result) {
   size_t left = static_cast<size_t>(config_.max_poll_records);
-  std::deque<TopicPartition> paused;
+  std::deque<TopicPartition> later;
   while (left > 0 && !arrived_.empty()) {
     const TopicPartition id = std::move(arrived_.front());
     arrived_.pop_front();
     const auto found = partitions_.find(id);
     if (found == partitions_.end() || !found->second.fetched.has_value()) continue;
     Partition& partition = found->second;
-    if (partition.paused) {
-      paused.push_back(id);
+    if (partition.fetched_version != partition.state.version()) {
+      partition.fetched.reset();
       continue;
     }
-    FetchedPartition& fetched = *partition.fetched;
-    PolledPartition polled{.partition = id};
-    const bool more = fetched.Take(left, polled.records);
-    partition.position = fetched.position();
-    if (fetched.last_epoch() != kNoLeaderEpoch) partition.offset_epoch = fetched.last_epoch();
-    left -= polled.records.size();
-    if (!polled.records.empty()) result.partitions.push_back(std::move(polled));
-    if (more) {
+    if (partition.paused) {
+      later.push_back(id);
+    } else if (!CollectOne(id, partition, left, result)) {
       arrived_.push_front(id);
-      break;
-    }
-    const absl::Status status = fetched.status();
-    partition.fetched.reset();
-    if (!status.ok()) {
-      const ErrorCode code = absl::IsResourceExhausted(status) ? ErrorCode::MESSAGE_TOO_LARGE
-                                                               : ErrorCode::CORRUPT_MESSAGE;
-      FailPartition(id, partition, code, std::string(status.message()));
     }
   }
-  arrived_.insert(arrived_.end(), paused.begin(), paused.end());
+  arrived_.insert(arrived_.end(), later.begin(), later.end());
   result.resets = std::exchange(resets_, {});
   result.errors = std::exchange(errors_, {});
 }
 
-void Consumer::Impl::FailPartition(const TopicPartition& id, Partition& partition, ErrorCode code,
-                                   std::string message) {
-  HW_MARK("client_partition_failed");
-  NewSerial(partition);
-  partition.phase = Phase::kFailed;
-  errors_.push_back({id, code, partition.position, std::move(message)});
-  news_.WakeAll();
-}
-
-void Consumer::Impl::RequestReset(const TopicPartition& id, Partition& partition,
-                                  ResetReason reason) {
-  if (config_.auto_offset_reset == OffsetReset::kNone) {
-    return FailPartition(id, partition, ErrorCode::OFFSET_OUT_OF_RANGE,
-                         "no position, and auto.offset.reset is none");
+bool Consumer::Impl::CollectOne(const TopicPartition& id, Partition& partition, size_t& left,
+                                PollResult& result) {
+  FetchedPartition& fetched = *partition.fetched;
+  PolledPartition polled{.partition = id};
+  const bool more = fetched.Take(left, polled.records);
+  partition.state.Consumed(fetched.position(), fetched.last_epoch());
+  left -= polled.records.size();
+  if (!polled.records.empty()) result.partitions.push_back(std::move(polled));
+  if (more) return false;
+  const absl::Status status = fetched.status();
+  partition.fetched.reset();
+  if (!status.ok()) {
+    const ErrorCode code = absl::IsResourceExhausted(status) ? ErrorCode::MESSAGE_TOO_LARGE
+                                                             : ErrorCode::CORRUPT_MESSAGE;
+    CarryOut(id, partition, partition.state.Fail(code, std::string(status.message())));
   }
-  NewSerial(partition);
-  partition.phase = Phase::kReset;
-  partition.reset_timestamp.reset();
-  partition.reset_reason = reason;
+  return true;
 }
 
-void Consumer::Impl::Jump(const TopicPartition& id, Partition& partition, Offset to,
-                          LeaderEpoch epoch, ResetReason reason) {
-  resets_.push_back({id, partition.position, to, reason});
-  NewSerial(partition);
-  partition.phase = Phase::kFetch;
-  partition.position = to;
-  partition.offset_epoch = epoch;
-  partition.reset_timestamp.reset();
-  news_.WakeAll();
-}
-
-int64_t Consumer::Impl::ResetTimestamp(const Partition& partition) const {
-  if (partition.reset_timestamp.has_value()) return *partition.reset_timestamp;
-  return config_.auto_offset_reset == OffsetReset::kEarliest ? kEarliestTimestamp
-                                                             : kLatestTimestamp;
-}
-
-// [N31] A position that was good under one leader need not be under the next.
-void Consumer::Impl::NoticeNewLeader(Partition& partition, const PartitionMetadata& metadata) {
-  if (partition.phase != Phase::kFetch || metadata.leader_epoch <= partition.leader_epoch) return;
-  if (partition.offset_epoch == kNoLeaderEpoch) {
-    partition.leader_epoch = metadata.leader_epoch;
-    return;
+void Consumer::Impl::CarryOut(const TopicPartition& id, Partition& partition,
+                              PositionEffects effects) {
+  partition.retry_at = MonotonicTime();
+  if (effects.back_off) partition.retry_at = env_.clock.Now() + config_.retry_backoff;
+  if (effects.refresh_metadata) network_->RequestUpdate();
+  if (effects.jump.has_value()) {
+    resets_.push_back({id, effects.jump->from, effects.jump->to, effects.jump->reason});
   }
-  NewSerial(partition);
-  partition.phase = Phase::kValidate;
-}
-
-Consumer::Impl::Target Consumer::Impl::TargetOf(const TopicPartition& id,
-                                                const Partition& partition,
-                                                const PartitionMetadata& metadata) const {
-  const TopicMetadata* topic = network_->metadata().FindTopic(id.topic);
-  return {.id = id,
-          .serial = partition.serial,
-          .position = partition.position,
-          .leader_epoch = metadata.leader_epoch,
-          .offset_epoch = partition.offset_epoch,
-          .timestamp = ResetTimestamp(partition),
-          .topic_id = topic->topic_id};
-}
-
-MonotonicTime Consumer::Impl::StartRequests() {
-  const MonotonicTime now = env_.clock.Now();
-  MonotonicTime next = MonotonicTime::Never();
-  std::map<BrokerRequest, Targets> due;
-  for (auto& [id, partition] : partitions_) {
-    if (partition.phase == Phase::kFailed || partition.under_way) continue;
-    if (partition.phase == Phase::kReset && partition.position == kNoOffset &&
-        !partition.reset_timestamp.has_value() && config_.auto_offset_reset == OffsetReset::kNone) {
-      FailPartition(id, partition, ErrorCode::OFFSET_OUT_OF_RANGE,
-                    "no position, and auto.offset.reset is none");
-      next = now;
-      continue;
-    }
-    if (partition.retry_at > now) {
-      next = std::min(next, partition.retry_at);
-      continue;
-    }
-    const PartitionMetadata* metadata = network_->metadata().FindPartition(id.topic, id.partition);
-    if (metadata == nullptr || metadata->leader == kNoBroker) {
-      network_->RequestUpdate();  // its answer wakes us
-      continue;
-    }
-    NoticeNewLeader(partition, *metadata);
-    if (partition.phase == Phase::kFetch && (partition.paused || partition.fetched.has_value()))
-      continue;
-    const RequestKind kind = partition.phase == Phase::kFetch ? RequestKind::kFetch
-                             : partition.phase == Phase::kReset
-                                 ? RequestKind::kListOffsets
-                                 : RequestKind::kOffsetForLeaderEpoch;
-    const BrokerRequest request{metadata->leader, kind};
-    if (under_way_.contains(request)) continue;  // its end wakes us
-    due[request].push_back(TargetOf(id, partition, *metadata));
-    partition.under_way = true;
+  if (effects.failure.has_value()) {
+    errors_.push_back({id, effects.failure->code, partition.state.position().offset,
+                       std::move(effects.failure->message)});
   }
-  for (auto& [request, targets] : due) {
-    under_way_.insert(request);
-    env_.fibers.Spawn("client-fetch",
-                      [self = shared_from_this(), request = request, targets = std::move(targets)] {
-                        self->RunRequest(request, targets);
-                      });
-  }
-  return next;
+  if (!resets_.empty() || !errors_.empty()) news_.WakeAll();
 }
 
-Consumer::Consumer(core::Environment& env, ConsumerConfig config)
-    : impl_(std::make_shared<Impl>(env, std::move(config))) {}
+Consumer::Consumer(core::Environment& env, ConsumerConfig config, const ClientRules& rules)
+    : impl_(std::make_shared<Impl>(env, std::move(config), rules)) {}
 Consumer::~Consumer() { impl_->Close(); }
 void Consumer::Assign(std::vector<TopicPartition> partitions) {
   std::sort(partitions.begin(), partitions.end());

@@ -17,7 +17,10 @@
 //      behind them), by a seek, or by a reset, which the next Poll reports.
 //   3. A response to a fetch at an offset that is not the position any more is dropped.
 //
-// Follows [N20]-[N22], [N30]-[N34], [N36]. Not responsible for: groups, commits ([N35]).
+//   4. While the log that was read stays what it is, every record comes; when it was cut below the
+//   position, that is found before anything else is returned, and reported.
+//
+// Follows [N20]-[N22], [N30]-[N34], [N36], [P19]. Not responsible for: groups, commits ([N35]).
 
 #include <absl/time/time.h>
 
@@ -29,6 +32,7 @@
 #include <vector>
 
 #include "broker/client/client_config.h"
+#include "broker/client/client_rules.h"
 #include "broker/protocol/error_code.h"
 #include "broker/types.h"
 #include "core/bytes.h"
@@ -79,6 +83,8 @@ struct ConsumerError {
   std::string message;
 };
 
+// Of a partition it holds either records or a reset, never both: records behind a jump come with a
+// later poll.
 struct PollResult {
   std::vector<PolledPartition> partitions;
   std::vector<PositionReset> resets;
@@ -92,7 +98,7 @@ struct PollResult {
 class Consumer {
  public:
   // REQUIRES: `env` outlives the consumer and its fibers.
-  Consumer(core::Environment& env, ConsumerConfig config);
+  Consumer(core::Environment& env, ConsumerConfig config, const ClientRules& rules = ClientRules());
   // Does not wait.
   ~Consumer();
   Consumer(const Consumer&) = delete;

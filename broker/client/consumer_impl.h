@@ -1,12 +1,14 @@
 #pragma once
 
-// Consumer::Impl: positions and their states, and the fibers that fetch, reset and validate them.
+// Consumer::Impl: the fibers that fetch, reset and validate positions, between the partitions'
+// states (topic_partition_state.h) and the brokers.
 //
-// A partition is in one phase: kReset (its position must be asked for), kValidate (the leader
-// changed: is the log still the one that was read? [N31]), kFetch, or kFailed (the application must
-// decide). For each broker at most one request of each kind is under way, on a fiber of its own;
-// what it brings is taken in only if the partition's serial is still the one it was sent for [N33]:
-// every jump of the position draws a new serial.
+// For each broker at most one request of each kind is under way, on a fiber of its own; requests to
+// several brokers run side by side. What an answer brings is taken in only under the version of the
+// partition's state for which it was asked [N33].
+//
+// Invariant: a partition waits for at most one answer under its present version; a new version sets
+// it free at once, so that a dead leader's silence does not hold up what its successor can give.
 
 #include <deque>
 #include <map>
@@ -18,8 +20,10 @@
 #include <vector>
 
 #include "broker/client/consumer.h"
+#include "broker/client/fetch_session_handler.h"
 #include "broker/client/fetched_partition.h"
 #include "broker/client/network_client.h"
+#include "broker/client/topic_partition_state.h"
 #include "broker/protocol/fetch.h"
 #include "broker/protocol/list_offsets.h"
 #include "broker/protocol/offset_for_leader_epoch.h"
@@ -29,7 +33,7 @@ namespace highwater::broker::client {
 
 class Consumer::Impl : public std::enable_shared_from_this<Consumer::Impl> {
  public:
-  Impl(core::Environment& env, ConsumerConfig config);
+  Impl(core::Environment& env, ConsumerConfig config, const ClientRules& rules);
   ~Impl();
 
   void Assign(std::vector<TopicPartition> partitions);
@@ -43,78 +47,85 @@ class Consumer::Impl : public std::enable_shared_from_this<Consumer::Impl> {
   void Close();
 
  private:
-  enum class Phase : uint8_t { kReset, kValidate, kFetch, kFailed };
+  using State = TopicPartitionState::State;
   enum class RequestKind : uint8_t { kFetch, kListOffsets, kOffsetForLeaderEpoch };
 
   struct Partition {
-    Phase phase = Phase::kReset;
+    explicit Partition(TopicPartitionState s) : state(std::move(s)) {}
+
+    TopicPartitionState state;
+    uint64_t assignment = 0;  // grows when the partition is assigned anew
     bool paused = false;
-    bool under_way = false;  // a request of the phase is
-    uint64_t serial = 0;
-    Offset position = kNoOffset;                // kNoOffset until the first reset or seek
-    LeaderEpoch offset_epoch = kNoLeaderEpoch;  // of the record before the position
-    LeaderEpoch leader_epoch = kNoLeaderEpoch;  // in which the position is good
-    std::optional<int64_t> reset_timestamp;     // none: by auto.offset.reset
-    ResetReason reset_reason = ResetReason::kNoPosition;
+    std::optional<uint64_t> asked_version;  // of the request that is under way
+    BrokerId asked;
     core::MonotonicTime retry_at;
+    uint64_t turn = 0;  // fetched in the order of their last answers, so that none starves
     std::optional<Offset> end_offset;
     std::optional<FetchedPartition> fetched;
+    uint64_t fetched_version = 0;
   };
   // A partition as a request was sent for it.
   struct Target {
     TopicPartition id;
-    uint64_t serial;
-    Offset position;
-    LeaderEpoch leader_epoch;
-    LeaderEpoch offset_epoch;
+    uint64_t assignment;
+    uint64_t version;
+    uint64_t turn;
+    FetchPosition position;
+    LeaderAndEpoch leader;  // as metadata has it
     int64_t timestamp;
     protocol::Uuid topic_id;
   };
-  using Targets = std::vector<Target>;
+  using Targets = std::vector<Target>;  // by id
   using BrokerRequest = std::pair<BrokerId, RequestKind>;
 
   // Moves what was fetched into `result`.
   void Collect(PollResult& result);
-  void FailPartition(const TopicPartition& id, Partition& partition, protocol::ErrorCode code,
-                     std::string message);
+  // False: there is more of this partition than `left`.
+  bool CollectOne(const TopicPartition& id, Partition& partition, size_t& left, PollResult& result);
+  void CarryOut(const TopicPartition& id, Partition& partition, PositionEffects effects);
 
   // Starts every request that is due; the instant at which another one becomes due.
   core::MonotonicTime StartRequests();
+  // Takes in who leads. False: nobody, as far as is known.
+  bool NoticeLeader(Partition& partition, const PartitionMetadata* metadata);
+  [[nodiscard]] static bool IsUnderWay(const Partition& partition) {
+    return partition.asked_version == partition.state.version();
+  }
+  // [N32], [P19]
+  [[nodiscard]] BrokerId ReadReplica(Partition& partition, const PartitionMetadata& metadata);
   [[nodiscard]] Target TargetOf(const TopicPartition& id, const Partition& partition,
                                 const PartitionMetadata& metadata) const;
-  void NoticeNewLeader(Partition& partition, const PartitionMetadata& metadata);
-  [[nodiscard]] int64_t ResetTimestamp(const Partition& partition) const;
+  [[nodiscard]] LeaderAndEpoch LeaderOf(const TopicPartition& id);
+
   void RunRequest(BrokerRequest request, const Targets& targets);
   // False: the connection failed, or the answer cannot be.
-  bool Fetch(BrokerConnection& connection, const Targets& targets);
+  bool Fetch(BrokerId broker, BrokerConnection& connection, const Targets& targets);
   bool ListOffsets(BrokerConnection& connection, const Targets& targets);
   bool AskEndOffsets(BrokerConnection& connection, const Targets& targets);
-  // The partition as it was when the request was sent; nullptr if it has moved on.
+  // The partition if it still waits for this answer; nullptr if it has moved on.
   Partition* StillWanted(const Target& target);
+  void Unanswered(const Targets& targets, PositionEffects effects);
 
-  void OnFetched(const Target& target, protocol::FetchResponse::PartitionData& data);
-  void OnFetchError(const Target& target, Partition& partition, protocol::ErrorCode error);
+  void OnFetched(const Target& target, BrokerId broker,
+                 protocol::FetchResponse::PartitionData& data);
   void OnListed(const Target& target,
                 const protocol::ListOffsetsResponse::ListOffsetsPartitionResponse& data);
   void OnEndOffset(const Target& target,
                    const protocol::OffsetForLeaderEpochResponse::EpochEndOffset& data);
-  // Tries again after the back-off.
-  void Postpone(Partition& partition, bool refresh);
-  void RequestReset(const TopicPartition& id, Partition& partition, ResetReason reason);
-  void Jump(const TopicPartition& id, Partition& partition, Offset to, LeaderEpoch epoch,
-            ResetReason reason);
-  void NewSerial(Partition& partition);
   Partition& Assigned(const TopicPartition& id);
 
   core::Environment& env_;
   const ConsumerConfig config_;
+  const ClientRules rules_;
   std::shared_ptr<NetworkClient> network_;
   std::map<TopicPartition, Partition> partitions_;
+  std::map<BrokerId, FetchSessionHandler> sessions_;
   std::deque<TopicPartition> arrived_;  // with something fetched, in the order of arrival
   std::set<BrokerRequest> under_way_;
   std::vector<PositionReset> resets_;
   std::vector<ConsumerError> errors_;
-  uint64_t next_serial_ = 1;
+  uint64_t next_assignment_ = 1;
+  uint64_t next_turn_ = 1;
   bool closed_ = false;
   core::WaitQueue news_;
 };

@@ -11,8 +11,12 @@ using core::MonotonicTime;
 using core::Wake;
 
 NetworkClient::NetworkClient(core::Environment& env, const ClientConfig& config,
-                             int64_t max_in_flight)
-    : env_(env), config_(config), max_in_flight_(max_in_flight), next_refresh_(env.clock.Now()) {
+                             int64_t max_in_flight, const ClientRules& rules)
+    : env_(env),
+      config_(config),
+      max_in_flight_(max_in_flight),
+      metadata_(rules),
+      next_refresh_(env.clock.Now()) {
   for (const core::Endpoint& server : config_.bootstrap_servers) {
     bootstrap_.push_back(NewConnection(server));
   }
@@ -40,18 +44,33 @@ std::shared_ptr<BrokerConnection> NetworkClient::ConnectionTo(BrokerId id) {
   return connection;
 }
 
-std::shared_ptr<BrokerConnection> NetworkClient::LeastLoaded() {
-  std::vector<std::shared_ptr<BrokerConnection>> candidates;
+std::vector<NetworkClient::Candidate> NetworkClient::Candidates() const {
+  std::vector<Candidate> candidates;
+  bool any_reachable = false;
   for (const BrokerMetadata& broker : metadata_.brokers()) {
-    candidates.push_back(ConnectionTo(broker.id));
+    const auto found = connections_.find(broker.id);
+    Candidate& candidate = candidates.emplace_back(Candidate{.id = broker.id});
+    if (found != connections_.end()) candidate.connection = found->second;
+    if (candidate.connection == nullptr || !candidate.connection->unreachable()) {
+      any_reachable = true;
+    }
   }
-  if (candidates.empty()) candidates = bootstrap_;
+  if (any_reachable) return candidates;
+  if (!candidates.empty()) HW_MARK("client_back_to_bootstrap");
+  for (const auto& connection : bootstrap_) candidates.push_back({.connection = connection});
+  return candidates;
+}
+
+std::shared_ptr<BrokerConnection> NetworkClient::LeastLoaded() {
+  const std::vector<Candidate> candidates = Candidates();
   if (candidates.empty() || closed_) return nullptr;
   const size_t first = candidates.size() == 1 ? 0 : env_.random.Below(candidates.size());
   const MonotonicTime now = env_.clock.Now();
   // Ready with room, then connecting, then those that may be dialled now, then by the end of their
   // back-off.
-  const auto load = [now](const BrokerConnection& c) {
+  const auto load = [now](const Candidate& candidate) {
+    if (candidate.connection == nullptr) return std::make_tuple(2, int64_t{0}, MonotonicTime());
+    const BrokerConnection& c = *candidate.connection;
     int rank = 3;
     if (c.CanSend()) {
       rank = 0;
@@ -65,9 +84,10 @@ std::shared_ptr<BrokerConnection> NetworkClient::LeastLoaded() {
   size_t best = first;
   for (size_t i = 1; i < candidates.size(); ++i) {
     const size_t at = (first + i) % candidates.size();
-    if (load(*candidates[at]) < load(*candidates[best])) best = at;
+    if (load(candidates[at]) < load(candidates[best])) best = at;
   }
-  return candidates[best];
+  const Candidate& chosen = candidates[best];
+  return chosen.id == kNoBroker ? chosen.connection : ConnectionTo(chosen.id);
 }
 
 bool NetworkClient::AddTopic(std::string_view name) {
@@ -82,6 +102,12 @@ void NetworkClient::SetTopics(const std::vector<std::string>& names) {
   const bool grown = !std::includes(topics_.begin(), topics_.end(), wanted.begin(), wanted.end());
   topics_ = std::move(wanted);
   if (grown) RequestUpdate();
+}
+
+void NetworkClient::SeenLeaderEpoch(const TopicPartition& partition, LeaderEpoch epoch) {
+  if (!metadata_.SeenLeaderEpoch(partition.topic, partition.partition, epoch)) return;
+  HW_MARK("client_leader_epoch_hint");
+  RequestUpdate();
 }
 
 void NetworkClient::RequestUpdate() {
@@ -121,6 +147,7 @@ bool NetworkClient::RefreshOnce() {
   // The version only decides whether epochs can be relied on; Call chose it in the same way.
   const auto version = connection->VersionOf<protocol::MetadataRequest>();
   const auto result = metadata_.Update(*response, version.value_or(0));
+  if (!result.taken) return false;
   env_.fibers.SetTimer(age_timer_, env_.clock.Now() + config_.metadata_max_age);
   updated_.WakeAll();
   if (on_update_) on_update_();

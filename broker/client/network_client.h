@@ -9,8 +9,10 @@
 //   auto connection = network->ConnectionTo(network->metadata().FindPartition(...)->leader);
 //
 // Follows [N20]: metadata is asked for at metadata.max.age.ms, and whenever RequestUpdate says so,
-// with retry.backoff.ms between two attempts, from the least-loaded broker; before the first answer
-// from the bootstrap servers.
+// with retry.backoff.ms between two attempts, from the least-loaded broker. The bootstrap servers
+// are asked before the first answer, and again while none of the brokers that metadata names can be
+// reached: a client that knows only brokers that are gone would never find the others (the
+// reference client learned this with KIP-899; 3.2.3 is stuck then).
 //
 // Invariants: 1. At most one refresh is under way, on a fiber that ends when nothing more was asked
 // for. 2. Nothing waits in a destructor.
@@ -33,7 +35,8 @@ namespace highwater::broker::client {
 
 class NetworkClient : public std::enable_shared_from_this<NetworkClient> {
  public:
-  NetworkClient(core::Environment& env, const ClientConfig& config, int64_t max_in_flight);
+  NetworkClient(core::Environment& env, const ClientConfig& config, int64_t max_in_flight,
+                const ClientRules& rules = ClientRules());
   ~NetworkClient();
   NetworkClient(const NetworkClient&) = delete;
   NetworkClient& operator=(const NetworkClient&) = delete;
@@ -43,13 +46,16 @@ class NetworkClient : public std::enable_shared_from_this<NetworkClient> {
 
   // The connection of this broker; nullptr if metadata does not name it.
   [[nodiscard]] std::shared_ptr<BrokerConnection> ConnectionTo(BrokerId id);
-  // The broker to ask what any broker knows: ready before not ready, few requests before many.
+  // The broker to ask what any broker knows: ready before not ready, few requests before many,
+  // among equals one that is drawn.
   // nullptr only if there are neither brokers nor bootstrap servers. REQUIRES: on a fiber (it draws
   // where to begin).
   [[nodiscard]] std::shared_ptr<BrokerConnection> LeastLoaded();
 
   // Asks for this topic in refreshes from now on. True, and a refresh is requested, if that is new.
   bool AddTopic(std::string_view name);
+  // An answer told of this leader epoch: if it is news, who leads in it is asked [N20].
+  void SeenLeaderEpoch(const TopicPartition& partition, LeaderEpoch epoch);
   // Asks for exactly these topics from now on.
   void SetTopics(const std::vector<std::string>& names);
   // Refreshes soon; again even if a refresh is under way.
@@ -76,6 +82,13 @@ class NetworkClient : public std::enable_shared_from_this<NetworkClient> {
     void OnTimer() override { client.RequestUpdate(); }
     NetworkClient& client;
   };
+
+  // One that may be asked: a broker or, if `id` is kNoBroker, a bootstrap server.
+  struct Candidate {
+    BrokerId id = kNoBroker;
+    std::shared_ptr<BrokerConnection> connection;  // null: a broker without one yet
+  };
+  [[nodiscard]] std::vector<Candidate> Candidates() const;
 
   void Refresh();
   bool RefreshOnce();

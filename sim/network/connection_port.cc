@@ -17,10 +17,14 @@ absl::Status Dead() { return absl::CancelledError("the process ended"); }
 }  // namespace
 
 ConnectionPort::ConnectionPort(SimulatedProcess& process, TcpSide& side)
+    : ConnectionPort(process, side,
+                     {.host = side.peer().host().name(), .port = side.peer().port()}) {}
+
+ConnectionPort::ConnectionPort(SimulatedProcess& process, TcpSide& side, core::Endpoint peer)
     : process_(process),
       side_(&side),
       local_{.host = side.host().name(), .port = side.port()},
-      peer_{.host = side.peer().host().name(), .port = side.peer().port()} {}
+      peer_(std::move(peer)) {}
 
 absl::StatusOr<core::ByteChain> ConnectionPort::Take(size_t max) {
   side_->ObserveRead();

@@ -14,6 +14,8 @@ class ConnectionPort final : public core::Connection {
  public:
   // REQUIRES: `process` holds `side`.
   ConnectionPort(SimulatedProcess& process, TcpSide& side);
+  // `peer`: the address that was dialled, where it is not the peer's own.
+  ConnectionPort(SimulatedProcess& process, TcpSide& side, core::Endpoint peer);
   ~ConnectionPort() override { Close(); }
 
   [[nodiscard]] absl::StatusOr<core::ByteChain> Read(size_t max,

@@ -58,11 +58,14 @@ struct alignas(64) Link {
   FaultId resetting;
   uint32_t zone_pair = 0;  // index of the zones that it joins
   bool tail = false;
-  bool faulty = false;  // any fault concerns it
+  bool faulty = false;     // any fault concerns it
+  bool forwarded = false;  // it goes through a VIP's node
 
   HostId from;
   HostId to;
-  uint64_t key = 0;  // of its draws
+  HostId through;                 // the node, if it is forwarded
+  uint32_t second_zone_pair = 0;  // of the way behind the node
+  uint64_t key = 0;               // of its draws
 
   // What faults make of it, beside silence and resets.
   FaultId delayed;

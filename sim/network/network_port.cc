@@ -20,11 +20,11 @@ absl::StatusOr<std::unique_ptr<core::Connection>> NetworkPort::Dial(const core::
   if (!process_.BeginEffect(EventKind::kConnect)) return absl::CancelledError("the process ended");
   Host& host = process_.host();
   SimulatedNetwork& network = host.world().network();
-  Host* target = network.Resolve(to.host, host);
-  if (target == nullptr) {
+  const SimulatedNetwork::Route route = network.RouteTo(to, host);
+  if (route.host == nullptr) {
     return absl::UnavailableError(fmt::format("unknown host \"{}\"", to.host));
   }
-  TcpConnection& connection = network.NewConnection(host, *target, to.port);
+  TcpConnection& connection = network.NewConnection(host, route);
   TcpSide& side = connection.dialer();
   side.HoldBy(process_);
   connection.Connect();
@@ -41,6 +41,7 @@ absl::StatusOr<std::unique_ptr<core::Connection>> NetworkPort::Dial(const core::
     side.Reset();
     return error;
   }
+  if (route.vip != nullptr) return std::make_unique<ConnectionPort>(process_, side, to);
   return std::make_unique<ConnectionPort>(process_, side);
 }
 

@@ -6,6 +6,7 @@
 #include "sim/host.h"
 #include "sim/network/host_network.h"
 #include "sim/network/tcp_connection.h"
+#include "sim/network/vip.h"
 #include "sim/world.h"
 
 namespace highwater::sim {
@@ -105,13 +106,18 @@ void SimulatedNetwork::MakeLink(Link& link) {
   }
 }
 
-bool SimulatedNetwork::Concerns(const LinkFault& fault, const Link& link) {
+bool SimulatedNetwork::ConcernsWay(const LinkFault& fault, HostId from, HostId to) {
   const auto has = [](const std::vector<HostId>& hosts, HostId host) {
     return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
   };
-  if (link.from == link.to) return false;
-  if (has(fault.from, link.from) && has(fault.to, link.to)) return true;
-  return fault.ways == Ways::kBoth && has(fault.to, link.from) && has(fault.from, link.to);
+  if (from == to) return false;
+  if (has(fault.from, from) && has(fault.to, to)) return true;
+  return fault.ways == Ways::kBoth && has(fault.to, from) && has(fault.from, to);
+}
+
+bool SimulatedNetwork::Concerns(const LinkFault& fault, const Link& link) {
+  if (!link.forwarded) return ConcernsWay(fault, link.from, link.to);
+  return ConcernsWay(fault, link.from, link.through) || ConcernsWay(fault, link.through, link.to);
 }
 
 void SimulatedNetwork::Reconsider(Link& link) {
@@ -143,6 +149,7 @@ void SimulatedNetwork::ReconsiderAll() {
   for (auto& from : links_) {
     for (auto& [to, link] : from) Reconsider(*link);
   }
+  ReconsiderVips();
 }
 
 size_t SimulatedNetwork::ResetConnections(FaultId id, const std::vector<HostId>& a,
@@ -171,9 +178,14 @@ size_t SimulatedNetwork::link_count() const {
   return count;
 }
 
-TcpConnection& SimulatedNetwork::NewConnection(Host& from, Host& to, uint16_t port) {
+TcpConnection& SimulatedNetwork::NewConnection(Host& from, const Route& route) {
+  Host& to = *route.host;
   const uint64_t nth = from.kernel().NextDialTo(to.id());
-  const uint64_t key = core::Mix(LinkBetween(from.id(), to.id()).key, nth);
+  Link& there = route.vip == nullptr ? LinkBetween(from.id(), to.id())
+                                     : LinkThrough(*route.vip, from.id(), to.id());
+  Link& back = route.vip == nullptr ? LinkBetween(to.id(), from.id())
+                                    : LinkThrough(*route.vip, to.id(), from.id());
+  const uint64_t key = core::Mix(there.key, nth);
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<uint32_t>(connections_.size()));
     connections_.emplace_back();
@@ -181,7 +193,8 @@ TcpConnection& SimulatedNetwork::NewConnection(Host& from, Host& to, uint16_t po
   const uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
   connections_[slot] =
-      std::make_unique<TcpConnection>(*this, from, from.kernel().NextPort(), to, port, key, slot);
+      std::make_unique<TcpConnection>(*this, from, from.kernel().NextPort(), to, route.port, slot);
+  connections_[slot]->SetPath(there, back, key, route.vip);
   ++open_connections_;
   from.kernel().Add(connections_[slot]->dialer());
   to.kernel().Add(connections_[slot]->acceptor());

@@ -9,14 +9,17 @@
 namespace highwater::sim {
 
 TcpConnection::TcpConnection(SimulatedNetwork& network, Host& from, uint16_t from_port, Host& to,
-                             uint16_t to_port, uint64_t key, uint32_t slot)
+                             uint16_t to_port, uint32_t slot)
     : network_(network),
       dialer_(*this, acceptor_, from, from_port),
       acceptor_(*this, dialer_, to, to_port),
       slot_(slot),
-      handshake_(*this) {
-  dialer_.SetLinkAndKey(network.LinkBetween(from.id(), to.id()), core::Mix(key, 1));
-  acceptor_.SetLinkAndKey(network.LinkBetween(to.id(), from.id()), core::Mix(key, 2));
+      handshake_(*this) {}
+
+void TcpConnection::SetPath(Link& there, Link& back, uint64_t key, Vip* vip) {
+  dialer_.SetLinkAndKey(there, core::Mix(key, 1));
+  acceptor_.SetLinkAndKey(back, core::Mix(key, 2));
+  vip_ = vip;
 }
 
 TcpConnection::~TcpConnection() = default;

@@ -15,12 +15,13 @@
 namespace highwater::sim {
 
 class SimulatedNetwork;
+class Vip;
 
 class TcpConnection {
  public:
-  // `key` is of its draws; `slot` is where the network keeps it.
+  // `slot` is where the network keeps it.
   TcpConnection(SimulatedNetwork& network, Host& from, uint16_t from_port, Host& to,
-                uint16_t to_port, uint64_t key, uint32_t slot);
+                uint16_t to_port, uint32_t slot);
   ~TcpConnection();
   TcpConnection(const TcpConnection&) = delete;
   TcpConnection& operator=(const TcpConnection&) = delete;
@@ -32,7 +33,10 @@ class TcpConnection {
   // What made the handshake late.
   [[nodiscard]] FaultId fault() const { return fault_; }
 
-  // Sends the SYN. REQUIRES: a process holds the dialer's side.
+  // The links of both directions, the key of its draws, and the VIP through which it goes, or null.
+  void SetPath(Link& there, Link& back, uint64_t key, Vip* vip);
+  [[nodiscard]] Vip* vip() const { return vip_; }
+  // Sends the SYN. REQUIRES: SetPath; a process holds the dialer's side.
   void Connect();
   // Frees this if neither side is of use any more.
   void FreeIfIdle();
@@ -54,6 +58,7 @@ class TcpConnection {
   SimulatedNetwork& network_;
   TcpSide dialer_;
   TcpSide acceptor_;
+  Vip* vip_ = nullptr;
   uint32_t slot_;
   Stage stage_ = Stage::kSyn;
   int attempts_ = 0;

@@ -53,6 +53,8 @@ class TcpSide {
     link_ = &link;
     key_ = key;
   }
+  // What is sent from now on, or again, takes another way; what is on its way arrives as it would.
+  void SetLink(Link& link) { link_ = &link; }
   void Open(int64_t not_before) {
     state_ = State::kOpen;
     silent_ = false;

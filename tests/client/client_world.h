@@ -33,9 +33,10 @@ Config ConfigOf(const broker::client::Properties& properties = {}) {
 }
 
 struct ClientWorld {
-  explicit ClientWorld(uint64_t seed = 1, sim::StrategyKind strategy = sim::StrategyKind::kFifo)
+  explicit ClientWorld(uint64_t seed = 1, sim::StrategyKind strategy = sim::StrategyKind::kFifo,
+                       int brokers = 2)
       : world({.seed = seed, .strategy = strategy}),
-        cluster(world, 2),
+        cluster(world, brokers),
         client(world.AddHost({.name = "client", .zone = world.network().AddZone("az-a")})) {
     cluster.AddTopic("orders", 1);
   }

@@ -1,54 +1,11 @@
-#include "tests/client/client_world.h"
+#include "tests/client/polled.h"
 
 namespace highwater::tests {
 namespace {
 
 using broker::client::Consumer;
-using broker::client::PollResult;
-using broker::client::Producer;
 using broker::client::ResetReason;
 using ::testing::IsEmpty;
-
-const TopicPartition kOrders{"orders", PartitionIndex(0)};
-
-// Everything that polls gave, flat.
-struct Polled {
-  std::vector<std::string> values;
-  std::vector<int64_t> offsets;
-  std::vector<broker::client::PositionReset> resets;
-  std::vector<broker::client::ConsumerError> errors;
-
-  void Add(PollResult result) {
-    for (const auto& p : result.partitions) {
-      for (const auto& record : p.records) {
-        values.push_back(record.value->ToString());
-        offsets.push_back(record.offset.value());
-      }
-    }
-    resets.insert(resets.end(), result.resets.begin(), result.resets.end());
-    errors.insert(errors.end(), result.errors.begin(), result.errors.end());
-  }
-};
-
-void ProduceNow(core::Environment& env, int from, int to, const std::string& topic = "orders") {
-  Producer producer(env, ConfigOf<ProducerConfig>({{"batch.size", "100"}}));
-  for (int i = from; i < to; ++i) {
-    producer.Send({.topic = topic, .value = "v" + std::to_string(i)},
-                  [](const SendResult& r) { EXPECT_EQ(r.outcome, SendOutcome::kAcknowledged); });
-  }
-  producer.Flush(core::MonotonicTime::Never());
-}
-
-void PollFor(core::Environment& env, Consumer& consumer, Polled& polled, absl::Duration time) {
-  const core::MonotonicTime until = env.clock.Now() + time;
-  while (env.clock.Now() < until) polled.Add(consumer.Poll(until));
-}
-
-std::vector<std::string> Numbered(int from, int to) {
-  std::vector<std::string> values;
-  for (int i = from; i < to; ++i) values.push_back("v" + std::to_string(i));
-  return values;
-}
 
 TEST(ConsumerTest, ReadsEverythingInOrderFromTheEarliest) {
   ClientWorld world;

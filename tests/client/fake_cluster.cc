@@ -5,84 +5,31 @@
 #include "broker/protocol/api_versions.h"
 #include "broker/protocol/create_topics.h"
 #include "broker/protocol/delete_topics.h"
-#include "broker/protocol/fetch.h"
 #include "broker/protocol/list_offsets.h"
 #include "broker/protocol/message.h"
 #include "broker/protocol/metadata.h"
 #include "broker/protocol/offset_for_leader_epoch.h"
 #include "broker/protocol/produce.h"
 #include "broker/protocol/record.h"
+#include "broker/protocol/record_batch_builder.h"
 #include "sim/network/simulated_network.h"
+#include "tests/client/fake_exchange.h"
 
 namespace highwater::tests {
 
 namespace protocol = broker::protocol;
-using protocol::ParsedRequest;
-
 namespace {
 
 constexpr uint16_t kPort = 9092;
 
-std::string HostName(int broker) { return "broker-" + std::to_string(broker); }
-
-// One request being answered.
-struct Exchange {
-  FakeCluster& cluster;
-  core::Environment& env;
-  BrokerId self;
-  const ParsedRequest& request;
-  Verdict verdict;
-
-  template <typename Request>
-  Request Decode() const {
-    auto decoded = protocol::DecodeMessage<Request>(request.body, request.header.api_version);
-    HW_CHECK(decoded.ok(), "{}", decoded.status().ToString());
-    return *std::move(decoded);
-  }
-  template <typename Response>
-  core::Payload Encode(const Response& response) const {
-    auto frame = protocol::EncodeResponse(request.header.correlation_id, response,
-                                          request.header.api_version);
-    HW_CHECK(frame.ok(), "{}", frame.status().ToString());
-    return *std::move(frame);
-  }
-  [[nodiscard]] bool Does() const {
-    return verdict.fate != Fate::kRefused && verdict.fate != Fate::kClosedBefore &&
-           verdict.fate != Fate::kIgnored;
-  }
-  // The partition if this broker leads it, or the error.
-  FakePartition* Led(const std::string& topic, int32_t index, ErrorCode& error,
-                     int32_t epoch = -1) const {
-    error = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-    const auto found = cluster.topics.find(topic);
-    if (found == cluster.topics.end()) return nullptr;
-    auto& partitions = found->second.partitions;
-    if (index < 0 || static_cast<size_t>(index) >= partitions.size()) return nullptr;
-    FakePartition& partition = partitions[static_cast<size_t>(index)];
-    error = ErrorCode::NOT_LEADER_OR_FOLLOWER;
-    if (partition.leader != self) return nullptr;
-    error = ErrorCode::FENCED_LEADER_EPOCH;
-    if (epoch >= 0 && LeaderEpoch(epoch) < partition.leader_epoch) return nullptr;
-    error = ErrorCode::UNKNOWN_LEADER_EPOCH;
-    if (LeaderEpoch(epoch) > partition.leader_epoch) return nullptr;
-    error = ErrorCode::NONE;
-    return &partition;
-  }
-  std::string NameOf(const protocol::Uuid& id) const {
-    for (const auto& [name, topic] : cluster.topics) {
-      if (topic.id == id) return name;
-    }
-    return "";
-  }
-};
-
 core::Payload Metadata(const Exchange& x) {
   const auto request = x.Decode<protocol::MetadataRequest>();
   protocol::MetadataResponse response;
-  response.controller_id = 0;
+  response.controller_id = x.cluster.controller.value();
   response.cluster_id = "fake";
-  for (int b = 0; x.cluster.topics.size() && b < 2; ++b) {
-    response.brokers.push_back({.node_id = b, .host = HostName(b), .port = kPort});
+  for (int b = 0; b < x.cluster.broker_count(); ++b) {
+    if (x.cluster.unregistered.contains(BrokerId(b))) continue;
+    response.brokers.push_back({.node_id = b, .host = FakeCluster::HostName(b), .port = kPort});
   }
   std::vector<std::string> names;
   if (request.topics.has_value()) {
@@ -108,6 +55,7 @@ core::Payload Metadata(const Exchange& x) {
                                 .isr_nodes = {0, 1}});
     }
   }
+  if (x.cluster.edit_metadata) x.cluster.edit_metadata(x.self, response);
   return x.Encode(response);
 }
 
@@ -144,51 +92,6 @@ core::Payload Produce(const Exchange& x, bool& must_close) {
   return x.Encode(response);
 }
 
-core::Payload Fetch(const Exchange& x) {
-  auto request = x.Decode<protocol::FetchRequest>();
-  const core::MonotonicTime until = x.env.clock.Now() + absl::Milliseconds(request.max_wait_ms);
-  while (true) {
-    protocol::FetchResponse response;
-    bool something = false;
-    for (const auto& topic : request.topics) {
-      const std::string name = topic.topic.empty() ? x.NameOf(topic.topic_id) : topic.topic;
-      auto& out = response.responses.emplace_back();
-      out.topic = topic.topic;
-      out.topic_id = topic.topic_id;
-      for (const auto& asked : topic.partitions) {
-        auto& answer = out.partitions.emplace_back();
-        answer.partition_index = asked.partition;
-        answer.records = protocol::Records::Empty();
-        FakePartition* partition =
-            x.Led(name, asked.partition, answer.error_code, asked.current_leader_epoch);
-        if (x.verdict.error != ErrorCode::NONE) answer.error_code = x.verdict.error;
-        if (partition != nullptr && answer.error_code == ErrorCode::NONE &&
-            (Offset(asked.fetch_offset) < partition->start ||
-             Offset(asked.fetch_offset) > partition->end)) {
-          answer.error_code = ErrorCode::OFFSET_OUT_OF_RANGE;
-        }
-        if (answer.error_code != ErrorCode::NONE) {
-          something = true;
-          continue;
-        }
-        answer.high_watermark = answer.last_stable_offset = partition->end.value();
-        core::ByteChain bytes;
-        for (const auto& batch : partition->batches) {
-          if (batch.header().next_offset() <= Offset(asked.fetch_offset)) continue;
-          if (!bytes.empty() &&
-              bytes.size() + batch.size() > static_cast<size_t>(asked.partition_max_bytes))
-            break;
-          bytes.Append(batch.bytes());
-        }
-        if (!bytes.empty()) something = true;
-        answer.records = protocol::Records(std::move(bytes));
-      }
-    }
-    if (something || x.env.clock.Now() >= until) return x.Encode(response);
-    x.env.fibers.SleepFor(absl::Milliseconds(5));
-  }
-}
-
 core::Payload ListOffsets(const Exchange& x) {
   const auto request = x.Decode<protocol::ListOffsetsRequest>();
   protocol::ListOffsetsResponse response;
@@ -202,7 +105,11 @@ core::Payload ListOffsets(const Exchange& x) {
           x.Led(topic.name, asked.partition_index, answer.error_code, asked.current_leader_epoch);
       if (x.verdict.error != ErrorCode::NONE) answer.error_code = x.verdict.error;
       if (answer.error_code != ErrorCode::NONE) continue;
+      // [P17] With the epoch of what is there: of the first record, or of the latest entry.
       answer.leader_epoch = p->leader_epoch.value();
+      if (asked.timestamp == -2 && !p->batches.empty()) {
+        answer.leader_epoch = p->batches.front().header().partition_leader_epoch.value();
+      }
       if (asked.timestamp == -1) answer.offset = p->end.value();
       if (asked.timestamp == -2) answer.offset = p->start.value();
       if (asked.timestamp < 0) continue;
@@ -228,10 +135,11 @@ core::Payload OffsetForLeaderEpoch(const Exchange& x) {
       answer.partition = asked.partition;
       const FakePartition* p =
           x.Led(topic.topic, asked.partition, answer.error_code, asked.current_leader_epoch);
-      if (p == nullptr) continue;
-      answer.leader_epoch = asked.leader_epoch;
-      const auto ended = p->epoch_ends.find(LeaderEpoch(asked.leader_epoch));
-      answer.end_offset = ended == p->epoch_ends.end() ? p->end.value() : ended->second.value();
+      if (x.verdict.error != ErrorCode::NONE) answer.error_code = x.verdict.error;
+      if (answer.error_code != ErrorCode::NONE) continue;
+      const auto end = p->EndOfEpoch(LeaderEpoch(asked.leader_epoch));
+      answer.leader_epoch = end.epoch.value();
+      answer.end_offset = end.end_offset.value();
     }
   }
   return x.Encode(response);
@@ -245,7 +153,7 @@ core::Payload CreateTopics(const Exchange& x) {
     answer.name = topic.name;
     answer.error_code = x.verdict.error;
     if (answer.error_code != ErrorCode::NONE) continue;
-    if (x.self != BrokerId(0)) {
+    if (x.self != x.cluster.controller) {
       answer.error_code = ErrorCode::NOT_CONTROLLER;
     } else if (x.cluster.topics.contains(topic.name)) {
       answer.error_code = ErrorCode::TOPIC_ALREADY_EXISTS;
@@ -262,6 +170,10 @@ core::Payload DeleteTopics(const Exchange& x) {
   for (const auto& topic : request.topics) {
     auto& answer = response.responses.emplace_back();
     answer.name = topic.name;
+    if (x.self != x.cluster.controller) {
+      answer.error_code = ErrorCode::NOT_CONTROLLER;
+      continue;
+    }
     if (x.cluster.topics.erase(topic.name.value_or("")) == 0) {
       answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     }
@@ -284,12 +196,47 @@ std::vector<std::string> FakePartition::Values() const {
 void FakePartition::Truncate(Offset to) {
   while (!batches.empty() && batches.back().header().next_offset() > to) batches.pop_back();
   end = batches.empty() ? start : batches.back().header().next_offset();
+  std::erase_if(epoch_starts, [this](const auto& entry) { return entry.second >= end; });
+  for (auto& [broker, held] : followers) held = std::min(held, end);
 }
 
 void FakePartition::MoveTo(BrokerId new_leader) {
-  epoch_ends[leader_epoch] = end;
   leader = new_leader;
   ++leader_epoch;
+  epoch_starts[leader_epoch] = end;
+}
+
+void FakePartition::Append(const std::vector<std::string>& values) {
+  broker::protocol::RecordBatchBuilder builder(
+      {.base_offset = end, .partition_leader_epoch = leader_epoch});
+  for (const std::string& value : values) builder.Append(1, std::nullopt, value);
+  auto batch = std::move(builder).Build();
+  HW_CHECK(batch.ok());
+  batches.push_back(*std::move(batch));
+  end = batches.back().header().next_offset();
+}
+
+void FakePartition::DeleteBefore(Offset offset) {
+  while (!batches.empty() && batches.front().header().next_offset() <= offset) {
+    batches.erase(batches.begin());
+  }
+  start = batches.empty() ? end : batches.front().header().base_offset;
+  // The epoch in which the log now begins is the first that is known.
+  while (epoch_starts.size() > 1 && std::next(epoch_starts.begin())->second <= start) {
+    epoch_starts.erase(epoch_starts.begin());
+  }
+  if (!epoch_starts.empty()) {
+    Offset& first = epoch_starts.begin()->second;
+    first = std::max(first, start);
+  }
+}
+
+broker::client::EpochEnd FakePartition::EndOfEpoch(LeaderEpoch epoch) const {
+  if (epoch_starts.empty() || epoch > epoch_starts.rbegin()->first) return {};
+  const auto next = epoch_starts.upper_bound(epoch);
+  if (next == epoch_starts.end()) return {epoch_starts.rbegin()->first, end};
+  if (next == epoch_starts.begin()) return {epoch, next->second};
+  return {std::prev(next)->first, next->second};
 }
 
 FakeCluster::FakeCluster(sim::World& world, int brokers) {
@@ -299,6 +246,8 @@ FakeCluster::FakeCluster(sim::World& world, int brokers) {
     hosts_.back()->SetMain([this, b](core::Environment& env) { Serve(env, BrokerId(b)); });
   }
 }
+
+std::string FakeCluster::HostName(int broker) { return "broker-" + std::to_string(broker); }
 
 void FakeCluster::AddTopic(const std::string& name, int partitions) {
   FakeTopic topic;
@@ -378,7 +327,7 @@ bool FakeCluster::Answer(core::Environment& env, BrokerId id, core::Connection& 
       quiet = x.Decode<protocol::ProduceRequest>().acks == 0;
       break;
     case ApiKey::kFetch:
-      answer = Fetch(x);
+      answer = AnswerFetch(x);
       break;
     case ApiKey::kListOffsets:
       answer = ListOffsets(x);
@@ -393,7 +342,7 @@ bool FakeCluster::Answer(core::Environment& env, BrokerId id, core::Connection& 
       answer = DeleteTopics(x);
       break;
     default:
-      return false;
+      if (!AnswerAdmin(x, answer)) return false;
   }
   if (must_close || verdict.fate == Fate::kClosedAfter) return false;
   if (quiet || verdict.fate == Fate::kSilent) return true;

@@ -3,15 +3,22 @@
 // FakeCluster: brokers that answer clients by a script, on hosts of a simulated world: what the
 // tests of broker/client talk to.
 //
-// They share one state, which outlives their processes. A script decides of each request what
+// They share one state, which outlives their processes: leaders, epochs and logs change when a test
+// says so. A script decides of each request what
 // becomes of it; without one it is served as a broker without replicas would.
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "broker/client/client_rules.h"
 #include "broker/protocol/frame.h"
+#include "broker/protocol/metadata.h"
 #include "broker/protocol/record_batch.h"
 #include "broker/protocol/uuid.h"
 #include "broker/types.h"
@@ -51,14 +58,39 @@ struct FakePartition {
   Offset start;
   Offset end;
   std::vector<broker::protocol::RecordBatch> batches;
-  // [N31] Where an epoch ended, for epochs before the present one.
-  std::map<LeaderEpoch, Offset> epoch_ends;
+  std::map<LeaderEpoch, Offset> epoch_starts = {{LeaderEpoch(0), Offset(0)}};
+  // [P19] Who else holds it, up to where; and whom the leader names to clients that tell their
+  // rack.
+  std::map<BrokerId, Offset> followers;
+  std::optional<BrokerId> preferred_read_replica;
 
   // The values of all records, by offset.
   [[nodiscard]] std::vector<std::string> Values() const;
-  // Cuts the log; a new leader begins a new epoch.
+  // [K5]
+  [[nodiscard]] broker::client::EpochEnd EndOfEpoch(LeaderEpoch epoch) const;
+  // A batch of the present epoch.
+  void Append(const std::vector<std::string>& values);
+  // Cuts the log at a batch; a new leader begins a new epoch.
   void Truncate(Offset to);
   void MoveTo(BrokerId new_leader);
+  // Drops whole batches below `offset`, as retention does.
+  void DeleteBefore(Offset offset);
+};
+
+// [P14] What a broker remembers of one fetch session.
+struct FakeSession {
+  struct Partition {
+    std::string topic;  // as the request named it
+    broker::protocol::Uuid topic_id;
+    int32_t index = 0;
+    Offset fetch_offset;
+    int32_t leader_epoch = -1;
+    int32_t max_bytes = 0;
+    Offset sent_high_watermark = broker::kNoOffset;
+  };
+  int32_t epoch = 0;
+  bool uses_ids = false;
+  std::vector<Partition> partitions;
 };
 
 struct FakeTopic {
@@ -76,7 +108,11 @@ class FakeCluster {
     return topics.at(topic).partitions.at(static_cast<size_t>(index));
   }
   [[nodiscard]] sim::Host& host(int broker) { return *hosts_.at(static_cast<size_t>(broker)); }
+  [[nodiscard]] static std::string HostName(int broker);
+  [[nodiscard]] int broker_count() const { return static_cast<int>(hosts_.size()); }
   void StartAll();
+  // Forgets all fetch sessions.
+  void EvictSessions() { sessions.clear(); }
   [[nodiscard]] int CountOf(ApiKey key) const;
 
   std::map<std::string, FakeTopic> topics;
@@ -85,6 +121,19 @@ class FakeCluster {
   std::function<Verdict(BrokerId, ApiKey, int serial)> script;
   int64_t max_batch_bytes = 1 << 30;
   int16_t highest_fetch_version = 13;
+  BrokerId controller{0};
+  // Left out of metadata.
+  std::set<BrokerId> unregistered;
+  // Changes what a broker says of the cluster.
+  std::function<void(BrokerId, broker::protocol::MetadataResponse&)> edit_metadata;
+  // By broker and session id; without `keeps_sessions` every session is refused.
+  std::map<std::pair<BrokerId, int32_t>, std::shared_ptr<FakeSession>> sessions;
+  bool keeps_sessions = true;
+  int full_fetches = 0;
+  int incremental_fetches = 0;
+  std::map<BrokerId, int> fetches;
+  // What the admin's calls have left: "set topic/orders a=1", ...
+  std::vector<std::string> admin_log;
 
  private:
   void Serve(core::Environment& env, BrokerId id);
