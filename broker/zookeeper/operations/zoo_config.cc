@@ -7,6 +7,7 @@
 
 #include "broker/server/config_value.h"
 #include "broker/zookeeper/tree/znode.h"
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 
 namespace highwater::broker::zookeeper {
