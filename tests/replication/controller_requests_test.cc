@@ -87,7 +87,8 @@ TEST(ControllerRequestsTest, R24ALeaderThatIsNotAliveIsNotFollowed) {
     nobody.topic_states[0].partition_states[0].leader = -1;
     nobody.topic_states[0].partition_states[0].leader_epoch = w.leader_epoch + 1;
     EXPECT_EQ(ErrorIn(w.Call(1, nobody)), ErrorCode::NONE);
-    EXPECT_EQ(w.Produce(1, "x"), ErrorCode::NONE) << "[W4] it goes on as before";
+    EXPECT_EQ(w.Produce(1, "x"), ErrorCode::NOT_LEADER_OR_FOLLOWER)
+        << "[W4] it is deposed, though it cannot follow anybody yet";
   });
 }
 
