@@ -196,9 +196,9 @@ void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition
                                     broker::LeaderEpoch epoch, Offset high_watermark) {
   logs_.OnHighWatermarkMoved(id, partition, high_watermark);
   if (narrator_.active()) {
-    narrator_.TellOf(partition, high_watermark - 1, high_watermark - 1, now_(), Kind::kOther,
-                     NameOf(id),
-                     fmt::format("moves the high watermark of {} to {}", partition, high_watermark));
+    narrator_.TellOf(
+        partition, high_watermark - 1, high_watermark - 1, now_(), Kind::kOther, NameOf(id),
+        fmt::format("moves the high watermark of {} to {}", partition, high_watermark));
   }
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};

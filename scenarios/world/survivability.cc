@@ -7,7 +7,7 @@ using broker::Offset;
 using broker::TopicPartition;
 
 void Survivability::Damage(BrokerId broker, const TopicPartition& partition) {
-  damaged_[partition].insert(broker);
+  damaged_[partition][broker] = Log::kClosed;
   Judge(partition);
 }
 
@@ -30,7 +30,13 @@ void Survivability::OnLogLoaded(BrokerId broker, const TopicPartition& partition
   const invariants::ReplicaLog* log = logs_.Find(broker, partition);
   const bool whole = log != nullptr && log->end >= logs_.CommitPoint(partition) &&
                      !logs_.FindDifference(broker, partition).has_value();
-  if (whole) damaged_[partition].erase(broker);
+  const auto damaged = damaged_.find(partition);
+  if (damaged == damaged_.end()) return;
+  if (whole) {
+    damaged->second.erase(broker);
+  } else if (const auto replica = damaged->second.find(broker); replica != damaged->second.end()) {
+    replica->second = Log::kOpened;
+  }
 }
 
 void Survivability::OnFollowerFetched(BrokerId follower, const TopicPartition& partition,
@@ -38,7 +44,10 @@ void Survivability::OnFollowerFetched(BrokerId follower, const TopicPartition& p
   if (damaged_.empty() || corrupted_.contains(follower)) return;
   const auto damaged = damaged_.find(partition);
   if (damaged == damaged_.end() || fetch_offset < logs_.CommitPoint(partition)) return;
-  damaged->second.erase(follower);
+  const auto replica = damaged->second.find(follower);
+  if (replica != damaged->second.end() && replica->second == Log::kOpened) {
+    damaged->second.erase(replica);
+  }
 }
 
 bool Survivability::Excuses(const invariants::Violation& violation) const {

@@ -52,7 +52,9 @@ class Survivability {
 
   const invariants::ReplicaLogs& logs_;
   std::function<invariants::TopicPromise(std::string_view)> promise_;
-  std::map<broker::TopicPartition, std::set<broker::BrokerId>> damaged_;
+  // Whether its log has been opened since: a fetch before that was sent by the process that died.
+  enum class Log : uint8_t { kClosed, kOpened };
+  std::map<broker::TopicPartition, std::map<broker::BrokerId, Log>> damaged_;
   std::set<broker::BrokerId> corrupted_;
   std::set<broker::TopicPartition> beyond_;
   bool everything_ = false;

@@ -73,6 +73,13 @@ TEST_F(SurvivabilityTest, AReplicaThatHasNotFetchedFarEnoughIsNot) {
   EXPECT_TRUE(Excuses());
 }
 
+TEST_F(SurvivabilityTest, AFetchThatWasSentBeforeTheLossRepairsNothing) {
+  survivability_.LostData(BrokerId(1));
+  survivability_.OnFollowerFetched(BrokerId(1), orders_, Offset(10));
+  survivability_.LostData(BrokerId(2));
+  EXPECT_TRUE(Excuses());
+}
+
 TEST_F(SurvivabilityTest, ALogThatIsOpenedWholeWasNotDamaged) {
   survivability_.LostData(BrokerId(1));
   Load(1, 10);
