@@ -139,10 +139,10 @@ class Recovery {
   }
 
   absl::Status CheckTail(LogFileReader& reader, Zxid name, std::optional<Zxid> before) {
-    if (reader.AtEnd()) return absl::OkStatus();
+    const bool is_last = name == found_.logs.back();
+    if (reader.AtEnd()) return is_last ? KeepTail(reader) : absl::OkStatus();
     HW_ASSIGN_OR_RETURN(const core::Bytes rest, reader.Rest());
     const TailVerdict verdict = JudgeTail(rest, reader.position(), before.value_or(name - 1));
-    const bool is_last = name == found_.logs.back();
     if (verdict.kind == TailVerdict::Kind::kEnd && !is_last) return absl::OkStatus();
     if (verdict.kind == TailVerdict::Kind::kDamaged) return Damaged(reader, verdict.reason);
     if (!is_last) return Damaged(reader, "it is torn, and a later file exists");
@@ -152,14 +152,18 @@ class Recovery {
                                           reader.path(), reader.size() - reader.position(),
                                           last_.value()));
     }
-    return Cut(reader);
+    return KeepTail(reader);
   }
 
-  absl::Status Cut(const LogFileReader& reader) {
+  // Rule 4. What was read may be in the page cache only: a process that ended without its last sync
+  // leaves it there. The next file is synced by itself, so a power loss would make a hole in front
+  // of it; and clients are shown these transactions from now on.
+  absl::Status KeepTail(const LogFileReader& reader) {
     HW_ASSIGN_OR_RETURN(const std::shared_ptr<core::File> file,
                         env_.files.Open(reader.path(), core::OpenMode::kReadWrite));
     HW_RETURN_IF_ERROR(file->Truncate(reader.position()));
-    return file->Sync();
+    HW_RETURN_IF_ERROR(file->Sync());
+    return env_.files.SyncDirectory(directories_.logs);
   }
 
   absl::Status Damaged(const LogFileReader& reader, std::string_view reason) {

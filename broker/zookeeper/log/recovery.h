@@ -13,8 +13,9 @@
 //   1. Files of logs without a whole snapshot are not an empty database: refused.
 //   2. No file at all is a new server: it gets an empty snapshot at zxid 0 before anything else.
 //   3. From the snapshot's zxid on each record may follow the one before (MayFollow), across files.
-//   4. The end of the last file may be torn (JudgeTail): cut, synced. A last file without a record
-//      is removed. Elsewhere nothing may be torn.
+//   4. The end of the last file may be torn (JudgeTail): cut. The last file is synced, torn or not:
+//      what was read may not be on the device. A last file without a record is removed. Elsewhere
+//      nothing may be torn.
 //   5. The log reaches the zxid up to which the snapshot's nodes may hold changes.
 
 #include <absl/status/statusor.h>
