@@ -191,21 +191,24 @@ TEST(ConsumerLeadersTest, ASilentLeaderHoldsUpOnlyItsOwnPartitions) {
 // [N21] A broker that was cut off tells of a leader that nobody follows any more.
 TEST(ConsumerLeadersTest, MetadataOfAnOlderEpochSendsNobodyBack) {
   LeadersWorld world;
-  world.cluster.edit_metadata = [](BrokerId from, protocol::MetadataResponse& response) {
-    if (from != BrokerId(2) || response.topics.empty()) return;
-    for (auto& partition : response.topics[0].partitions) {
-      partition.leader_id = 0;
-      partition.leader_epoch = 0;
-    }
+  bool cut_off = false;
+  world.cluster.edit_metadata = [&](BrokerId, protocol::MetadataResponse& response) {
+    if (!cut_off || response.topics.empty()) return;
+    response.topics[0].partitions[0].leader_id = 0;
+    response.topics[0].partitions[0].leader_epoch = 0;
   };
   world.RunReader(FromTheStart({{"metadata.max.age.ms", "50"}}),
                   [&](core::Environment& env, Consumer& consumer) {
                     world.orders().MoveTo(BrokerId(1));
                     world.orders().Append({"v10"});
                     PollFor(env, consumer, world.polled, absl::Seconds(2));
-                    const int before = world.cluster.fetches[BrokerId(0)];
+                    cut_off = true;
+                    const int before = world.cluster.CountOf(ApiKey::kOffsetForLeaderEpoch);
+                    const int metadata = world.cluster.CountOf(ApiKey::kMetadata);
                     PollFor(env, consumer, world.polled, absl::Seconds(5));
-                    EXPECT_EQ(world.cluster.fetches[BrokerId(0)], before);
+                    EXPECT_EQ(world.cluster.CountOf(ApiKey::kOffsetForLeaderEpoch), before)
+                        << "who is sent back asks the old leader about its position first";
+                    EXPECT_GT(world.cluster.CountOf(ApiKey::kMetadata), metadata);
                   });
   EXPECT_EQ(world.polled.values, Numbered(0, 11));
 }
