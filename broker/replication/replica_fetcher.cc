@@ -80,6 +80,10 @@ void ReplicaFetcher::Remove(const TopicPartition& id) {
   wake_.WakeAll();
 }
 
+void ReplicaFetcher::Interrupt() {
+  connection_->Disconnect(absl::UnavailableError("the broker is not alive"));
+}
+
 void ReplicaFetcher::Close() {
   if (std::exchange(closed_, true)) return;
   for (auto& [id, entry] : entries_) entry.partition->SetFollowerListener(nullptr);

@@ -56,6 +56,9 @@ class ReplicaFetcher final : public FollowerListener,
   void Remove(const TopicPartition& id);
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] const core::Endpoint& leader() const { return connection_->endpoint(); }
+  // The leader's broker is gone: what waits for its answer fails now, not after the socket's
+  // time-out, and is tried again after the back-off.
+  void Interrupt();
   // Ends the connection and the fiber. No effect the second time.
   void Close();
 

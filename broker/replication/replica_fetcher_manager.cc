@@ -50,6 +50,12 @@ void ReplicaFetcherManager::Remove(const TopicPartition& id) {
   fetchers_.erase(fetcher);
 }
 
+void ReplicaFetcherManager::OnBrokersChanged(const MetadataCache& metadata) {
+  for (auto& [key, fetcher] : fetchers_) {
+    if (!metadata.IsAlive(std::get<BrokerId>(key))) fetcher->Interrupt();
+  }
+}
+
 void ReplicaFetcherManager::Stop() {
   for (auto& [key, fetcher] : fetchers_) fetcher->Close();
   fetchers_.clear();

@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "broker/metadata/metadata_cache.h"
 #include "broker/replication/replica_fetcher.h"
 
 namespace highwater::broker {
@@ -30,6 +31,8 @@ class ReplicaFetcherManager {
   void Remove(const TopicPartition& id);
   [[nodiscard]] size_t fetchers() const { return fetchers_.size(); }
   // Closes all and waits for their fibers. REQUIRES: on a fiber.
+  // Whoever waits for a broker that is not alive any more waits no longer.
+  void OnBrokersChanged(const MetadataCache& metadata);
   void Stop();
 
   // [F1] abs(31 * hash(topic) + partition) % fetchers

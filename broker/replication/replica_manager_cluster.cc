@@ -257,6 +257,7 @@ protocol::UpdateMetadataResponse ReplicaManager::UpdateMetadata(
     const BrokerId before = cluster_->metadata.controller();
     cluster_->metadata.Update(request);
     if (cluster_->metadata.controller() != before) cluster_->channel.ControllerChanged();
+    fetchers_->OnBrokersChanged(cluster_->metadata);
   }
   return response;
 }
