@@ -76,7 +76,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Checks the records of one produce request for this partition and gives them offsets. Without an
   // error `waiter` is told once they count: acks 0 and 1 when they are written, -1 when they are
-  // committed [P4]. Never waits.
+  // committed [P4]. A batch that was appended before gets its old offsets; a waiter that then does
+  // not wait is done. Never waits.
   [[nodiscard]] AppendOutcome Append(const core::ByteChain& records, int16_t acks,
                                      OffsetWaiter& waiter);
 
@@ -107,6 +108,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
  private:
   [[nodiscard]] protocol::ErrorCode Check(LeaderEpoch claimed) const;
   [[nodiscard]] std::optional<ReadOutcome> CheckDivergence(const ReadSpec& spec) const;
+  [[nodiscard]] AppendOutcome AnswerDuplicate(const storage::ProducerBatchMetadata& batch,
+                                              int16_t acks, OffsetWaiter& waiter);
   void OnWritten(LeaderEpoch epoch, Offset last_offset, const absl::Status& status);
   template <typename Step>
   void Do(Step step);

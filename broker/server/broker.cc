@@ -5,7 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "broker/controller/producer_id_manager.h"
 #include "broker/controller/standalone_controller.h"
+#include "broker/controller/standalone_producer_id_source.h"
 #include "broker/replication/replica_manager.h"
 #include "broker/server/handlers/handler.h"
 #include "broker/server/request_router.h"
@@ -35,7 +37,8 @@ SocketLimits ToLimits(const BrokerConfig& config) {
           .idle = config.connections_max_idle};
 }
 
-storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::string& cluster_id) {
+storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::string& cluster_id,
+                                     const BrokerRules& rules) {
   return {.directories = config.log_dirs,
           .broker_id = config.broker_id,
           .cluster_id = cluster_id,
@@ -44,7 +47,10 @@ storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::stri
           .recovery_point_checkpoint_interval = config.flush_offset_checkpoint_interval,
           .log_start_checkpoint_interval = config.flush_start_offset_checkpoint_interval,
           .high_watermark_checkpoint_interval = config.high_watermark_checkpoint_interval,
-          .flush_scheduler_interval = config.flush_scheduler_interval};
+          .flush_scheduler_interval = config.flush_scheduler_interval,
+          .producer_id_expiration = config.producer_id_expiration,
+          .recovery_rules = rules.recovery,
+          .producer_rules = rules.producers};
 }
 
 absl::Status InContext(std::string_view what, const absl::Status& status) {
@@ -55,20 +61,23 @@ absl::Status InContext(std::string_view what, const absl::Status& status) {
 
 class Broker::Impl {
  public:
-  Impl(core::Environment& env, BrokerConfig config, Observer& observer)
+  Impl(core::Environment& env, BrokerConfig config, Observer& observer, const BrokerRules& rules)
       : env_(env),
         config_(std::move(config)),
         observer_(observer),
+        rules_(rules),
         replicas_(env, config_.broker_id, observer),
         controller_(env, config_, replicas_, observer),
-        router_({env, config_, controller_, replicas_, observer, long_polls_}),
+        producer_id_blocks_(env.files, [this] { return logs_->OnlineDirectories(); }),
+        producer_ids_(env, producer_id_blocks_),
+        router_({env, config_, controller_, replicas_, producer_ids_, observer, long_polls_}),
         server_(env, ToLimits(config_), router_) {}
 
   absl::Status Start() {
     if (absl::Status status = controller_.Load(); !status.ok()) {
       return InContext("log.dirs", status);
     }
-    logs_.emplace(env_, ToOptions(config_, controller_.cluster_id()), replicas_, observer_);
+    logs_.emplace(env_, ToOptions(config_, controller_.cluster_id(), rules_), replicas_, observer_);
     if (absl::Status status = logs_->Start(); !status.ok()) return InContext("log.dirs", status);
     if (absl::Status status = controller_.Start(*logs_); !status.ok()) {
       return InContext("log.dirs", status);
@@ -111,6 +120,7 @@ class Broker::Impl {
       replicas_.ResignAll();
     }
     server_.CloseAll();
+    producer_ids_.Stop();
     controller_.Stop();
     absl::Status status = logs_->Stop();
     observer_.OnBrokerStopped(config_.broker_id);
@@ -123,18 +133,22 @@ class Broker::Impl {
   core::Environment& env_;
   const BrokerConfig config_;
   Observer& observer_;
+  const BrokerRules rules_;
   ReplicaManager replicas_;
   LongPolls long_polls_;
   StandaloneController controller_;
   std::optional<storage::LogManager> logs_;
+  StandaloneProducerIdSource producer_id_blocks_;
+  ProducerIdManager producer_ids_;
   RequestRouter router_;
   SocketServer server_;
   bool started_ = false;
   bool stopped_ = false;
 };
 
-Broker::Broker(core::Environment& env, BrokerConfig config, Observer& observer)
-    : impl_(std::make_unique<Impl>(env, std::move(config), observer)) {}
+Broker::Broker(core::Environment& env, BrokerConfig config, Observer& observer,
+               const BrokerRules& rules)
+    : impl_(std::make_unique<Impl>(env, std::move(config), observer, rules)) {}
 Broker::~Broker() = default;
 
 absl::Status Broker::Start() { return impl_->Start(); }

@@ -26,14 +26,23 @@
 
 #include "broker/observer.h"
 #include "broker/server/broker_config.h"
+#include "broker/storage/log_recovery.h"
+#include "broker/storage/producer_state_rules.h"
 #include "core/environment.h"
 
 namespace highwater::broker {
 
+// The replaceable decisions of a broker's parts; the safe ones by default.
+struct BrokerRules {
+  storage::RecoveryRules recovery;
+  storage::ProducerStateRules producers;
+};
+
 class Broker {
  public:
   // `env` and `observer` outlive the broker.
-  Broker(core::Environment& env, BrokerConfig config, Observer& observer);
+  Broker(core::Environment& env, BrokerConfig config, Observer& observer,
+         const BrokerRules& rules = {});
   // REQUIRES: its fibers have ended (Stop) or are unwound (a crash).
   ~Broker();
   Broker(const Broker&) = delete;

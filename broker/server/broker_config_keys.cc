@@ -261,13 +261,19 @@ constexpr ConfigKey kKeys[] = {
      .default_value = "30000",
      .min = 1,
      .max = kMaxInt,
-     .about = "Without effect: there are no other brokers to wait for yet."},
+     .about = "How long this broker waits for another one, or for a block of producer ids."},
     {.name = "socket.request.max.bytes",
      .type = kInt,
      .default_value = "104857600",
      .min = 1,
      .max = kMaxInt,
      .about = "The largest request; a greater one closes its connection."},
+    {.name = "transactional.id.expiration.ms",
+     .type = kInt,
+     .default_value = "604800000",
+     .min = 1,
+     .max = kMaxInt,
+     .about = "How long a producer is remembered that writes nothing."},
     {.name = "unclean.leader.election.enable",
      .type = kBool,
      .default_value = "false",
@@ -316,6 +322,8 @@ void internal::SetFields(BrokerConfig& config) {
   config.high_watermark_checkpoint_interval =
       millis("replica.high.watermark.checkpoint.interval.ms");
   config.recovery_threads_per_data_dir = number("num.recovery.threads.per.data.dir");
+  config.request_timeout = absl::Milliseconds(number("request.timeout.ms"));
+  config.producer_id_expiration = absl::Milliseconds(number("transactional.id.expiration.ms"));
 }
 
 }  // namespace highwater::broker
