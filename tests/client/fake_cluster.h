@@ -14,6 +14,7 @@
 #include "broker/protocol/frame.h"
 #include "broker/protocol/record_batch.h"
 #include "broker/protocol/uuid.h"
+#include "broker/storage/producer_state_manager.h"
 #include "broker/types.h"
 #include "core/environment.h"
 #include "sim/host.h"
@@ -51,6 +52,7 @@ struct FakePartition {
   Offset start;
   Offset end;
   std::vector<broker::protocol::RecordBatch> batches;
+  broker::storage::ProducerStateManager producers;
   // [N31] Where an epoch ended, for epochs before the present one.
   std::map<LeaderEpoch, Offset> epoch_ends;
 
@@ -85,6 +87,7 @@ class FakeCluster {
   std::function<Verdict(BrokerId, ApiKey, int serial)> script;
   int64_t max_batch_bytes = 1 << 30;
   int16_t highest_fetch_version = 13;
+  int64_t next_producer_id = 1000;
 
  private:
   void Serve(core::Environment& env, BrokerId id);
