@@ -119,7 +119,8 @@ class AckedDurable final : public Invariant {
 
 }  // namespace
 
-std::unique_ptr<Invariant> MakeAckedDurable(const ClientHistory& history, ViolationSink& sink) {
+std::unique_ptr<Invariant> MakeAckedDurable(const ClientHistory& history, ViolationSink& sink,
+                                            Scope) {
   return std::make_unique<AckedDurable>(history, sink);
 }
 

@@ -12,6 +12,6 @@
 namespace highwater::invariants {
 
 [[nodiscard]] std::unique_ptr<Invariant> MakeAckedDurable(const ClientHistory& history,
-                                                          ViolationSink& sink);
+                                                          ViolationSink& sink, Scope scope);
 
 }  // namespace highwater::invariants

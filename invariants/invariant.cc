@@ -1,6 +1,8 @@
 #include "invariants/invariant.h"
 
 #include "invariants/acked_durable.h"
+#include "invariants/duplicate.h"
+#include "invariants/nonmonotonic_send.h"
 #include "invariants/phantom.h"
 #include "invariants/readable_at_rest.h"
 
@@ -12,6 +14,15 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "A record that was acknowledged is never lost.",
      .judged = "whenever a log is opened, and at rest against a reading of every partition",
      .make = MakeAckedDurable},
+    {.id = "duplicate",
+     .guarantee = "A record that an idempotent producer sent is stored once.",
+     .judged = "at rest; for all producers where a scenario names it",
+     .make = MakeDuplicate},
+    {.id = "nonmonotonic-send",
+     .guarantee = "A producer's records stand in a partition in the order in which it sent them.",
+     .judged = "at rest, for idempotent producers and those with one request in flight; for all "
+               "where a scenario names it",
+     .make = MakeNonmonotonicSend},
     {.id = "phantom",
      .guarantee = "A consumer only reads records that somebody sent, whole and unchanged.",
      .judged = "at each consumed record",

@@ -60,11 +60,14 @@ class Invariant {
   virtual void AtRest(const std::vector<PartitionAtRest>&, absl::Duration /*at*/) {}
 };
 
+// Whose records are judged where not everybody was promised the guarantee.
+enum class Scope : uint8_t { kPromised, kEverybody };
+
 struct InvariantInfo {
   std::string_view id;
   std::string_view guarantee;  // in the client's words
   std::string_view judged;     // when and from what
-  std::unique_ptr<Invariant> (*make)(const ClientHistory&, ViolationSink&);
+  std::unique_ptr<Invariant> (*make)(const ClientHistory&, ViolationSink&, Scope);
 };
 
 // Sorted by id.

@@ -54,7 +54,7 @@ class Phantom final : public Invariant {
 
 }  // namespace
 
-std::unique_ptr<Invariant> MakePhantom(const ClientHistory& history, ViolationSink& sink) {
+std::unique_ptr<Invariant> MakePhantom(const ClientHistory& history, ViolationSink& sink, Scope) {
   return std::make_unique<Phantom>(history, sink);
 }
 

@@ -11,6 +11,6 @@
 namespace highwater::invariants {
 
 [[nodiscard]] std::unique_ptr<Invariant> MakePhantom(const ClientHistory& history,
-                                                     ViolationSink& sink);
+                                                     ViolationSink& sink, Scope scope);
 
 }  // namespace highwater::invariants

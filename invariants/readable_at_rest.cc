@@ -29,7 +29,7 @@ class ReadableAtRest final : public Invariant {
 
 }  // namespace
 
-std::unique_ptr<Invariant> MakeReadableAtRest(const ClientHistory&, ViolationSink& sink) {
+std::unique_ptr<Invariant> MakeReadableAtRest(const ClientHistory&, ViolationSink& sink, Scope) {
   return std::make_unique<ReadableAtRest>(sink);
 }
 

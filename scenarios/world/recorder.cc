@@ -36,7 +36,10 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
     const auto& chosen = scenario.check.invariants;
     const bool wanted = scenario.check.all_invariants ||
                         std::find(chosen.begin(), chosen.end(), info.id) != chosen.end();
-    if (wanted) invariants_.push_back(info.make(history_, *this));
+    // One that is named is judged also of those who were not promised it.
+    const auto scope = scenario.check.all_invariants ? invariants::Scope::kPromised
+                                                     : invariants::Scope::kEverybody;
+    if (wanted) invariants_.push_back(info.make(history_, *this, scope));
   }
 }
 

@@ -69,7 +69,7 @@ class BrokerApplication final : public sim::Application {
              .files = mutant_files_ != nullptr ? *mutant_files_ : env.files,
              .random = env.random,
              .buggify = env.buggify},
-        broker_(env_, std::move(config), observer) {}
+        broker_(env_, std::move(config), observer, hooks.broker_rules) {}
 
   void Run(core::Environment& env) override {
     if (const absl::Status status = broker_.Start(); !status.ok()) {
@@ -142,7 +142,8 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
                 .recorder = recorder_,
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
-                .load_end = scenario.run.warmup + scenario.run.duration},
+                .load_end = scenario.run.warmup + scenario.run.duration,
+                .producer_rules = hooks_.producer_rules},
       injector_(world_, cast_,
                 [this](std::string text, const std::string& place) {
                   recorder_.Fault(std::move(text), place);
@@ -213,7 +214,7 @@ void SimulatedRun::AddClients() {
   for (const NamedClient& client : ClientsOf(scenario_)) {
     sim::Host& host = AddHost(client.name, zone, false);
     if (client.spec->kind == ClientKind::kProducer) {
-      const uint32_t id = recorder_.AddProducer(client.name);
+      const uint32_t id = recorder_.AddProducer(client.name, PromisesOf(*client.spec));
       host.SetProgram(sim::ProgramOf(
           [this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); }));
     } else {

@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 
+#include "broker/client/producer_rules.h"
+#include "broker/server/broker.h"
 #include "faults/injector.h"
 #include "scenarios/seed_runner.h"
 #include "scenarios/world/recorder.h"
@@ -22,10 +24,13 @@
 
 namespace highwater::scenarios {
 
-// Where a mutant may be planted: a decorator of the brokers' file system.
+// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker or
+// of a producer.
 struct RunHooks {
   std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
       decorate_files;
+  broker::BrokerRules broker_rules;
+  broker::client::ProducerRules producer_rules;
 };
 
 class SimulatedRun {
