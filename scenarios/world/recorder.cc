@@ -53,9 +53,12 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                      [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); }),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
   const invariants::RunFacts facts{
-      .history = history_, .logs = logs_, .promise = [&scenario](std::string_view topic) {
-        return PromiseOf(scenario, topic);
-      }};
+      .history = history_,
+      .logs = logs_,
+      .promise = [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); },
+      // One that is named is judged also of those who were not promised it.
+      .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
+                                             : invariants::Scope::kEverybody};
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
     const auto& chosen = scenario.check.invariants;
     const bool wanted = scenario.check.all_invariants ||
@@ -196,9 +199,9 @@ void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition
                                     broker::LeaderEpoch epoch, Offset high_watermark) {
   logs_.OnHighWatermarkMoved(id, partition, high_watermark);
   if (narrator_.active()) {
-    narrator_.TellOf(partition, high_watermark - 1, high_watermark - 1, now_(), Kind::kOther,
-                     NameOf(id),
-                     fmt::format("moves the high watermark of {} to {}", partition, high_watermark));
+    narrator_.TellOf(
+        partition, high_watermark - 1, high_watermark - 1, now_(), Kind::kOther, NameOf(id),
+        fmt::format("moves the high watermark of {} to {}", partition, high_watermark));
   }
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
