@@ -165,6 +165,16 @@ void BytesBuilder::Reserve(size_t capacity) {
   block_ = larger;
 }
 
+uint32_t BytesBuilder::Crc32cFrom(size_t offset) {
+  HW_CHECK(offset < size_);
+  internal::Block& b = *block_;
+  b.memo_offset = static_cast<uint32_t>(offset);
+  b.memo_length = static_cast<uint32_t>(size_ - offset);
+  b.memo_crc32c = core::Crc32c({b.data() + offset, size_ - offset});
+  b.has_crc32c = true;
+  return b.memo_crc32c;
+}
+
 Bytes BytesBuilder::Freeze() && {
   if (size_ == 0) return {};
   return Bytes(std::exchange(block_, nullptr), 0, static_cast<uint32_t>(std::exchange(size_, 0)));

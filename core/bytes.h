@@ -150,6 +150,11 @@ class BytesBuilder {
   [[nodiscard]] uint8_t* data() { return block_ == nullptr ? nullptr : block_->data(); }
   [[nodiscard]] const uint8_t* data() const { return block_ == nullptr ? nullptr : block_->data(); }
 
+  // The CRC-32C of the bytes from `offset` to the end. The frozen block remembers it for that
+  // slice, unless those bytes are written to afterwards, which is forbidden. REQUIRES: offset <
+  // size().
+  [[nodiscard]] uint32_t Crc32cFrom(size_t offset);
+
   // The bytes written so far, now immutable. The builder is empty afterwards and may be used again.
   [[nodiscard]] Bytes Freeze() &&;
 

@@ -76,6 +76,19 @@ TEST(BytesTest, ARecycledBlockRemembersNothing) {
   }
 }
 
+TEST(BytesTest, ABuildersChecksumIsRememberedByWhatItBuilt) {
+  BytesBuilder builder;
+  builder.Append(std::string_view("the header and the body of a record batch"));
+  const uint32_t crc = builder.Crc32cFrom(10);
+  builder.data()[3] = 'x';  // in front of what the checksum covers
+  const Bytes built = std::move(builder).Freeze();
+  EXPECT_EQ(crc, Bytes::Copy(built.view().substr(10)).Crc32c());
+  EXPECT_EQ(built.Slice(10, built.size() - 10).Crc32c(), crc);
+  EXPECT_EQ(built.Slice(11, built.size() - 11).Crc32c(),
+            Bytes::Copy(built.view().substr(11)).Crc32c());
+  EXPECT_EQ(built.Digest(), Bytes::Copy(built.view()).Digest());
+}
+
 TEST(BytesTest, BuilderKeepsWhatItWasGivenThroughGrowth) {
   BytesBuilder builder(0);
   std::string model;

@@ -30,8 +30,8 @@ uint8_t FillerAt(size_t i, RecordId id) {
 
 }  // namespace
 
-uint32_t ClientHistory::AddProducer(std::string name) {
-  producers_.push_back({.name = std::move(name), .sends = {}});
+uint32_t ClientHistory::AddProducer(std::string name, ProducerPromises promises) {
+  producers_.push_back({.name = std::move(name), .promises = promises, .sends = {}});
   return static_cast<uint32_t>(producers_.size() - 1);
 }
 

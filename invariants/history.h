@@ -41,16 +41,25 @@ struct RecordId {
   friend auto operator<=>(RecordId, RecordId) = default;
 };
 
+// What a producer's settings promise it.
+struct ProducerPromises {
+  bool idempotent = false;  // each record is stored once
+  bool ordered = false;     // records of a partition are stored as they were sent
+};
+
 class ClientHistory {
  public:
   // The id of a new producer; `name` is for people.
-  uint32_t AddProducer(std::string name);
+  uint32_t AddProducer(std::string name, ProducerPromises promises = {});
   RecordId AddSend(uint32_t client, Send send);
 
   // Null if no such record was ever sent.
   [[nodiscard]] const Send* Find(RecordId id) const;
   [[nodiscard]] Send& Of(RecordId id);
   [[nodiscard]] const std::string& NameOf(uint32_t client) const { return producers_[client].name; }
+  [[nodiscard]] const ProducerPromises& PromisesOf(uint32_t client) const {
+    return producers_[client].promises;
+  }
   [[nodiscard]] size_t producers() const { return producers_.size(); }
   [[nodiscard]] const std::vector<Send>& SendsOf(uint32_t client) const {
     return producers_[client].sends;
@@ -62,6 +71,7 @@ class ClientHistory {
  private:
   struct Producer {
     std::string name;
+    ProducerPromises promises;
     std::vector<Send> sends;
   };
   std::vector<Producer> producers_;

@@ -2,9 +2,11 @@
 
 #include "invariants/acked_durable.h"
 #include "invariants/committed_kept.h"
+#include "invariants/duplicate.h"
 #include "invariants/high_watermark_monotone.h"
 #include "invariants/isr_holds_committed.h"
 #include "invariants/min_insync_acked.h"
+#include "invariants/nonmonotonic_send.h"
 #include "invariants/one_leader_per_epoch.h"
 #include "invariants/phantom.h"
 #include "invariants/readable_at_rest.h"
@@ -22,6 +24,10 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "What is below a high watermark stays there, unchanged, on every later leader.",
      .judged = "whenever a broker begins to lead",
      .make = MakeCommittedKept},
+    {.id = "duplicate",
+     .guarantee = "A record that an idempotent producer sent is stored once.",
+     .judged = "at rest; for all producers where a scenario names it",
+     .make = MakeDuplicate},
     {.id = "high-watermark-monotone",
      .guarantee = "A record that a leader let me read stays readable from it.",
      .judged = "whenever a leader's high watermark moves",
@@ -34,6 +40,11 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "When acks=all is answered, min.insync.replicas brokers store the record.",
      .judged = "at each answer to a Produce with acks=all",
      .make = MakeMinInsyncAcked},
+    {.id = "nonmonotonic-send",
+     .guarantee = "A producer's records stand in a partition in the order in which it sent them.",
+     .judged = "at rest, for idempotent producers and those with one request in flight; for all "
+               "where a scenario names it",
+     .make = MakeNonmonotonicSend},
     {.id = "one-leader-per-epoch",
      .guarantee = "Two brokers never both lead a partition in the same leader epoch.",
      .judged = "whenever a broker begins to lead",

@@ -75,11 +75,15 @@ struct TopicPromise {
   int32_t min_insync_replicas = 1;
 };
 
+// Whose records are judged where not everybody was promised the guarantee.
+enum class Scope : uint8_t { kPromised, kEverybody };
+
 // What a checker may ask besides its events.
 struct RunFacts {
   const ClientHistory& history;
   const ReplicaLogs& logs;  // as of the event, its effect included
   std::function<TopicPromise(std::string_view topic)> promise;
+  Scope scope = Scope::kPromised;
 };
 
 class Invariant {

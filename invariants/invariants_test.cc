@@ -16,11 +16,24 @@ class Collector final : public ViolationSink {
 
 class InvariantsTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Invariant> Make(std::string_view id) {
+  std::unique_ptr<Invariant> Make(std::string_view id, Scope scope = Scope::kPromised) {
     for (const InvariantInfo& info : CatalogOfInvariants()) {
-      if (info.id == id) return info.make(facts_, sink_);
+      if (info.id != id) continue;
+      RunFacts facts = facts_;
+      facts.scope = scope;
+      return info.make(facts, sink_);
     }
     return nullptr;
+  }
+  // How many violations a log of these records shows, from offset 10 on.
+  size_t CountAtRest(std::string_view rule, const std::vector<RecordId>& records,
+                     Scope scope = Scope::kPromised) {
+    PartitionAtRest rest{.partition = orders_, .readable = true, .log_start = Offset(10)};
+    for (size_t i = 0; i < records.size(); ++i) {
+      rest.records.emplace_back(Offset(10 + static_cast<int64_t>(i)), records[i]);
+    }
+    Make(rule, scope)->AtRest({rest}, absl::Seconds(9));
+    return std::exchange(sink_.violations, {}).size();
   }
   RecordId Sent(int16_t acks = -1, uint32_t size = 100) {
     return history_.AddSend(producer_, {.partition = orders_, .value_size = size, .acks = acks});
@@ -122,6 +135,45 @@ TEST_F(InvariantsTest, AStuckPartitionIsReported) {
   readable->AtRest({{.partition = orders_, .readable = false, .obstacle = "connection refused"}},
                    absl::Seconds(1));
   EXPECT_EQ(sink_.violations.size(), 1u);
+}
+
+TEST_F(InvariantsTest, ARecordOfAnIdempotentProducerIsStoredOnce) {
+  const uint32_t idempotent = history_.AddProducer("producer-1", {.idempotent = true});
+  const auto send = [&](uint32_t client) {
+    return history_.AddSend(client, {.partition = orders_});
+  };
+  const RecordId a = send(idempotent), b = send(idempotent), c = send(producer_);
+  EXPECT_EQ(CountAtRest("duplicate", {a, c, b}), 0u);
+  EXPECT_EQ(CountAtRest("duplicate", {a, b, a}), 1u);
+  EXPECT_EQ(CountAtRest("duplicate", {c, a, c}), 0u) << "it was not promised to that one";
+  EXPECT_EQ(CountAtRest("duplicate", {c, a, c}, Scope::kEverybody), 1u);
+}
+
+TEST_F(InvariantsTest, ADuplicateNamesBothOffsets) {
+  const uint32_t idempotent = history_.AddProducer("producer-1", {.idempotent = true});
+  const RecordId a = history_.AddSend(idempotent, {.partition = orders_});
+  auto duplicate = Make("duplicate");
+  PartitionAtRest rest{.partition = orders_, .readable = true};
+  rest.records = {{Offset(3), a}, {Offset(8), a}, {Offset(9), a}};
+  duplicate->AtRest({rest}, absl::Seconds(9));
+  ASSERT_EQ(sink_.violations.size(), 1u);
+  EXPECT_EQ(sink_.violations[0].offset, Offset(8));
+  EXPECT_EQ(sink_.violations[0].witnesses[1], "stored at offset 3 and again at offset 8");
+}
+
+TEST_F(InvariantsTest, RecordsOfOneProducerStandInTheOrderInWhichTheyWereSent) {
+  const uint32_t ordered = history_.AddProducer("producer-1", {.ordered = true});
+  const auto send = [&](uint32_t client) {
+    return history_.AddSend(client, {.partition = orders_});
+  };
+  const RecordId a = send(ordered), b = send(ordered), c = send(ordered);
+  const RecordId x = send(producer_), y = send(producer_);
+  EXPECT_EQ(CountAtRest("nonmonotonic-send", {a, x, b, y, c}), 0u);
+  EXPECT_EQ(CountAtRest("nonmonotonic-send", {a, c}), 0u) << "b is lost, which is another matter";
+  EXPECT_EQ(CountAtRest("nonmonotonic-send", {a, b, a, c}), 0u) << "a copy is another matter, too";
+  EXPECT_EQ(CountAtRest("nonmonotonic-send", {a, c, b}), 1u);
+  EXPECT_EQ(CountAtRest("nonmonotonic-send", {y, a, x}), 0u);
+  EXPECT_EQ(CountAtRest("nonmonotonic-send", {y, a, x}, Scope::kEverybody), 1u);
 }
 
 RC_GTEST_PROP(RecordValueTest, ParsesOnlyWhatWasMade, (uint32_t client, uint32_t operation)) {

@@ -30,6 +30,8 @@ struct LoadContext {
   // InvalidArgument for an unknown name or a bad value; the message says what was expected.
   std::function<absl::Status(SettingScope, std::string_view name, std::string_view value)>
       validate_setting;
+  // The same for all settings of one map together, each of which is valid by itself.
+  std::function<absl::Status(SettingScope, const Settings&)> validate_together;
   // All names of a scope: for "did you mean".
   std::function<std::vector<std::string>(SettingScope)> setting_names;
   std::vector<InvariantInfo> invariants;

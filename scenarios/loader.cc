@@ -227,22 +227,28 @@ class ScenarioReader {
     const YamlNode* node = parent.Find("settings");
     if (node == nullptr) return;
     MapReader map(*node, fmt::format("the {} settings", SettingScopeName(scope)), sink_);
+    bool valid = true;
     while (const YamlNode* key = map.TakeUnknownKey()) {
       const YamlNode& value = *map.Find(key->scalar);
       if (value.kind != YamlNode::Kind::kScalar) {
         sink_.Error(value, fmt::format("{}: expected a single value, got {}", key->scalar,
                                        DescribeYaml(value)));
+        valid = false;
         continue;
       }
-      CheckSetting(scope, *key, value);
+      valid = CheckSetting(scope, *key, value) && valid;
       out.push_back({key->scalar, value.scalar});
     }
+    if (!valid || !context_.validate_together) return;
+    const absl::Status together = context_.validate_together(scope, out);
+    if (!together.ok()) sink_.Error(*node, std::string(together.message()));
   }
 
-  void CheckSetting(SettingScope scope, const YamlNode& key, const YamlNode& value) {
-    if (!context_.validate_setting) return;
+  // Whether it is one.
+  bool CheckSetting(SettingScope scope, const YamlNode& key, const YamlNode& value) {
+    if (!context_.validate_setting) return true;
     const absl::Status status = context_.validate_setting(scope, key.scalar, value.scalar);
-    if (status.ok()) return;
+    if (status.ok()) return true;
     std::string suggestion;
     bool known = true;
     if (context_.setting_names) {
@@ -254,6 +260,7 @@ class ScenarioReader {
     const absl::string_view message = status.message();
     sink_.Error(known ? value : key,
                 fmt::format("{}{}", std::string_view(message.data(), message.size()), suggestion));
+    return false;
   }
 
   void ReadTopics(const YamlNode& node) {

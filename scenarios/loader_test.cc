@@ -233,6 +233,17 @@ TEST(LoaderTest, PlacesErrorsOfSyntax) {
   EXPECT_THAT(ErrorsOf(std::string(2 << 20, 'x')), ElementsAre(HasSubstr("larger than")));
 }
 
+TEST(LoaderTest, SettingsThatDoNotGoTogetherAreAnErrorOfTheirMap) {
+  LoadContext context;
+  context.validate_together = [](SettingScope scope, const Settings& settings) -> absl::Status {
+    if (scope != SettingScope::kProducer) return absl::OkStatus();
+    EXPECT_EQ(*FindSetting(settings, "acks"), "all");
+    return absl::InvalidArgumentError("enable.idempotence: with it acks must be all");
+  };
+  EXPECT_THAT(ErrorsOf(Whole(), context),
+              ElementsAre(HasSubstr("x.yaml:14:84: error: enable.idempotence: with it")));
+}
+
 TEST(LoaderTest, AsksTheContextAboutSettingsAndInvariants) {
   LoadContext context;
   context.validate_setting = [](SettingScope scope, std::string_view name,

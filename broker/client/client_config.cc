@@ -134,11 +134,16 @@ Table<Config> CommonSettings() {
   };
 }
 
-Setting<ProducerConfig> Idempotence() {
-  return {"enable.idempotence", [](std::string_view text, ProducerConfig&) -> absl::Status {
-            if (text == "false") return absl::OkStatus();
-            return Invalid(fmt::format("only false is supported yet, got \"{}\"", text));
-          }};
+constexpr int64_t kMostIdempotentInFlight = 5;
+
+// [D60] Which setting rules idempotence out, and why; "" if none does.
+std::string_view WhyNotIdempotent(const ProducerConfig& config) {
+  if (config.acks != Acks::kAll) return "acks must be all";
+  if (config.retries == 0) return "retries must not be 0";
+  if (config.max_in_flight > kMostIdempotentInFlight) {
+    return "max.in.flight.requests.per.connection must be at most 5";
+  }
+  return "";
 }
 
 Table<ProducerConfig> ProducerSettings() {
@@ -164,7 +169,7 @@ Table<ProducerConfig> ProducerSettings() {
                     {"snappy", CompressionType::kSnappy},
                     {"lz4", CompressionType::kLz4},
                     {"zstd", CompressionType::kZstd}}),
-      Idempotence(),
+      Bool<C>("enable.idempotence", &C::enable_idempotence),
   };
   table.insert(table.end(), own.begin(), own.end());
   return table;
@@ -248,7 +253,22 @@ absl::StatusOr<ProducerConfig> ProducerConfig::FromMap(const Properties& propert
     }
     config.delivery_timeout = least;
   }
+  const std::string_view obstacle = WhyNotIdempotent(config);
+  if (config.enable_idempotence && !obstacle.empty()) {
+    if (properties.contains("enable.idempotence")) {
+      return Invalid(fmt::format("enable.idempotence: with it {}", obstacle));
+    }
+    config.enable_idempotence = false;
+  }
   return config;
+}
+
+bool ProducerConfig::IsIdempotent() const {
+  return enable_idempotence && WhyNotIdempotent(*this).empty();
+}
+
+absl::Status ValidateProducerConfigs(const Properties& properties) {
+  return ProducerConfig::FromMap(properties).status();
 }
 
 absl::StatusOr<ConsumerConfig> ConsumerConfig::FromMap(const Properties& properties) {

@@ -55,7 +55,12 @@ struct ProducerConfig : ClientConfig {
   absl::Duration delivery_timeout = absl::Minutes(2);
   absl::Duration max_block = absl::Minutes(1);
   CompressionType compression = CompressionType::kNone;
+  bool enable_idempotence = true;
 
+  // [D60] Asked for, and possible with the other settings.
+  [[nodiscard]] bool IsIdempotent() const;
+  // [D60] Settings that rule idempotence out switch it off, unless it was asked for by name: then
+  // they are an error.
   [[nodiscard]] static absl::StatusOr<ProducerConfig> FromMap(const Properties& properties);
 };
 
@@ -82,6 +87,9 @@ struct AdminConfig : ClientConfig {
 
   [[nodiscard]] static absl::StatusOr<AdminConfig> FromMap(const Properties& properties);
 };
+
+// Whether a producer may have all these settings together.
+[[nodiscard]] absl::Status ValidateProducerConfigs(const Properties& properties);
 
 // Whether a client may have this setting: OK, or what is wrong and what was perhaps meant. For
 // scenario files, which know the place themselves.

@@ -66,5 +66,23 @@ TEST(ClientConfigTest, TheDeliveryTimeoutContainsLingerAndRequest) {
               HasSubstr("linger.ms + request.timeout.ms = 30000"));
 }
 
+// [D60]
+TEST(ClientConfigTest, IdempotenceIsOnUnlessAnotherSettingRulesItOut) {
+  EXPECT_TRUE(ProducerConfig::FromMap({})->IsIdempotent());
+  const std::vector<Properties> obstacles = {
+      {{"acks", "1"}}, {{"retries", "0"}}, {{"max.in.flight.requests.per.connection", "6"}}};
+  for (Properties properties : obstacles) {
+    const auto silent = ProducerConfig::FromMap(properties);
+    ASSERT_TRUE(silent.ok()) << silent.status();
+    EXPECT_FALSE(silent->IsIdempotent());
+    const std::string setting = properties.begin()->first;
+    properties["enable.idempotence"] = "true";
+    EXPECT_THAT(ErrorOf(ValidateProducerConfigs(properties)), HasSubstr(setting));
+    properties["enable.idempotence"] = "false";
+    EXPECT_TRUE(ValidateProducerConfigs(properties).ok());
+  }
+  EXPECT_FALSE(ProducerConfig::FromMap({{"enable.idempotence", "false"}})->IsIdempotent());
+}
+
 }  // namespace
 }  // namespace highwater::broker::client

@@ -35,6 +35,10 @@ bool RulesOutAppend(ErrorCode error) {
     case ErrorCode::UNSUPPORTED_COMPRESSION_TYPE:
     case ErrorCode::UNSUPPORTED_VERSION:
     case ErrorCode::INVALID_REQUEST:
+    case ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case ErrorCode::INVALID_PRODUCER_EPOCH:
+    case ErrorCode::UNKNOWN_PRODUCER_ID:
+    case ErrorCode::INVALID_TXN_STATE:
       return true;
     default:
       return false;
@@ -45,23 +49,27 @@ bool RulesOutAppend(ErrorCode error) {
 constexpr int16_t kLowestProduceVersion = 3;
 constexpr int16_t kZstdProduceVersion = 7;
 
-RecordAccumulator::Options AccumulatorOptions(const ProducerConfig& config) {
+RecordAccumulator::Options AccumulatorOptions(const ProducerConfig& config,
+                                              const ProducerRules& rules) {
   return {.batch_size = config.batch_size,
           .buffer_memory = config.buffer_memory,
           .linger = config.linger,
           .retry_backoff = config.retry_backoff,
           .delivery_timeout = config.delivery_timeout,
           .codec = static_cast<protocol::Codec>(config.compression),
-          .keep_order = config.max_in_flight == 1};
+          .keep_order = config.max_in_flight == 1,
+          .rules = rules};
 }
 
 }  // namespace
 
-Producer::Impl::Impl(core::Environment& env, ProducerConfig config)
+Producer::Impl::Impl(core::Environment& env, ProducerConfig config, const ProducerRules& rules)
     : env_(env),
       config_(std::move(config)),
       network_(std::make_shared<NetworkClient>(env, config_, config_.max_in_flight)),
-      accumulator_(AccumulatorOptions(config_)) {
+      idempotent_(config_.IsIdempotent()),
+      transactions_(rules),
+      accumulator_(AccumulatorOptions(config_, rules), idempotent_ ? &transactions_ : nullptr) {
   request_.acks = static_cast<int16_t>(config_.acks);
   request_.timeout_ms = static_cast<int32_t>(absl::ToInt64Milliseconds(config_.request_timeout));
   network_->OnUpdate([this] { OnMetadata(); });
@@ -217,6 +225,7 @@ void Producer::Impl::OnTimer() {
 
 void Producer::Impl::Proceed() {
   if (shut_down_) return;
+  MaybeAskForProducerId();
   accumulator_.TakeWoken(woken_);
   for (const BrokerId broker : woken_) {
     bool& sending = sending_[broker];
@@ -244,7 +253,7 @@ void Producer::Impl::SendTo(BrokerId broker) {
       continue;
     }
     accumulator_.Drain(broker, config_.max_request_size, env_.clock.Now(), drained_);
-    SendBatches(*connection, drained_);
+    if (!drained_.empty()) SendBatches(*connection, drained_);
   }
   sending_[broker] = false;
 }
@@ -355,22 +364,34 @@ void Producer::Impl::OnResponse(Sent& sent, const protocol::ProduceResponse& res
 
 void Producer::Impl::OnBatch(ProducerBatch& batch, BatchResult result) {
   const MonotonicTime now = env_.clock.Now();
-  if (batch.state == ProducerBatch::State::kAbandoned)
+  // [N5] It is there; where, the broker does not know any more.
+  if (result.error == ErrorCode::DUPLICATE_SEQUENCE_NUMBER) result = {};
+  const bool ok = result.error == ErrorCode::NONE;
+  const bool numbered = batch.sequence.numbered();
+  bool again = protocol::IsRetriable(result.error);
+  if (numbered && ok) transactions_.OnAcknowledged(batch.sequence);
+  if (numbered && !ok) {
+    again = transactions_.OnError(batch.sequence, result.error, result.maybe_written);
+  }
+  if (batch.state == ProducerBatch::State::kAbandoned) {
+    if (numbered && !ok) transactions_.OnFailed(batch.sequence);
     return accumulator_.ForgetAbandoned(batch, now);
+  }
   const PartitionSlot slot = batch.slot;
-  if (result.error == ErrorCode::NONE) {
+  if (ok) {
     const SendOutcome outcome =
         config_.acks == Acks::kNone ? SendOutcome::kUnknown : SendOutcome::kAcknowledged;
     return RunCallbacks(slot, accumulator_.Finish(batch, now), outcome, result);
   }
   if (result.maybe_written) batch.maybe_written = true;
-  if (result.error == ErrorCode::MESSAGE_TOO_LARGE && accumulator_.Split(batch, now)) {
+  // The parts of an idempotent producer's batch are other batches to a broker that has the whole.
+  const bool may_split = !(numbered && batch.maybe_written);
+  if (result.error == ErrorCode::MESSAGE_TOO_LARGE && may_split && accumulator_.Split(batch, now)) {
     ++statistics_.batches_split;
     return;
   }
   const bool expired = batch.created + config_.delivery_timeout <= now;
-  if (protocol::IsRetriable(result.error) && batch.attempts <= config_.retries && !expired &&
-      !shut_down_) {
+  if (again && batch.attempts <= config_.retries && !expired && !shut_down_) {
     ++statistics_.batches_retried;
     return accumulator_.Retry(batch, now);
   }
@@ -380,7 +401,19 @@ void Producer::Impl::OnBatch(ProducerBatch& batch, BatchResult result) {
 void Producer::Impl::Fail(ProducerBatch& batch, ErrorCode error) {
   const PartitionSlot slot = batch.slot;
   const SendOutcome outcome = batch.maybe_written ? SendOutcome::kUnknown : SendOutcome::kFailed;
+  if (batch.sequence.numbered()) transactions_.OnFailed(batch.sequence);
   RunCallbacks(slot, accumulator_.Finish(batch, env_.clock.Now()), outcome, {.error = error});
+}
+
+// The delivery timeout is over, or the producer's time is.
+void Producer::Impl::GiveUp(ProducerBatch& batch) {
+  if (batch.state != ProducerBatch::State::kInFlight) {
+    return Fail(batch, ErrorCode::REQUEST_TIMED_OUT);
+  }
+  const PartitionSlot slot = batch.slot;
+  if (batch.sequence.numbered()) transactions_.OnAbandoned(batch.sequence);
+  RunCallbacks(slot, accumulator_.Abandon(batch), SendOutcome::kUnknown,
+               {.error = ErrorCode::REQUEST_TIMED_OUT});
 }
 
 void Producer::Impl::RunCallbacks(PartitionSlot slot, std::vector<PendingRecord> records,
@@ -410,13 +443,7 @@ void Producer::Impl::RunCallbacks(PartitionSlot slot, std::vector<PendingRecord>
 void Producer::Impl::ExpireBatches() {
   while (ProducerBatch* batch = accumulator_.FindExpired(env_.clock.Now())) {
     HW_MARK("client_delivery_timeout");
-    if (batch->state != ProducerBatch::State::kInFlight) {
-      Fail(*batch, ErrorCode::REQUEST_TIMED_OUT);
-      continue;
-    }
-    const PartitionSlot slot = batch->slot;
-    RunCallbacks(slot, accumulator_.Abandon(*batch), SendOutcome::kUnknown,
-                 {.error = ErrorCode::REQUEST_TIMED_OUT});
+    GiveUp(*batch);
   }
 }
 
@@ -444,15 +471,7 @@ void Producer::Impl::Close(MonotonicTime deadline) {
 }
 
 void Producer::Impl::AbortAll() {
-  while (ProducerBatch* batch = accumulator_.Oldest()) {
-    if (batch->state != ProducerBatch::State::kInFlight) {
-      Fail(*batch, ErrorCode::REQUEST_TIMED_OUT);
-      continue;
-    }
-    const PartitionSlot slot = batch->slot;
-    RunCallbacks(slot, accumulator_.Abandon(*batch), SendOutcome::kUnknown,
-                 {.error = ErrorCode::REQUEST_TIMED_OUT});
-  }
+  while (ProducerBatch* batch = accumulator_.Oldest()) GiveUp(*batch);
 }
 
 int32_t Producer::Impl::PartitionsFor(std::string_view topic, MonotonicTime deadline) {
@@ -461,8 +480,8 @@ int32_t Producer::Impl::PartitionsFor(std::string_view topic, MonotonicTime dead
   return found == nullptr ? 0 : found->partitions;
 }
 
-Producer::Producer(core::Environment& env, ProducerConfig config)
-    : impl_(std::make_shared<Impl>(env, std::move(config))) {}
+Producer::Producer(core::Environment& env, ProducerConfig config, const ProducerRules& rules)
+    : impl_(std::make_shared<Impl>(env, std::move(config), rules)) {}
 Producer::~Producer() { impl_->Shutdown(); }
 void Producer::Send(const ProducerRecord& record, SendCallback callback) {
   impl_->Send(record, std::move(callback));

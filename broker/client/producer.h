@@ -25,8 +25,12 @@
 //   5. A producer that is destroyed drops its callbacks uncalled and does not wait; Close waits for
 //   them.
 //
-// Follows [N1], [N3], [N4], [N20]-[N22]. Not responsible for: idempotence and transactions ([N2],
-// [N5]-[N9]).
+//   6. With enable.idempotence, which is the default, a record stands in the log at most once, and
+//   a partition's records stand in the order in which they were sent, as long as the brokers keep
+//   what they know of the producer. An acknowledged record may have no offset: a broker that knows
+//   only that it has the batch does not say where [N5].
+//
+// Follows [N1]-[N7], [N20]-[N22], [D60]. Not responsible for: transactions ([N8], [N9]).
 
 #include <absl/functional/any_invocable.h>
 #include <absl/time/time.h>
@@ -38,6 +42,7 @@
 #include <string_view>
 
 #include "broker/client/client_config.h"
+#include "broker/client/producer_rules.h"
 #include "broker/protocol/error_code.h"
 #include "broker/types.h"
 #include "core/environment.h"
@@ -67,7 +72,7 @@ struct SendResult {
   SendOutcome outcome;
   std::string_view topic;
   PartitionIndex partition;  // -1 if the record failed before it had one
-  Offset offset;             // kNoOffset unless acknowledged (and with acks=0)
+  Offset offset;             // kNoOffset unless acknowledged (and with acks=0, and see 6)
   absl::Time timestamp;  // the log append time where the topic stamps at append, else the record's
   protocol::ErrorCode error;  // NONE if acknowledged; REQUEST_TIMED_OUT at the delivery timeout
 };
@@ -77,7 +82,7 @@ using SendCallback = absl::AnyInvocable<void(const SendResult&)>;
 class Producer {
  public:
   // REQUIRES: `env` outlives the producer and its fibers.
-  Producer(core::Environment& env, ProducerConfig config);
+  Producer(core::Environment& env, ProducerConfig config, const ProducerRules& rules = {});
   ~Producer();
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;

@@ -28,7 +28,7 @@ namespace highwater::broker::client {
 
 class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
  public:
-  Impl(core::Environment& env, ProducerConfig config);
+  Impl(core::Environment& env, ProducerConfig config, const ProducerRules& rules);
   ~Impl();
 
   void Send(const ProducerRecord& record, SendCallback callback);
@@ -95,10 +95,18 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
                     const BatchResult& result);
   void ExpireBatches();
   void AbortAll();
+  void GiveUp(ProducerBatch& batch);
+
+  // The producer id (producer_id.cc).
+  void MaybeAskForProducerId();
+  void AskForProducerId();
+  protocol::ErrorCode AskOnce();
 
   core::Environment& env_;
   const ProducerConfig config_;
   std::shared_ptr<NetworkClient> network_;
+  const bool idempotent_;
+  TransactionManager transactions_;
   RecordAccumulator accumulator_;
   absl::flat_hash_map<std::string, std::unique_ptr<Topic>> topics_;  // looked up only
   std::vector<Topic*> topics_in_order_;
@@ -109,6 +117,8 @@ class Producer::Impl : public std::enable_shared_from_this<Producer::Impl> {
   bool accepting_ = true;
   bool shut_down_ = false;
   bool in_callback_ = false;
+  bool asking_for_id_ = false;
+  protocol::ErrorCode fatal_ = protocol::ErrorCode::NONE;  // why there will never be an id
   core::WaitQueue memory_;
   core::WaitQueue finished_;
   EventTimer timer_{*this};

@@ -1,7 +1,6 @@
 #include "broker/client/record_accumulator.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "broker/protocol/record.h"
 #include "core/check.h"
@@ -42,7 +41,8 @@ void RecordAccumulator::Append(PartitionSlot slot, const ProducerRecord& record,
                                MonotonicTime now) {
   Partition& partition = partitions_[slot];
   if (NeedsNewBatch(slot, record_size)) {
-    if (!partition.queue.empty()) Close(*partition.queue.back());
+    // An idempotent producer's batch is closed once it has its numbers: one checksum is enough.
+    if (!partition.queue.empty() && transactions_ == nullptr) Close(*partition.queue.back());
     ProducerBatch& batch = NewBatch(slot, now, next_number_++, live_.end());
     batch.builder.emplace(
         protocol::RecordBatchOptions{.codec = options_.codec, .expected_bytes = record_size});
@@ -77,6 +77,7 @@ ProducerBatch& RecordAccumulator::NewBatch(PartitionSlot slot, MonotonicTime cre
   batch->charge = 0;
   batch->state = ProducerBatch::State::kQueued;
   batch->maybe_written = false;
+  batch->sequence = {};
   return *batch;
 }
 
@@ -88,12 +89,41 @@ void RecordAccumulator::Close(ProducerBatch& batch) {
   batch.builder.reset();
 }
 
+void RecordAccumulator::Stamp(ProducerBatch& batch) {
+  if (transactions_ == nullptr) return Close(batch);
+  SequencedBatch& sequence = batch.sequence;
+  if (!sequence.numbered()) {
+    transactions_->Number(sequence, batch.slot, static_cast<int32_t>(batch.records.size()));
+  }
+  transactions_->OnSent(sequence);
+  if (batch.builder.has_value()) {
+    batch.builder->SetProducer(sequence.producer.id, sequence.producer.epoch,
+                               sequence.base_sequence);
+    return Close(batch);
+  }
+  const auto built = protocol::RecordBatch::Parse(batch.bytes);
+  HW_CHECK(built.ok());
+  protocol::RecordBatchHeader header = built->header();
+  if (header.producer_id == sequence.producer.id &&
+      header.producer_epoch == sequence.producer.epoch &&
+      header.base_sequence == sequence.base_sequence) {
+    return;
+  }
+  header.producer_id = sequence.producer.id;
+  header.producer_epoch = sequence.producer.epoch;
+  header.base_sequence = sequence.base_sequence;
+  batch.bytes = built->WithHeader(header).bytes();
+}
+
 // When the partition's front batch may be sent; Never() if there is none or it has to wait for
 // another one's end.
 MonotonicTime RecordAccumulator::DueTime(const Partition& partition) const {
   if (partition.queue.empty()) return MonotonicTime::Never();
   if (options_.keep_order && partition.in_flight > 0) return MonotonicTime::Never();
   const ProducerBatch& front = *partition.queue.front();
+  if (transactions_ != nullptr && !transactions_->MaySend(front.slot, front.sequence)) {
+    return MonotonicTime::Never();
+  }
   if (front.attempts > 0) return front.retry_at;
   const bool full = partition.queue.size() > 1 || !front.builder.has_value() ||
                     front.builder->uncompressed_size() >= static_cast<size_t>(options_.batch_size);
@@ -129,6 +159,12 @@ void RecordAccumulator::Unqueue(PartitionSlot slot) {
   partition.queueing = Queueing::kNone;
 }
 
+void RecordAccumulator::Reconsider(MonotonicTime now) {
+  for (PartitionSlot slot = 0; slot < partitions_.size(); ++slot) {
+    if (partitions_[slot].queueing != Queueing::kReady) Requeue(slot, now);
+  }
+}
+
 void RecordAccumulator::Advance(MonotonicTime now) {
   while (!timed_.empty() && timed_.begin()->first <= now) Requeue(timed_.begin()->second, now);
 }
@@ -144,6 +180,15 @@ bool RecordAccumulator::HasReady(BrokerId broker) const {
   return found != ready_.end() && !found->second.empty();
 }
 
+// Whether `batch` may go out together with `bytes` of others. One that is not closed yet counts as
+// it is before compression.
+bool RecordAccumulator::FitsBehind(int64_t bytes, const ProducerBatch& batch,
+                                   int64_t max_bytes) const {
+  const size_t size =
+      batch.builder.has_value() ? batch.builder->uncompressed_size() : batch.bytes.size();
+  return bytes + static_cast<int64_t>(size) <= max_bytes;
+}
+
 void RecordAccumulator::Drain(BrokerId broker, int64_t max_bytes, MonotonicTime now,
                               std::vector<ProducerBatch*>& out) {
   out.clear();
@@ -154,9 +199,15 @@ void RecordAccumulator::Drain(BrokerId broker, int64_t max_bytes, MonotonicTime 
     const PartitionSlot slot = ready.front();
     Partition& partition = partitions_[slot];
     ProducerBatch& batch = *partition.queue.front();
-    Close(batch);
+    if (transactions_ != nullptr && !transactions_->MaySend(slot, batch.sequence)) {
+      ready.pop_front();  // until something is acknowledged
+      partition.queueing = Queueing::kNone;
+      continue;
+    }
+    if (transactions_ == nullptr) Close(batch);
+    if (!out.empty() && !FitsBehind(bytes, batch, max_bytes)) return;
+    Stamp(batch);
     bytes += static_cast<int64_t>(batch.bytes.size());
-    if (bytes > max_bytes && !out.empty()) return;
     ready.pop_front();
     partition.queueing = Queueing::kNone;
     partition.queue.pop_front();
@@ -169,12 +220,8 @@ void RecordAccumulator::Drain(BrokerId broker, int64_t max_bytes, MonotonicTime 
 }
 
 void RecordAccumulator::Insert(Partition& partition, ProducerBatch& batch) {
-  // [N4] In the order of creation, the parts of a split batch in the order of their records.
-  const auto is_before = [&batch](const ProducerBatch& other) {
-    return std::tie(other.number, other.part) < std::tie(batch.number, batch.part);
-  };
   auto at = partition.queue.begin();
-  while (at != partition.queue.end() && is_before(**at)) ++at;
+  while (at != partition.queue.end() && !options_.rules.GoesBefore(batch, **at)) ++at;
   partition.queue.insert(at, &batch);
   batch.state = ProducerBatch::State::kQueued;
 }
@@ -202,6 +249,7 @@ bool RecordAccumulator::Split(ProducerBatch& batch, MonotonicTime now) {
   std::vector<PendingRecord> records = std::exchange(batch.records, {});
   size_t next = 0;
   ProducerBatch* part = nullptr;
+  std::vector<SequencedBatch*> sequences;
   while (const protocol::RecordView* record = reader->Next()) {
     const size_t size =
         RecordBatchBuilder::MaxRecordSize(record->key, record->value, record->headers);
@@ -215,13 +263,16 @@ bool RecordAccumulator::Split(ProducerBatch& batch, MonotonicTime now) {
       part->part = batch.part + next;
       part->maybe_written = batch.maybe_written;
       part->charge = next == 0 ? std::exchange(batch.charge, 0) : 0;
+      sequences.push_back(&part->sequence);
       Insert(partition, *part);
     }
+    ++part->sequence.records;
     part->builder->Append(record->timestamp_ms, record->key, record->value, record->headers);
     part->records.push_back(std::move(records[next++]));
   }
   HW_CHECK(next == records.size(), "a batch lost records when it was split");
   Close(*part);
+  if (batch.sequence.numbered()) transactions_->OnSplit(batch.sequence, sequences);
   --partition.in_flight;
   const PartitionSlot slot = batch.slot;
   Release(batch);

@@ -21,7 +21,9 @@
 //   3. A batch holds at least one record, and more than batch_size bytes only if it holds exactly
 //   one.
 //   4. Every record's callback leaves with exactly one batch: nothing is lost, nothing is doubled.
-//   5. Batches live in the order of their creation; the oldest one's creation decides what expires
+//   5. With a TransactionManager nothing is drained that it does not allow, and a drained batch
+//   bears the numbers that it has given.
+//   6. Batches live in the order of their creation; the oldest one's creation decides what expires
 //   first.
 
 #include <absl/types/span.h>
@@ -37,15 +39,14 @@
 #include <vector>
 
 #include "broker/client/producer.h"
+#include "broker/client/producer_rules.h"
+#include "broker/client/transaction_manager.h"
 #include "broker/protocol/record_batch_builder.h"
 #include "broker/types.h"
 #include "core/bytes.h"
 #include "core/monotonic_time.h"
 
 namespace highwater::broker::client {
-
-// A partition's place in the accumulator, dense from 0.
-using PartitionSlot = uint32_t;
 
 struct PendingRecord {
   SendCallback callback;
@@ -64,6 +65,7 @@ struct ProducerBatch {
   int64_t charge = 0;  // bytes of buffer.memory
   State state = State::kFree;
   bool maybe_written = false;  // an attempt had an unknown outcome
+  SequencedBatch sequence;     // of an idempotent producer
   std::vector<PendingRecord> records;
   std::optional<protocol::RecordBatchBuilder> builder;  // while records may be added
   core::ByteChain bytes;                                // once it is closed
@@ -80,9 +82,12 @@ class RecordAccumulator {
     absl::Duration delivery_timeout = absl::Minutes(2);
     protocol::Codec codec = protocol::Codec::kNone;
     bool keep_order = false;
+    ProducerRules rules;
   };
 
-  explicit RecordAccumulator(const Options& options) : options_(options) {}
+  // With `transactions`, which outlives it, the producer is idempotent.
+  explicit RecordAccumulator(const Options& options, TransactionManager* transactions = nullptr)
+      : options_(options), transactions_(transactions) {}
   RecordAccumulator(const RecordAccumulator&) = delete;
   RecordAccumulator& operator=(const RecordAccumulator&) = delete;
 
@@ -104,6 +109,8 @@ class RecordAccumulator {
   void Append(PartitionSlot slot, const ProducerRecord& record, int64_t timestamp_ms,
               size_t record_size, SendCallback callback, core::MonotonicTime now);
 
+  // Looks at every partition anew: the TransactionManager may allow more.
+  void Reconsider(core::MonotonicTime now);
   // Makes due what waited for `now`: linger and back-off.
   void Advance(core::MonotonicTime now);
   // The next instant at which Advance or TakeExpired would do something; Never() if none.
@@ -118,7 +125,8 @@ class RecordAccumulator {
   [[nodiscard]] bool HasLeaderless() const { return HasReady(kNoBroker); }
 
   // Takes closed batches for one request to `broker`: one a partition, together at most `max_bytes`
-  // (but at least one batch). They count as attempted and in flight.
+  // (but at least one batch, if the TransactionManager allows one). They count as attempted and in
+  // flight.
   void Drain(BrokerId broker, int64_t max_bytes, core::MonotonicTime now,
              std::vector<ProducerBatch*>& out);
 
@@ -165,6 +173,9 @@ class RecordAccumulator {
   ProducerBatch& NewBatch(PartitionSlot slot, core::MonotonicTime created, uint64_t number,
                           std::list<ProducerBatch>::iterator before);
   void Close(ProducerBatch& batch);
+  // The batch as it goes out: closed, with its numbers.
+  void Stamp(ProducerBatch& batch);
+  [[nodiscard]] bool FitsBehind(int64_t bytes, const ProducerBatch& batch, int64_t max_bytes) const;
   void Insert(Partition& partition, ProducerBatch& batch);
   void Release(ProducerBatch& batch);
   [[nodiscard]] core::MonotonicTime DueTime(const Partition& partition) const;
@@ -173,6 +184,7 @@ class RecordAccumulator {
   void Unqueue(PartitionSlot slot);
 
   const Options options_;
+  TransactionManager* const transactions_;
   std::vector<Partition> partitions_;
   std::map<BrokerId, std::deque<PartitionSlot>> ready_;  // kNoBroker: leaderless
   std::set<std::pair<core::MonotonicTime, PartitionSlot>> timed_;

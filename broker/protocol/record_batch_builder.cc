@@ -111,6 +111,12 @@ void RecordBatchBuilder::SetLastOffset(Offset offset) {
   last_offset_delta_ = static_cast<int32_t>(delta);
 }
 
+void RecordBatchBuilder::SetProducer(ProducerId id, int16_t epoch, int32_t base_sequence) {
+  options_.producer_id = id;
+  options_.producer_epoch = epoch;
+  options_.base_sequence = base_sequence;
+}
+
 absl::StatusOr<RecordBatch> RecordBatchBuilder::Build() && {
   if (options_.codec != Codec::kNone && count_ > 0) {
     const core::Bytes plain = std::move(buffer_).Freeze();
@@ -139,8 +145,7 @@ absl::StatusOr<RecordBatch> RecordBatchBuilder::Build() && {
   header.base_sequence = options_.base_sequence;
   header.record_count = count_;
   header.Write(buffer_.data());
-  header.crc =
-      core::Crc32c({buffer_.data() + kBatchChecksumStart, buffer_.size() - kBatchChecksumStart});
+  header.crc = buffer_.Crc32cFrom(kBatchChecksumStart);
   StoreBigEndian(buffer_.data() + 17, header.crc);
   return RecordBatch(header, core::ByteChain(std::move(buffer_).Freeze()));
 }

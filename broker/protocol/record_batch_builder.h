@@ -58,6 +58,9 @@ class RecordBatchBuilder {
   // before the last record.
   void SetLastOffset(Offset offset);
 
+  // What options said of the producer may be settled as late as this.
+  void SetProducer(ProducerId id, int16_t epoch, int32_t base_sequence);
+
   [[nodiscard]] int32_t record_count() const { return count_; }
   // Bytes of header and records before compression.
   [[nodiscard]] size_t uncompressed_size() const { return buffer_.size(); }
@@ -66,7 +69,8 @@ class RecordBatchBuilder {
                                             std::optional<std::string_view> value,
                                             absl::Span<const RecordHeaderView> headers = {});
 
-  // The batch, in one slice. Internal if a codec fails, InvalidArgument if it is 2 GiB or more.
+  // The batch, in one slice whose block remembers the checksum: who validates it next need not sum.
+  // Internal if a codec fails, InvalidArgument if it is 2 GiB or more.
   [[nodiscard]] absl::StatusOr<RecordBatch> Build() &&;
 
  private:

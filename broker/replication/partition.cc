@@ -138,9 +138,15 @@ AppendOutcome Partition::Append(const core::ByteChain& records, int16_t acks,
     outcome.message = std::move(validated.message);
     return outcome;
   }
+  const protocol::RecordBatchHeader& header = validated.batch->header();
+  if (header.has_producer_id()) {
+    const storage::ProducerVerdict verdict = log_->CheckProducer(header);
+    outcome.error = verdict.error;
+    if (outcome.error != ErrorCode::NONE) return outcome;
+    if (verdict.duplicate) return AnswerDuplicate(*verdict.duplicate, acks, waiter);
+  }
   const LeaderEpoch epoch = leader_.epoch();
-  const Offset expected_last =
-      log_->next_admitted_offset() + validated.batch->header().last_offset_delta;
+  const Offset expected_last = log_->next_admitted_offset() + header.last_offset_delta;
   // The log calls back on a fiber of its own, never from within AppendAsLeader.
   auto admitted = log_->AppendAsLeader(
       *std::move(validated.batch), epoch,
@@ -161,6 +167,22 @@ AppendOutcome Partition::Append(const core::ByteChain& records, int16_t acks,
     leader_.AwaitCommitted(waiter, admitted->last);
   } else {
     leader_.AwaitAppended(waiter, admitted->last);
+  }
+  return outcome;
+}
+
+// [I2] As the batch was answered when it was appended, and no earlier than that answer could come.
+AppendOutcome Partition::AnswerDuplicate(const storage::ProducerBatchMetadata& batch, int16_t acks,
+                                         OffsetWaiter& waiter) {
+  AppendOutcome outcome{.base_offset = batch.first_offset(),
+                        .last_offset = batch.last_offset,
+                        .log_start_offset = log_->log_start_offset(),
+                        .log_append_time_ms = batch.timestamp};
+  outcome.leader_epoch = log_->epochs().EpochOf(outcome.base_offset).value_or(leader_.epoch());
+  if (acks == -1 && batch.last_offset >= leader_.high_watermark()) {
+    leader_.AwaitCommitted(waiter, batch.last_offset);
+  } else if (acks != -1 && batch.last_offset >= leader_.log_end_offset()) {
+    leader_.AwaitAppended(waiter, batch.last_offset);
   }
   return outcome;
 }

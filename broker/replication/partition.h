@@ -132,7 +132,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Checks the records of one produce request for this partition and gives them offsets. Without an
   // error `waiter` is told once they count: acks 0 and 1 when they are written, -1 when they are
-  // committed [P4]. Never waits.
+  // committed [P4]. A batch that was appended before gets its old offsets; a waiter that then does
+  // not wait is done. Never waits.
   [[nodiscard]] AppendOutcome Append(const core::ByteChain& records, int16_t acks,
                                      OffsetWaiter& waiter);
   // [P6-P10, P13] REQUIRES: on a fiber.
@@ -194,6 +195,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   [[nodiscard]] FollowerLog View() const;
   void BeginRole(Role role, LeaderEpoch epoch);
   void OnEpochOnDisk(uint64_t serial, const Leadership& leadership, const absl::Status& status);
+  [[nodiscard]] AppendOutcome AnswerDuplicate(const storage::ProducerBatchMetadata& batch,
+                                              int16_t acks, OffsetWaiter& waiter);
   void OnWritten(LeaderEpoch epoch, Offset last_offset, const absl::Status& status);
   void Settle(const absl::Status& status);
   template <typename Step>

@@ -91,6 +91,7 @@ class ReplicaManager final : public storage::LogManagerListener, public Partitio
   [[nodiscard]] bool in_cluster() const { return cluster_ != nullptr; }
   // [R1] The broker's own epoch: greater after each registration; kNoBrokerEpoch before the first.
   void SetBrokerEpoch(BrokerEpoch epoch);
+  [[nodiscard]] BrokerEpoch broker_epoch() const { return broker_epoch_; }
   // [R2] The greatest that was seen; 0 at start.
   [[nodiscard]] ControllerEpoch controller_epoch() const { return controller_epoch_; }
 

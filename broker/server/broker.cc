@@ -5,7 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include "broker/controller/cluster_producer_id_source.h"
+#include "broker/controller/producer_id_manager.h"
 #include "broker/controller/standalone_controller.h"
+#include "broker/controller/standalone_producer_id_source.h"
 #include "broker/metadata/metadata_cache.h"
 #include "broker/replication/broker_to_controller_channel.h"
 #include "broker/replication/replica_manager.h"
@@ -39,7 +42,8 @@ SocketLimits ToLimits(const BrokerConfig& config) {
           .idle = config.connections_max_idle};
 }
 
-storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::string& cluster_id) {
+storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::string& cluster_id,
+                                     const BrokerOptions& options) {
   return {.directories = config.log_dirs,
           .broker_id = config.broker_id,
           .cluster_id = cluster_id,
@@ -48,7 +52,10 @@ storage::LogManagerOptions ToOptions(const BrokerConfig& config, const std::stri
           .recovery_point_checkpoint_interval = config.flush_offset_checkpoint_interval,
           .log_start_checkpoint_interval = config.flush_start_offset_checkpoint_interval,
           .high_watermark_checkpoint_interval = config.high_watermark_checkpoint_interval,
-          .flush_scheduler_interval = config.flush_scheduler_interval};
+          .flush_scheduler_interval = config.flush_scheduler_interval,
+          .producer_id_expiration = config.producer_id_expiration,
+          .recovery_rules = options.recovery,
+          .producer_rules = options.producers};
 }
 
 ReplicaManagerOptions ToReplicaOptions(const BrokerConfig& config, const ReplicationRules& rules) {
@@ -88,14 +95,19 @@ class Broker::Impl final : public RequestDispatcher {
           env, metadata_,
           BrokerToControllerChannel::Options{.self = config_.broker_id,
                                              .request_timeout = config_.controller_socket_timeout});
+      producer_id_blocks_ = std::make_unique<ClusterProducerIdSource>(
+          config_.broker_id, *channel_, [this] { return replicas_.broker_epoch(); });
     } else {
       auto standalone = std::make_unique<StandaloneController>(env, config_, replicas_, observer);
       standalone_ = standalone.get();
       controller_ = std::move(standalone);
+      producer_id_blocks_ = std::make_unique<StandaloneProducerIdSource>(
+          env.files, [this] { return logs_->OnlineDirectories(); });
     }
     if (member) {
       member_.emplace(env, config_, replicas_, metadata_, options.controller_rules, observer);
     }
+    producer_ids_.emplace(env, *producer_id_blocks_);
     server_.emplace(env, ToLimits(config_), *this);
   }
 
@@ -111,7 +123,8 @@ class Broker::Impl final : public RequestDispatcher {
           metadata_, member_.has_value() ? member_->cluster_id() : options_.cluster_id,
           config_.topic_defaults);
     }
-    logs_.emplace(env_, ToOptions(config_, controller_->cluster_id()), replicas_, observer_);
+    logs_.emplace(env_, ToOptions(config_, controller_->cluster_id(), options_), replicas_,
+                  observer_);
     if (absl::Status status = logs_->Start(); !status.ok()) return InContext("log.dirs", status);
     if (standalone_ == nullptr) {
       replicas_.JoinCluster({.logs = *logs_,
@@ -145,6 +158,7 @@ class Broker::Impl final : public RequestDispatcher {
                  .config = config_,
                  .controller = member_.has_value() ? member_->controller() : *controller_,
                  .replicas = replicas_,
+                 .producer_ids = *producer_ids_,
                  .observer = observer_,
                  .long_polls = long_polls_,
                  .fetch_sessions = fetch_sessions_,
@@ -181,6 +195,7 @@ class Broker::Impl final : public RequestDispatcher {
     }
     server_->CloseAll();
     if (channel_.has_value()) channel_->Close();
+    producer_ids_->Stop();
     replicas_.Stop();
     if (standalone_ != nullptr) standalone_->Stop();
     absl::Status status = logs_->Stop();
@@ -216,6 +231,8 @@ class Broker::Impl final : public RequestDispatcher {
   StandaloneController* standalone_ = nullptr;  // controller_, if it is one
   std::optional<ClusterMembership> member_;
   std::optional<storage::LogManager> logs_;
+  std::unique_ptr<ProducerIdBlockSource> producer_id_blocks_;
+  std::optional<ProducerIdManager> producer_ids_;
   std::optional<RequestRouter> router_;
   std::optional<SocketServer> server_;
   bool started_ = false;

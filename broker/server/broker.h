@@ -31,6 +31,8 @@
 #include "broker/observer.h"
 #include "broker/replication/replica_manager.h"
 #include "broker/server/broker_config.h"
+#include "broker/storage/log_recovery.h"
+#include "broker/storage/producer_state_rules.h"
 #include "core/environment.h"
 
 namespace highwater::broker {
@@ -41,8 +43,11 @@ struct BrokerOptions {
   // UpdateMetadata requests. Otherwise it is its own controller.
   bool clustered = false;
   std::string cluster_id;  // of the cluster
+  // The replaceable decisions of a broker's parts; the safe ones by default.
   ReplicationRules rules;
   controller::ControllerRules controller_rules = controller::ControllerRules::Safe();
+  storage::RecoveryRules recovery;
+  storage::ProducerStateRules producers;
 };
 
 class Broker {

@@ -56,6 +56,8 @@ struct BrokerConfig {
   absl::Duration flush_start_offset_checkpoint_interval;
   absl::Duration high_watermark_checkpoint_interval;
   int64_t recovery_threads_per_data_dir = 0;
+  absl::Duration request_timeout;         // request.timeout.ms
+  absl::Duration producer_id_expiration;  // transactional.id.expiration.ms
 
   // Of a cluster; without zookeeper.connect this broker is its own controller.
   std::string zookeeper_connect;

@@ -340,13 +340,19 @@ constexpr ConfigKey kKeys[] = {
      .default_value = "30000",
      .min = 1,
      .max = kMaxInt,
-     .about = "Without effect: there are no other brokers to wait for yet."},
+     .about = "How long this broker waits for another one, or for a block of producer ids."},
     {.name = "socket.request.max.bytes",
      .type = kInt,
      .default_value = "104857600",
      .min = 1,
      .max = kMaxInt,
      .about = "The largest request; a greater one closes its connection."},
+    {.name = "transactional.id.expiration.ms",
+     .type = kInt,
+     .default_value = "604800000",
+     .min = 1,
+     .max = kMaxInt,
+     .about = "How long a producer is remembered that writes nothing."},
     {.name = "unclean.leader.election.enable",
      .type = kBool,
      .default_value = "false",
@@ -437,6 +443,8 @@ void internal::SetFields(BrokerConfig& config) {
   config.replica_lag_time_max = millis("replica.lag.time.max.ms");
   config.replica_socket_timeout = millis("replica.socket.timeout.ms");
   config.recovery_threads_per_data_dir = number("num.recovery.threads.per.data.dir");
+  config.request_timeout = absl::Milliseconds(number("request.timeout.ms"));
+  config.producer_id_expiration = absl::Milliseconds(number("transactional.id.expiration.ms"));
 }
 
 }  // namespace highwater::broker

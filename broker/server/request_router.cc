@@ -26,6 +26,7 @@ constexpr ServedApi kServed[] = {
     {ApiKey::kApiVersions, HandleApiVersions},
     {ApiKey::kCreateTopics, HandleCreateTopics},
     {ApiKey::kDeleteTopics, HandleDeleteTopics},
+    {ApiKey::kInitProducerId, HandleInitProducerId},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
     {ApiKey::kDescribeConfigs, HandleDescribeConfigs},
     {ApiKey::kDescribeCluster, HandleDescribeCluster},

@@ -26,8 +26,10 @@
 //      every callback gets the error, and LogOwner hears of it once [P3, M83].
 //   5. Reads see whole batches below log end offset only.
 //
-// Not responsible for: high watermark, leadership, sequences and transactions (the partition),
-// which directory (LogManager).
+//   6. The producer state is that of the batches below log end offset [I8, I16].
+//
+// Not responsible for: high watermark, leadership, transactions (the partition), which directory
+// (LogManager).
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
@@ -48,6 +50,8 @@
 #include "broker/storage/log_operation.h"
 #include "broker/storage/log_recovery.h"
 #include "broker/storage/log_segment.h"
+#include "broker/storage/producer_snapshot.h"
+#include "broker/storage/producer_state_manager.h"
 #include "broker/storage/recent_batches.h"
 #include "broker/types.h"
 #include "core/environment.h"
@@ -99,6 +103,7 @@ struct LogLoadOptions {
   Offset recovery_point{0};    // from the checkpoint file
   Offset log_start_offset{0};  // from the checkpoint file
   RecoveryRules rules;
+  ProducerStateRules producer_rules;
 };
 
 class Log : public std::enable_shared_from_this<Log> {
@@ -117,6 +122,11 @@ class Log : public std::enable_shared_from_this<Log> {
   // and `done` is dropped: Unavailable if the log is offline, FailedPrecondition if it is closed or
   // deleted.
 
+  // [I2-I6] What a client's batch with a producer id is to be told. A duplicate's offsets may lie
+  // above log end offset: it is on its way. NOT_LEADER_OR_FOLLOWER: what this log took as a
+  // follower, or a truncation, is still in the queue. Only if the verdict is neither an error nor a
+  // duplicate the batch may be appended, without a wait in between. REQUIRES: a producer id.
+  [[nodiscard]] ProducerVerdict CheckProducer(const protocol::RecordBatchHeader& header) const;
   // Gives `batch` (of ValidateForAppend) the next offsets and `epoch`.
   [[nodiscard]] absl::StatusOr<AdmittedOffsets> AppendAsLeader(protocol::RecordBatch batch,
                                                                LeaderEpoch epoch, Completion done);
@@ -147,6 +157,10 @@ class Log : public std::enable_shared_from_this<Log> {
 
   // The directory is offline: everything in the queue fails with `why`. The owner is not told.
   void TakeOffline(const absl::Status& why);
+  // [I14] Forgets producers that have written nothing for so long.
+  void RemoveExpiredProducers(int64_t now_ms, int64_t expiration_ms) {
+    producers_.RemoveExpired(now_ms, expiration_ms);
+  }
   // Settings for what is admitted from now on.
   void UpdateConfig(LogConfig config) { config_ = std::move(config); }
 
@@ -202,6 +216,7 @@ class Log : public std::enable_shared_from_this<Log> {
   }
   [[nodiscard]] std::optional<LeaderEpoch> LatestEpoch() const { return epochs_.latest(); }
   [[nodiscard]] const LeaderEpochCache& epochs() const { return epochs_; }
+  [[nodiscard]] const ProducerStateManager& producers() const { return producers_; }
 
   // ---- State.
   [[nodiscard]] const TopicPartition& partition() const { return partition_; }
@@ -229,7 +244,8 @@ class Log : public std::enable_shared_from_this<Log> {
   friend class LogLoader;
   enum class IncludeEmptyActive : uint8_t { kNo, kYes };
   Log(core::Environment& env, TopicPartition partition, std::string directory, LogConfig config,
-      LogOwner& owner, BrokerId broker, Observer& observer);
+      const ProducerStateRules& producer_rules, LogOwner& owner, BrokerId broker,
+      Observer& observer);
 
   // The queue (log_queue.cc).
   [[nodiscard]] absl::Status CheckOpen() const;
@@ -257,6 +273,15 @@ class Log : public std::enable_shared_from_this<Log> {
   absl::Status RemoveFilesOf(absl::Span<const std::shared_ptr<LogSegment>> segments);
   absl::Status WriteEpochs();
   bool LowerBounds(Offset offset);
+
+  // The producer state (log_producers.cc).
+  [[nodiscard]] bool KnowsProducers() const { return completed_ >= producers_unknown_until_; }
+  void AdmitProducer(const protocol::RecordBatchHeader& header);
+  void ApplyProducer(const protocol::RecordBatchHeader& header);
+  absl::Status TakeProducerSnapshot(Offset offset);
+  absl::Status LoadProducers(bool clean);
+  absl::Status ReloadProducers();
+  absl::Status ReplayProducers(Offset from);
 
   // Flushing (log_flush.cc).
   void SpawnFlush(Offset offset);
@@ -289,6 +314,8 @@ class Log : public std::enable_shared_from_this<Log> {
   LeaderEpochCache epochs_;
   LeaderEpochCache stored_epochs_;
   RecentBatches recent_;
+  ProducerStateManager producers_;
+  ProducerSnapshotFiles snapshots_;
   Offset log_start_offset_{0};
   Offset log_end_offset_{0};
   Offset next_admitted_offset_{0};
@@ -297,6 +324,10 @@ class Log : public std::enable_shared_from_this<Log> {
 
   std::deque<LogOperation> queue_;
   bool worker_running_ = false;
+  uint64_t enqueued_ = 0;  // operations so far, and how many of them are over
+  uint64_t completed_ = 0;
+  // Until so many are over the producer state of what comes next is not known.
+  uint64_t producers_unknown_until_ = 0;
   bool closed_ = false;
   bool renamed_away_ = false;
   absl::Status failure_;  // why it is offline

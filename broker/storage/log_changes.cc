@@ -59,6 +59,7 @@ absl::Status Log::WriteRun(absl::Span<const protocol::RecordBatch* const> run) {
                                  .max_timestamp = header.max_timestamp_ms};
     segment.OnAppended(position);
     recent_.Add(segment.base(), position);
+    ApplyProducer(header);
     log_end_offset_ = position.last_offset + 1;
     // The checksum was compared when the batch was admitted: it stands for the content.
     observer_.OnAppended(broker_, {.partition = partition_,
@@ -73,6 +74,7 @@ absl::Status Log::WriteRun(absl::Span<const protocol::RecordBatch* const> run) {
 absl::Status Log::RollAt(Offset base) {
   base = std::max(base, log_end_offset_);
   if (active().size() == 0 && active().base() == base) return absl::OkStatus();  // [L5]
+  HW_RETURN_IF_ERROR(TakeProducerSnapshot(base));                                // [L4]
   active().OnBecomeInactive();
   HW_ASSIGN_OR_RETURN(std::shared_ptr<LogSegment> segment,
                       LogSegment::Create(env_.files, directory_, base, env_.clock.WallNow()));
@@ -158,6 +160,7 @@ absl::Status Log::DoTruncateTo(Offset offset) {
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
   HW_RETURN_IF_ERROR(last.FinishCut(env_));
   HW_RETURN_IF_ERROR(CutEpochs(end));
+  HW_RETURN_IF_ERROR(ReloadProducers());  // [I13]
   return lowered ? owner_.OnBoundsLowered() : absl::OkStatus();
 }
 
@@ -177,6 +180,9 @@ absl::Status Log::DoTruncateFully(Offset offset) {
   HW_RETURN_IF_ERROR(env_.files.SyncDirectory(directory_));
   epochs_.Clear();
   if (stored_epochs_.Clear()) HW_RETURN_IF_ERROR(WriteEpochs());
+  // [F23] No snapshot says anything of the log that begins here.
+  HW_RETURN_IF_ERROR(snapshots_.RemoveAbove(kNoOffset));
+  producers_.Clear();
   return lowered ? owner_.OnBoundsLowered() : absl::OkStatus();
 }
 
@@ -188,6 +194,8 @@ void Log::MoveLogStart(Offset offset) {
 
 absl::Status Log::DoIncrementLogStart(Offset offset) {
   if (offset > log_start_offset_) MoveLogStart(offset);
+  // [I15] The producer snapshots stay with their segments: the log start offset may come down again
+  // by a truncation or a crash [F22, W14].
   return absl::OkStatus();
 }
 
@@ -236,6 +244,7 @@ absl::Status Log::DoApplyRetention(Offset high_watermark) {
   // Where an empty log begins is known from the name of its segment only.
   if (verdict.roll_first) HW_RETURN_IF_ERROR(env_.files.SyncDirectory(directory_));
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
+  HW_RETURN_IF_ERROR(snapshots_.RemoveBelow(first_base));  // [I12]
   return stored_epochs_.TruncateFromStart(first_base) ? WriteEpochs() : absl::OkStatus();
 }
 

@@ -18,6 +18,8 @@ absl::Status LogLoader::Load() {
     HW_RETURN_IF_ERROR(RecoverSegments());
   }
   HW_RETURN_IF_ERROR(FinishBounds());
+  HW_RETURN_IF_ERROR(log_.snapshots_.RemoveStray(bases_));
+  HW_RETURN_IF_ERROR(log_.LoadProducers(options_.clean));
   log_.last_flush_time_ = env_.clock.Now();
   log_.observer_.OnLogLoaded(log_.broker_, {.partition = log_.partition_,
                                             .clean = options_.clean,
@@ -40,6 +42,7 @@ absl::Status LogLoader::TidyDirectory() {
                                          fmt::format("{}/{}", log_.directory_, rename.to)));
   }
   bases_ = plan.segments;
+  log_.snapshots_.SetFound(plan.snapshots);
   // A removed file must not come back behind what is written under its name from now on.
   if (plan.remove.empty() && plan.rename.empty()) return absl::OkStatus();
   return env_.files.SyncDirectory(log_.directory_);
@@ -182,7 +185,8 @@ absl::Status LogLoader::FinishBounds() {
 }
 
 Log::Log(core::Environment& env, TopicPartition partition, std::string directory, LogConfig config,
-         LogOwner& owner, BrokerId broker, Observer& observer)
+         const ProducerStateRules& producer_rules, LogOwner& owner, BrokerId broker,
+         Observer& observer)
     : env_(env),
       partition_(std::move(partition)),
       directory_(std::move(directory)),
@@ -190,6 +194,8 @@ Log::Log(core::Environment& env, TopicPartition partition, std::string directory
       owner_(owner),
       broker_(broker),
       observer_(observer),
+      producers_(producer_rules),
+      snapshots_(env.files, directory_),
       flush_mutex_(env.fibers) {}
 
 Log::~Log() = default;
@@ -199,7 +205,8 @@ absl::StatusOr<std::shared_ptr<Log>> Log::Load(core::Environment& env, TopicPart
                                                const LogLoadOptions& options, LogOwner& owner,
                                                BrokerId broker, Observer& observer) {
   std::shared_ptr<Log> log(new Log(env, std::move(partition), std::move(directory),
-                                   std::move(config), owner, broker, observer));
+                                   std::move(config), options.producer_rules, owner, broker,
+                                   observer));
   HW_RETURN_IF_ERROR(LogLoader(env, *log, options).Load());
   return log;
 }

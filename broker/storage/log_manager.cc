@@ -155,9 +155,10 @@ absl::StatusOr<std::shared_ptr<Log>> LogManager::CreateIn(Directory& directory,
                                                           const protocol::Uuid& topic_id) {
   const std::string path = directory.PathOf(DirectoryNameOf(partition));
   HostedLog hosted{.directory = &directory, .topic_id = topic_id};
-  HW_ASSIGN_OR_RETURN(hosted.log,
-                      Log::Load(env_, partition, path, config, {.rules = options_.recovery_rules},
-                                directory, options_.broker_id, observer_));
+  HW_ASSIGN_OR_RETURN(hosted.log, Log::Load(env_, partition, path, config,
+                                            {.rules = options_.recovery_rules,
+                                             .producer_rules = options_.producer_rules},
+                                            directory, options_.broker_id, observer_));
   if (!topic_id.is_zero()) {
     HW_RETURN_IF_ERROR(core::WriteFileAtomically(env_.files,
                                                  fmt::format("{}/{}", path, kPartitionMetadata),
@@ -269,6 +270,12 @@ void LogManager::FlushDirtyLogs() {
       tasks_.Done();
     });
   }
+}
+
+void LogManager::RemoveExpiredProducers() {
+  const int64_t now_ms = absl::ToUnixMillis(env_.clock.WallNow());
+  const int64_t expiration_ms = absl::ToInt64Milliseconds(options_.producer_id_expiration);
+  for (const LogInfo& info : List()) info.log->RemoveExpiredProducers(now_ms, expiration_ms);
 }
 
 absl::Status LogManager::StopDirectory(Directory& directory) {

@@ -8,7 +8,8 @@
 //   HW_RETURN_IF_ERROR(logs.Stop());     // flushes all, checkpoints, clean-shutdown markers
 //
 // Background tasks, one fiber each: retention [T1], recovery-point and log-start checkpoints [K8],
-// high watermark checkpoint [K8, R25], flush.ms [D21], removal of deleted files.
+// high watermark checkpoint [K8, R25], flush.ms [D21], producers that have expired [I14], removal
+// of deleted files.
 //
 // Invariants:
 //   1. A clean-shutdown marker is removed before any log of its directory is loaded, and written as
@@ -71,7 +72,9 @@ struct LogManagerOptions {
   absl::Duration log_start_checkpoint_interval = absl::Seconds(60);
   absl::Duration high_watermark_checkpoint_interval = absl::Seconds(5);
   absl::Duration flush_scheduler_interval = absl::InfiniteDuration();
+  absl::Duration producer_id_expiration = absl::Hours(24 * 7);  // transactional.id.expiration.ms
   RecoveryRules recovery_rules;
+  ProducerStateRules producer_rules;
 };
 
 enum class IsNew : uint8_t { kNo, kYes };
@@ -132,6 +135,7 @@ class LogManager {
   void CheckpointHighWatermarks();
   void ApplyRetention();
   void FlushDirtyLogs();
+  void RemoveExpiredProducers();
 
  private:
   class Directory;

@@ -9,6 +9,8 @@
 namespace highwater::broker::storage {
 namespace {
 
+constexpr absl::Duration kProducerExpirationInterval = absl::Minutes(10);  // [I14]
+
 // A checkpoint of offsets; empty if there is no file.
 absl::StatusOr<std::vector<OffsetCheckpointEntry>> ReadOffsets(core::FileSystem& files,
                                                                const std::string& path) {
@@ -200,7 +202,8 @@ absl::Status LogManager::LoadLog(Directory& directory, const TopicPartition& par
                 {.clean = directory.clean,
                  .recovery_point = OffsetIn(directory.recovery_points, partition),
                  .log_start_offset = OffsetIn(directory.log_starts, partition),
-                 .rules = options_.recovery_rules},
+                 .rules = options_.recovery_rules,
+                 .producer_rules = options_.producer_rules},
                 directory, options_.broker_id, observer_));
   const Directory* other = nullptr;
   if (const auto found = logs_.find(partition); found != logs_.end()) {
@@ -224,6 +227,8 @@ void LogManager::StartTasks() {
             options_.log_start_checkpoint_interval, &LogManager::CheckpointLogStartOffsets);
   SpawnTask("high watermark checkpoint", options_.high_watermark_checkpoint_interval,
             options_.high_watermark_checkpoint_interval, &LogManager::CheckpointHighWatermarks);
+  SpawnTask("producer expiration", kProducerExpirationInterval, kProducerExpirationInterval,
+            &LogManager::RemoveExpiredProducers);
   SpawnTask("log flush", options_.initial_task_delay, options_.flush_scheduler_interval,
             &LogManager::FlushDirtyLogs);
 }
@@ -234,12 +239,12 @@ void LogManager::SpawnTask(std::string_view name, absl::Duration first, absl::Du
   if (interval >= absl::Hours(24 * 365 * 100) || interval <= absl::ZeroDuration()) return;
   tasks_.Add();
   env_.fibers.Spawn(name, [this, first, interval, round] {
-    absl::Duration wait = std::min(first, interval);
+    core::MonotonicTime next = env_.fibers.Now() + std::min(first, interval);
     while (!stopping_) {
-      const core::Wake wake =
-          stop_.Wait(env_.fibers, "the next round of a log task", env_.fibers.Now() + wait);
+      const core::Wake wake = stop_.Wait(env_.fibers, "the next round of a log task", next);
       if (stopping_ || wake == core::Wake::kCancelled) break;
-      wait = interval;
+      if (wake == core::Wake::kSignaled) continue;  // the removal of files was meant
+      next = env_.fibers.Now() + interval;
       (this->*round)();
     }
     tasks_.Done();

@@ -32,6 +32,7 @@ absl::Status Log::CheckOpen() const {
 
 absl::Status Log::Enqueue(LogOperation operation) {
   queue_.push_back(std::move(operation));
+  ++enqueued_;
   if (worker_running_) return absl::OkStatus();
   worker_running_ = true;
   env_.fibers.Spawn("log writer", [self = shared_from_this()] { self->RunWorker(); });
@@ -41,8 +42,13 @@ absl::Status Log::Enqueue(LogOperation operation) {
 absl::StatusOr<AdmittedOffsets> Log::AppendAsLeader(protocol::RecordBatch batch, LeaderEpoch epoch,
                                                     Completion done) {
   HW_RETURN_IF_ERROR(CheckOpen());
+  if (batch.header().has_producer_id() && !KnowsProducers()) {
+    return absl::FailedPreconditionError(
+        fmt::format("log {} does not know its producers yet", partition_));
+  }
   LogOperation operation{.kind = LogOperation::Kind::kAppend, .done = std::move(done)};
   operation.batches.push_back(batch.WithOffset(next_admitted_offset_, epoch));
+  AdmitProducer(operation.batches[0].header());
   const Offset last = operation.batches[0].header().last_offset();
   const AdmittedOffsets admitted{next_admitted_offset_, last};
   next_admitted_offset_ = last + 1;
@@ -74,6 +80,7 @@ absl::StatusOr<AdmittedOffsets> Log::AppendAsFollower(const core::ByteChain& rec
   if (!operation.batches.empty()) admitted.first = operation.batches[0].header().base_offset;
   next_admitted_offset_ = next;
   HW_RETURN_IF_ERROR(Enqueue(std::move(operation)));
+  producers_unknown_until_ = enqueued_;
   return admitted;
 }
 
@@ -87,6 +94,7 @@ absl::Status Log::TruncateTo(Offset offset, Completion done) {
   HW_RETURN_IF_ERROR(CheckOpen());
   if (offset.value() < 0) return absl::InvalidArgumentError("a truncation to a negative offset");
   next_admitted_offset_ = std::min(next_admitted_offset_, offset);
+  producers_unknown_until_ = enqueued_ + 1;
   return Enqueue(
       {.kind = LogOperation::Kind::kTruncateTo, .offset = offset, .done = std::move(done)});
 }
@@ -95,6 +103,7 @@ absl::Status Log::TruncateFullyAndStartAt(Offset offset, Completion done) {
   HW_RETURN_IF_ERROR(CheckOpen());
   if (offset.value() < 0) return absl::InvalidArgumentError("a truncation to a negative offset");
   next_admitted_offset_ = offset;
+  producers_unknown_until_ = enqueued_ + 1;
   return Enqueue(
       {.kind = LogOperation::Kind::kTruncateFully, .offset = offset, .done = std::move(done)});
 }
@@ -135,6 +144,7 @@ void Log::RunWorker() {
       LogOperation operation = std::move(queue_.front());
       queue_.pop_front();
       absl::Status status = Execute(operation);
+      ++completed_;
       if (!failure_.ok()) status = failure_;
       if (operation.done) operation.done(status);
     }
@@ -191,6 +201,7 @@ void Log::RunAppends() {
            bytes + BytesOf(queue_.front()) <= kMaxGroupBytes &&
            appends.size() < kMaxGroupOperations);
   if (const absl::Status status = WriteAppends(absl::MakeSpan(appends)); !status.ok()) Fail(status);
+  completed_ += appends.size();
   for (LogOperation& append : appends) {
     if (append.done) append.done(failure_);
   }
@@ -298,6 +309,10 @@ absl::Status Log::Close() {
   HW_RETURN_IF_ERROR(CheckOpen());
   closed_ = true;
   HW_RETURN_IF_ERROR(Drain());
+  if (const absl::Status taken = TakeProducerSnapshot(log_end_offset_); !taken.ok()) {
+    if (!absl::IsCancelled(taken)) Fail(taken);
+    return taken;
+  }
   active().OnBecomeInactive();
   return FlushUpTo(log_end_offset_, IncludeEmptyActive::kYes);
 }

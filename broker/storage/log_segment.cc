@@ -211,8 +211,8 @@ absl::StatusOr<std::optional<BatchPosition>> LogSegment::FindBatch(core::Environ
   return SearchFrom(env, offset_index_.Lookup(offset - base_), offset);
 }
 
-absl::Status LogSegment::ForEachBatch(core::Environment& env, uint64_t position,
-                                      const std::function<bool(const BatchPosition&)>& visit) {
+template <typename Visit>
+absl::Status LogSegment::Walk(core::Environment& env, uint64_t position, Visit visit) {
   Pacer pacer(env);
   const uint64_t end = size_;
   BatchScanner scanner(*log_, position, end, BatchScanner::kHeadersOnly);
@@ -222,11 +222,25 @@ absl::Status LogSegment::ForEachBatch(core::Environment& env, uint64_t position,
       return absl::DataLossError(
           fmt::format("{}: no record batch at {}", PathOf(kLogSuffix), scanner.position()));
     }
-    if (!visit(scanner.batch())) return absl::OkStatus();
+    if (!visit(scanner)) return absl::OkStatus();
     HW_RETURN_IF_ERROR(pacer.Work(protocol::kRecordBatchHeaderSize));
     scanner.Advance();
   }
   return absl::OkStatus();
+}
+
+absl::Status LogSegment::ForEachBatch(core::Environment& env, uint64_t position,
+                                      const std::function<bool(const BatchPosition&)>& visit) {
+  return Walk(env, position, [&](const BatchScanner& scanner) { return visit(scanner.batch()); });
+}
+
+absl::Status LogSegment::ForEachHeader(
+    core::Environment& env, uint64_t position,
+    const std::function<void(const protocol::RecordBatchHeader&)>& visit) {
+  return Walk(env, position, [&](const BatchScanner& scanner) {
+    visit(scanner.header());
+    return true;
+  });
 }
 
 absl::StatusOr<Offset> LogSegment::ReadNextOffset(

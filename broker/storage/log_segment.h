@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 
+#include "broker/protocol/record_batch.h"
 #include "broker/storage/batch_position.h"
 #include "broker/storage/log_recovery.h"
 #include "broker/storage/offset_index.h"
@@ -68,6 +69,10 @@ class LogSegment {
   // now and then. DataLoss at a batch that makes no sense.
   [[nodiscard]] absl::Status ForEachBatch(core::Environment& env, uint64_t position,
                                           const std::function<bool(const BatchPosition&)>& visit);
+  // As ForEachBatch, with the headers themselves.
+  [[nodiscard]] absl::Status ForEachHeader(
+      core::Environment& env, uint64_t position,
+      const std::function<void(const protocol::RecordBatchHeader&)>& visit);
   // Reads every batch with its body, feeds `scan`, rebuilds the indexes of what stays, calls
   // `visit` for it, and cuts the file at the first batch that cannot stay. `truncated` gets the
   // bytes that were cut.
@@ -114,6 +119,9 @@ class LogSegment {
 
   LogSegment(core::FileSystem& files, std::string_view directory, Offset base)
       : files_(files), directory_(directory), base_(base) {}
+  // Calls visit(scanner) at each batch from `position` on until it returns false.
+  template <typename Visit>
+  absl::Status Walk(core::Environment& env, uint64_t position, Visit visit);
   absl::Status RebuildIndexes(core::Environment& env);
   absl::Status ReadFirstTimestamp();
   absl::StatusOr<core::Bytes> ReadIndexFile(std::string_view suffix);

@@ -1,6 +1,5 @@
 #include "scenarios/world/applications.h"
 
-#include "broker/server/broker.h"
 #include "broker/zookeeper/zookeeper_node.h"
 
 namespace highwater::scenarios {
@@ -21,7 +20,7 @@ class BrokerApplication final : public sim::Application {
              .files = mutant_files_ != nullptr ? *mutant_files_ : env.files,
              .random = env.random,
              .buggify = env.buggify},
-        broker_(env_, std::move(config), observer) {}
+        broker_(env_, std::move(config), observer, hooks.broker_options) {}
 
   void Run(core::Environment& env) override {
     if (const absl::Status status = broker_.Start(); !status.ok()) {

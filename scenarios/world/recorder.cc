@@ -53,9 +53,12 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                      [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); }),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
   const invariants::RunFacts facts{
-      .history = history_, .logs = logs_, .promise = [&scenario](std::string_view topic) {
-        return PromiseOf(scenario, topic);
-      }};
+      .history = history_,
+      .logs = logs_,
+      .promise = [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); },
+      // One that is named is judged also of those who were not promised it.
+      .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
+                                             : invariants::Scope::kEverybody};
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
     const auto& chosen = scenario.check.invariants;
     const bool wanted = scenario.check.all_invariants ||

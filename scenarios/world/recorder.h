@@ -30,7 +30,9 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
            std::function<void(const invariants::Violation&)> on_violation);
 
   // What clients did and were told.
-  uint32_t AddProducer(std::string name) { return history_.AddProducer(std::move(name)); }
+  uint32_t AddProducer(std::string name, invariants::ProducerPromises promises) {
+    return history_.AddProducer(std::move(name), promises);
+  }
   invariants::RecordId Sent(uint32_t producer, const broker::TopicPartition& partition,
                             uint32_t size, int16_t acks);
   void Completed(invariants::RecordId id, invariants::SendOutcome outcome,

@@ -90,7 +90,8 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
                 .recorder = recorder_,
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
-                .load_end = scenario.run.warmup + scenario.run.duration},
+                .load_end = scenario.run.warmup + scenario.run.duration,
+                .producer_rules = hooks_.producer_rules},
       injector_(world_, cast_, recorder_.roles(),
                 [this](const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                        std::string text) { OnFault(order, victims, std::move(text)); }),
@@ -188,7 +189,7 @@ void SimulatedRun::AddClients() {
   for (const NamedClient& client : ClientsOf(scenario_)) {
     sim::Host& host = AddHost(client.name, zone, false);
     if (client.spec->kind == ClientKind::kProducer) {
-      const uint32_t id = recorder_.AddProducer(client.name);
+      const uint32_t id = recorder_.AddProducer(client.name, PromisesOf(*client.spec));
       host.SetProgram(sim::ProgramOf(
           [this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); }));
     } else {

@@ -22,6 +22,13 @@ absl::Status ValidateSetting(SettingScope scope, std::string_view name, std::str
   HW_UNREACHABLE();
 }
 
+absl::Status ValidateTogether(SettingScope scope, const Settings& settings) {
+  if (scope != SettingScope::kProducer) return absl::OkStatus();
+  broker::client::Properties properties;
+  for (const Setting& setting : settings) properties[setting.name] = setting.value;
+  return broker::client::ValidateProducerConfigs(properties);
+}
+
 std::vector<std::string> SettingNames(SettingScope scope) {
   std::vector<std::string> names;
   if (scope == SettingScope::kBroker) {
@@ -45,6 +52,7 @@ Harness MakeSimulatedHarness() {
   Harness harness;
   harness.make_runner = [] { return std::make_unique<SimulatedSeedRunner>(); };
   harness.load.validate_setting = ValidateSetting;
+  harness.load.validate_together = ValidateTogether;
   harness.load.setting_names = SettingNames;
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
     harness.load.invariants.push_back(

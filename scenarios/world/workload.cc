@@ -77,13 +77,20 @@ std::vector<std::string> AllTopics(const Scenario& scenario) {
 
 }  // namespace
 
+invariants::ProducerPromises PromisesOf(const ClientSpec& spec) {
+  const auto config = client::ProducerConfig::FromMap(PropertiesOf(spec));
+  HW_CHECK(config.ok(), "{}", std::string(config.status().message()));
+  return {.idempotent = config->IsIdempotent(),
+          .ordered = config->IsIdempotent() || config->max_in_flight == 1};
+}
+
 void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
   if (!AwaitTopics(env, context)) return;
   ++context.producers_at_work;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
-  client::Producer producer(env, config);
+  client::Producer producer(env, config, context.producer_rules);
   const std::vector<TopicPartition> partitions = PartitionsOf(context.scenario, spec.topics);
   const absl::Duration interval = spec.rate.period / spec.rate.count;
   core::MonotonicTime next = env.clock.Now();

@@ -8,11 +8,15 @@
 #include <string>
 
 #include "broker/client/client_config.h"
+#include "broker/client/producer_rules.h"
 #include "core/environment.h"
 #include "scenarios/scenario.h"
 #include "scenarios/world/recorder.h"
 
 namespace highwater::scenarios {
+
+// What a producer's settings promise.
+[[nodiscard]] invariants::ProducerPromises PromisesOf(const ClientSpec& spec);
 
 // What the clients of one world share. Outlives them.
 struct WorkloadContext {
@@ -22,6 +26,7 @@ struct WorkloadContext {
   // The phases, in time since the world began: load from `load_begin` to `load_end`.
   std::function<absl::Duration()> now;
   absl::Duration load_end;
+  broker::client::ProducerRules producer_rules;
   // Set once every topic exists: clients begin then, as applications do that were deployed after
   // their topics.
   bool topics_created = false;

@@ -102,15 +102,100 @@ TEST(ProduceTest, NullRecordsAreRefused) {
   });
 }
 
-TEST(ProduceTest, ABatchWithAProducerIdCountsAsAnyOther) {
+core::ByteChain Sequenced(int32_t sequence, int16_t epoch = 0, int records = 1) {
+  return BatchOf(
+      std::vector<std::string>(static_cast<size_t>(records), "x"), 7000,
+      {.producer_id = ProducerId(7), .producer_epoch = epoch, .base_sequence = sequence});
+}
+
+// [I2]
+TEST(ProduceTest, ADuplicateIsAnsweredAsItWasAtFirst) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
     CreateTopic(client, "a");
-    const auto batch =
-        BatchOf({"x"}, 0, {.producer_id = ProducerId(7), .producer_epoch = 0, .base_sequence = 5});
-    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", batch), 9)), ErrorCode::NONE);
-    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", batch), 9)), ErrorCode::NONE);
+    for (int32_t i = 0; i < 6; ++i) {
+      ASSERT_EQ(ErrorOf(client.Call(ProduceOf("a", Sequenced(2 * i, 0, 2)), 9)), ErrorCode::NONE);
+    }
+    for (int32_t i = 1; i < 6; ++i) {
+      for (const int16_t acks : {1, -1}) {
+        const auto again = client.Call(ProduceOf("a", Sequenced(2 * i, 0, 2), acks), 9);
+        ASSERT_EQ(ErrorOf(again), ErrorCode::NONE);
+        const auto& result = again->responses.at(0).partition_responses.at(0);
+        EXPECT_EQ(result.base_offset, 2 * i);
+        EXPECT_EQ(result.log_append_time_ms, 7001);
+      }
+    }
+    EXPECT_EQ(ErrorOf(client.Call(ProduceOf("a", Sequenced(0, 0, 2)), 9)),
+              ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+        << "older than the five that are remembered";
+    const auto next = client.Call(ProduceOf("a", Sequenced(12)), 9);
+    EXPECT_EQ(next->responses.at(0).partition_responses.at(0).base_offset, 12);
   });
+}
+
+// [I3-I5]
+TEST(ProduceTest, SequencesAndEpochsAreChecked) {
+  BrokerWorld().Run([](core::Environment& env) {
+    RawClient client(env);
+    CreateTopic(client, "a");
+    const auto produce = [&](int32_t sequence, int16_t epoch) {
+      return ErrorOf(client.Call(ProduceOf("a", Sequenced(sequence, epoch)), 9));
+    };
+    EXPECT_EQ(produce(5, 3), ErrorCode::NONE) << "an unknown producer may begin anywhere";
+    EXPECT_EQ(produce(7, 3), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    EXPECT_EQ(produce(6, 3), ErrorCode::NONE);
+    EXPECT_EQ(produce(7, 2), ErrorCode::INVALID_PRODUCER_EPOCH);
+    EXPECT_EQ(produce(7, 4), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    EXPECT_EQ(produce(0, 4), ErrorCode::NONE);
+  });
+}
+
+// [P4] Success means the same whoever asks: the record is committed.
+TEST(ProduceTest, ADuplicateOfABatchOnItsWayWaitsForItToBeWritten) {
+  BrokerWorld w(Settings{{"log.flush.interval.messages", "1"}});
+  auto* disk = static_cast<sim::Disk*>(w.host.disk());
+  w.Run([&](core::Environment& env) {
+    RawClient first(env), second(env);
+    CreateTopic(first, "a");
+    disk->Begin({.id = sim::kNoFault, .kind = sim::DiskFault::Kind::kStallDevice});
+    ASSERT_TRUE(first.Send(ProduceOf("a", Sequenced(0)), 9).ok());
+    env.fibers.SleepFor(absl::Milliseconds(20));
+    ProduceRequest again = ProduceOf("a", Sequenced(0));
+    again.timeout_ms = 200;
+    EXPECT_EQ(ErrorOf(second.Call(again, 9)), ErrorCode::REQUEST_TIMED_OUT);
+    ASSERT_TRUE(second.Send(ProduceOf("a", Sequenced(0)), 9).ok());
+    env.fibers.SleepFor(absl::Milliseconds(20));
+    disk->End(sim::kNoFault);
+    for (RawClient* client : {&first, &second}) {
+      const auto answer = client->Receive<ProduceResponse>(9);
+      ASSERT_EQ(ErrorOf(answer), ErrorCode::NONE);
+      EXPECT_EQ(answer->responses.at(0).partition_responses.at(0).base_offset, 0);
+    }
+    EXPECT_EQ(ErrorOf(first.Call(ProduceOf("a", Sequenced(1)), 9)), ErrorCode::NONE);
+  });
+}
+
+// [I11-I13] Also behind a roll: the snapshot knows all five.
+TEST(ProduceTest, DuplicatesAreKnownAfterACrashAndAfterAStop) {
+  BrokerWorld w(Settings{{"log.segment.bytes", "300"}});
+  const auto produce = [&](int32_t from, int32_t to) {
+    w.Run([&](core::Environment& env) {
+      RawClient client(env);
+      if (from == 0) CreateTopic(client, "a");
+      for (int32_t i = from; i < to; ++i) {
+        const auto answer = client.Call(ProduceOf("a", Sequenced(i)), 9);
+        ASSERT_EQ(ErrorOf(answer), ErrorCode::NONE) << i;
+        EXPECT_EQ(answer->responses.at(0).partition_responses.at(0).base_offset, i);
+      }
+    });
+  };
+  produce(0, 14);
+  w.host.Crash();
+  produce(9, 20);
+  w.host.RequestStop();
+  w.world.Run(w.world.Elapsed() + absl::Seconds(5));
+  ASSERT_FALSE(w.host.running());
+  produce(15, 21);
 }
 
 TEST(ProduceTest, AcksZeroHasNoAnswerAndClosesOnAnError) {

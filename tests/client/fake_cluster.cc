@@ -5,6 +5,7 @@
 #include "broker/protocol/api_versions.h"
 #include "broker/protocol/create_topics.h"
 #include "broker/protocol/delete_topics.h"
+#include "broker/protocol/init_producer_id.h"
 #include "broker/protocol/list_offsets.h"
 #include "broker/protocol/message.h"
 #include "broker/protocol/metadata.h"
@@ -66,6 +67,18 @@ ErrorCode Append(const Exchange& x, FakePartition& partition, const protocol::Re
   if (static_cast<int64_t>(batch->size()) > x.cluster.max_batch_bytes)
     return ErrorCode::MESSAGE_TOO_LARGE;
   base_offset = partition.end.value();
+  auto appended = broker::storage::ProducerAppend::Of(batch->header());
+  if (batch->header().has_producer_id()) {
+    const auto verdict = partition.producers.Check(appended);
+    if (verdict.error != ErrorCode::NONE) return verdict.error;
+    if (verdict.duplicate) {
+      base_offset = verdict.duplicate->first_offset().value();
+      return ErrorCode::NONE;
+    }
+    appended.first_offset = partition.end;
+    appended.last_offset = partition.end + batch->header().last_offset_delta;
+    partition.producers.Apply(appended);
+  }
   partition.batches.push_back(batch->WithOffset(partition.end, partition.leader_epoch));
   partition.end = partition.batches.back().header().next_offset();
   return ErrorCode::NONE;
@@ -164,6 +177,13 @@ core::Payload CreateTopics(const Exchange& x) {
   return x.Encode(response);
 }
 
+core::Payload InitProducerId(const Exchange& x) {
+  protocol::InitProducerIdResponse response;
+  response.error_code = x.verdict.error;
+  if (response.error_code == ErrorCode::NONE) response.producer_id = x.cluster.next_producer_id++;
+  return x.Encode(response);
+}
+
 core::Payload DeleteTopics(const Exchange& x) {
   const auto request = x.Decode<protocol::DeleteTopicsRequest>();
   protocol::DeleteTopicsResponse response;
@@ -198,6 +218,11 @@ void FakePartition::Truncate(Offset to) {
   end = batches.empty() ? start : batches.back().header().next_offset();
   std::erase_if(epoch_starts, [this](const auto& entry) { return entry.second >= end; });
   for (auto& [broker, held] : followers) held = std::min(held, end);
+  producers.Clear();
+  for (const auto& batch : batches) {
+    if (!batch.header().has_producer_id()) continue;
+    producers.Apply(broker::storage::ProducerAppend::Of(batch.header()));
+  }
 }
 
 void FakePartition::MoveTo(BrokerId new_leader) {
@@ -337,6 +362,9 @@ bool FakeCluster::Answer(core::Environment& env, BrokerId id, core::Connection& 
       break;
     case ApiKey::kCreateTopics:
       answer = CreateTopics(x);
+      break;
+    case ApiKey::kInitProducerId:
+      answer = InitProducerId(x);
       break;
     case ApiKey::kDeleteTopics:
       answer = DeleteTopics(x);

@@ -21,6 +21,7 @@
 #include "broker/protocol/metadata.h"
 #include "broker/protocol/record_batch.h"
 #include "broker/protocol/uuid.h"
+#include "broker/storage/producer_state_manager.h"
 #include "broker/types.h"
 #include "core/environment.h"
 #include "sim/host.h"
@@ -58,6 +59,7 @@ struct FakePartition {
   Offset start;
   Offset end;
   std::vector<broker::protocol::RecordBatch> batches;
+  broker::storage::ProducerStateManager producers;
   std::map<LeaderEpoch, Offset> epoch_starts = {{LeaderEpoch(0), Offset(0)}};
   // [P19] Who else holds it, up to where; and whom the leader names to clients that tell their
   // rack.
@@ -134,6 +136,7 @@ class FakeCluster {
   std::map<BrokerId, int> fetches;
   // What the admin's calls have left: "set topic/orders a=1", ...
   std::vector<std::string> admin_log;
+  int64_t next_producer_id = 1000;
 
  private:
   void Serve(core::Environment& env, BrokerId id);

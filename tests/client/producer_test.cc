@@ -65,10 +65,73 @@ TEST(ProducerTest, ALostAnswerLeavesTheOutcomeUnknown) {
 TEST(ProducerTest, ALostAnswerIsRetriedAndMayDuplicate) {
   ClientWorld world;
   world.cluster.script = FirstProduces(1, {.fate = Fate::kClosedAfter});
-  const Outcomes outcomes = SendAll(world, {"a"}, {});
+  const Outcomes outcomes = SendAll(world, {"a"}, {{"enable.idempotence", "false"}});
   EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 1u);
   EXPECT_THAT(world.cluster.partition("orders").Values(), ElementsAre("a", "a"));
   EXPECT_EQ(outcomes.all[0].second.offset, Offset(1));
+}
+
+TEST(ProducerTest, AnIdempotentProducersLostAnswerIsFoundAgain) {
+  ClientWorld world;
+  world.cluster.script = FirstProduces(1, {.fate = Fate::kClosedAfter});
+  const Outcomes outcomes = SendAll(world, {"a"}, {});
+  EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 1u);
+  EXPECT_THAT(world.cluster.partition("orders").Values(), ElementsAre("a"));
+  EXPECT_EQ(outcomes.all[0].second.offset, Offset(0));
+}
+
+// [N5]
+TEST(ProducerTest, ADuplicateOfWhichTheBrokerKnowsNoOffsetIsAcknowledgedWithoutOne) {
+  ClientWorld world;
+  world.cluster.script = [](BrokerId, ApiKey key, int serial) -> Verdict {
+    if (key != ApiKey::kProduce || serial > 1) return {};
+    if (serial == 0) return {.fate = Fate::kClosedAfter};
+    return {.fate = Fate::kRefused, .error = ErrorCode::DUPLICATE_SEQUENCE_NUMBER};
+  };
+  const Outcomes outcomes = SendAll(world, {"a"}, {});
+  ASSERT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 1u);
+  EXPECT_EQ(outcomes.all[0].second.offset, broker::kNoOffset);
+}
+
+// What was acknowledged is gone: the sequences cannot go on, the records behind it can [KIP-360].
+TEST(ProducerTest, GoesOnInAnotherEpochBehindALoss) {
+  ClientWorld world;
+  Outcomes outcomes;
+  world.Run([&](core::Environment& env) {
+    Producer producer(env, ConfigOf<ProducerConfig>({{"batch.size", "0"}}));
+    for (const char* value : {"a", "b", "c"}) {
+      producer.Send({.topic = "orders", .value = value}, outcomes.For(value));
+    }
+    producer.Flush(core::MonotonicTime::Never());
+    world.cluster.partition("orders").Truncate(Offset(1));
+    for (const char* value : {"d", "e", "f"}) {
+      producer.Send({.topic = "orders", .value = value}, outcomes.For(value));
+    }
+    producer.Flush(core::MonotonicTime::Never());
+  });
+  EXPECT_EQ(outcomes.Count(SendOutcome::kAcknowledged), 6u);
+  EXPECT_THAT(world.cluster.partition("orders").Values(), ElementsAre("a", "d", "e", "f"));
+  EXPECT_EQ(world.cluster.partition("orders").batches.back().header().producer_epoch, 1);
+}
+
+TEST(ProducerTest, WaitsForItsProducerIdAndFailsEverythingIfItMayHaveNone) {
+  for (const bool refused : {false, true}) {
+    ClientWorld world;
+    world.cluster.script = [&](BrokerId, ApiKey key, int serial) -> Verdict {
+      if (key != ApiKey::kInitProducerId) return {};
+      if (refused) {
+        return {.fate = Fate::kRefused, .error = ErrorCode::CLUSTER_AUTHORIZATION_FAILED};
+      }
+      if (serial < 3) return {.fate = Fate::kClosedBefore};
+      return {};
+    };
+    const Outcomes outcomes = SendAll(world, {"a", "b"}, {});
+    EXPECT_EQ(outcomes.Count(refused ? SendOutcome::kFailed : SendOutcome::kAcknowledged), 2u);
+    if (refused) {
+      EXPECT_EQ(outcomes.all[1].second.error, ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+      EXPECT_EQ(world.cluster.CountOf(ApiKey::kProduce), 0);
+    }
+  }
 }
 
 TEST(ProducerTest, ARefusalBeforeTheAppendIsAFailure) {
@@ -250,7 +313,7 @@ TEST(ProducerTest, AnIdleProducerHasNoFiberAndNoticesAClosedConnection) {
 
 // The property that histories are judged by, over many kinds of trouble: an acknowledged record is
 // at its offset, a failed one is nowhere, and with one request in flight first occurrences keep the
-// order of Send.
+// order of Send. An idempotent producer's records keep it always, and are there once.
 TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
   size_t acknowledged = 0;
   size_t failed = 0;
@@ -259,8 +322,9 @@ TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
     ClientWorld world(seed, seed % 2 == 0 ? sim::StrategyKind::kRandom : sim::StrategyKind::kPct);
     core::KeyedRandom random(core::Mix(seed, 99));
     const uint64_t trouble = random.Below(60);
-    world.cluster.script = [&](BrokerId, ApiKey, int) -> Verdict {
+    world.cluster.script = [&](BrokerId, ApiKey key, int) -> Verdict {
       if (random.Below(100) >= trouble) return {};
+      if (key == ApiKey::kInitProducerId) return {.fate = Fate::kClosedAfter};
       switch (random.Below(8)) {
         case 0:
           return {.fate = Fate::kClosedBefore};
@@ -281,12 +345,15 @@ TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
       }
     };
     const bool in_order = random.Chance(1, 2);
+    const bool idempotent = random.Chance(1, 2);
+    const uint64_t retries = random.Below(4) + (idempotent ? 1 : 0);
     Outcomes outcomes;
     world.Run([&](core::Environment& env) {
       Producer producer(env, ConfigOf<ProducerConfig>(
                                  {{"max.in.flight.requests.per.connection", in_order ? "1" : "5"},
                                   {"batch.size", random.Chance(1, 2) ? "0" : "200"},
-                                  {"retries", std::to_string(random.Below(4))},
+                                  {"retries", std::to_string(retries)},
+                                  {"enable.idempotence", idempotent ? "true" : "false"},
                                   {"request.timeout.ms", "500"},
                                   {"delivery.timeout.ms", "2000"}}));
       for (int i = 0; i < 40; ++i) {
@@ -307,8 +374,11 @@ TEST(ProducerTest, OutcomesAreTrueUnderAnyTrouble) {
       if (one.outcome == SendOutcome::kFailed) {
         ASSERT_EQ(count, 0) << "seed " << seed << " " << value;
       }
+      if (idempotent) {
+        ASSERT_LE(count, 1) << "seed " << seed << " " << value;
+      }
     }
-    if (in_order) {
+    if (in_order || idempotent) {
       std::vector<int> first_occurrences;
       for (const std::string& value : stored) {
         const int n = std::stoi(value.substr(1));

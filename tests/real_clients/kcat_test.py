@@ -134,6 +134,14 @@ class KcatTest(unittest.TestCase):
             self.assertEqual(admin.delete_topic("admin"), 3, "UNKNOWN_TOPIC_OR_PARTITION")
         self.assertNotIn(b'"admin"', self.broker.kcat("-L"))
 
+    def test_round_trip_of_each_codec_with_idempotence(self):
+        for codec in CODECS:
+            with self.subTest(codec=codec):
+                topic = f"idempotent-{codec}"
+                self.broker.produce(topic, self.records, "-z", codec, "-X", "enable.idempotence=true")
+                got = self.broker.consume(topic, "-o", "beginning", "-c", str(RECORDS))
+                self.assertTrue(got == self.records, "a record is not what was produced")
+
     def check_round_trip(self, codec, acks):
         topic = f"records-{codec}-{acks.replace('-', 'm')}"
         self.broker.produce(topic, self.records, "-z", codec, "-X", f"acks={acks}")
@@ -240,6 +248,62 @@ class CrashTest(unittest.TestCase):
             stored[int(offset)] = value
         for offset, value in acknowledged.items():
             self.assertEqual(stored.get(offset), value, f"{topic} round {round_number}: offset {offset} was acknowledged")
+
+    def stored_bytes(self, topic):
+        return sum(path.stat().st_size for path in (self.broker.directory / "data" / f"{topic}-0").glob("*.log"))
+
+    def produce_over_kills(self, topic, idempotence, kills):
+        """Pours numbered records into one kcat while the broker is killed; returns what was poured and what is stored."""
+        with Connection(self.broker.port) as admin:
+            self.assertEqual(admin.create_topic(topic, 1, [("segment.bytes", "300000")]), 0)
+        producer = subprocess.Popen(
+            ["kcat", "-b", f"127.0.0.1:{self.broker.port}", "-P", "-E", "-t", topic, "-p", "0", "-q",
+             "-X", f"enable.idempotence={idempotence}", "-X", "batch.num.messages=50", "-X", "linger.ms=1",
+             "-X", "acks=all", "-X", "message.timeout.ms=120000", "-X", "reconnect.backoff.max.ms=200"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        poured = []
+
+        def pour_until(enough):
+            while not enough():
+                self.assertIsNone(producer.poll(), "kcat ended by itself")
+                lines = [b"%d" % (len(poured) + i) for i in range(500)]
+                poured.extend(lines)
+                producer.stdin.write(b"\n".join(lines) + b"\n")
+                producer.stdin.flush()
+        for _ in range(kills):
+            aim = self.stored_bytes(topic) + 400_000
+            pour_until(lambda: self.stored_bytes(topic) >= aim)
+            self.broker.end(signal.SIGKILL)
+            self.broker.start()
+        aim = self.stored_bytes(topic) + 100_000
+        pour_until(lambda: self.stored_bytes(topic) >= aim)
+        producer.stdin.close()
+        self.assertEqual(producer.wait(PATIENCE), 0)
+        stored = self.broker.kcat("-C", "-t", topic, "-p", "0", "-q", "-e", "-o", "beginning").split()
+        return poured, stored
+
+    def test_an_idempotent_producer_writes_each_record_once_and_in_order_over_kills(self):
+        poured, stored = self.produce_over_kills("once", "true", 5)
+        self.assertEqual(len(stored), len(poured))
+        self.assertTrue(stored == poured, "a record is missing, doubled or in another place")
+
+    def test_idempotent_producers_get_ids_of_their_own_over_kills(self):
+        with Connection(self.broker.port) as admin:
+            self.assertEqual(admin.create_topic("ids", 1), 0)
+        for i in range(6):
+            self.broker.produce("ids", [b"%d" % i], "-X", "enable.idempotence=true")
+            if i % 2:
+                self.broker.end(signal.SIGKILL)
+                self.broker.start()
+        producers = set()
+        for segment in (self.broker.directory / "data" / "ids-0").glob("*.log"):
+            data = segment.read_bytes()
+            at = 0
+            while at + 61 <= len(data):
+                producers.add(int.from_bytes(data[at + 43:at + 51], "big", signed=True))
+                at += 12 + int.from_bytes(data[at + 8:at + 12], "big")
+        self.assertEqual(len(producers), 6)
+        self.assertNotIn(-1, producers)
 
     def test_a_stop_in_mid_load_is_clean(self):
         with Connection(self.broker.port) as admin:

@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 
 TEST(LogFaultTest, TheOriginalRuleKeepsAHoleThatTheSafeRuleCuts) {  // [W20]
   ScriptOptions options{.config = TinyConfig()};
-  options.disk.write_back = {100'000, 30'000'000};
+  options.disk.write_back = {10'000, 60'000'000};
   const std::vector<Command> story = {
       {Command::Kind::kAppend, 4, 150}, {Command::Kind::kSleep, 20},
       {Command::Kind::kAppend, 6, 150}, {Command::Kind::kSleep, 20},

@@ -1,6 +1,7 @@
 // A log under power loss at every step: what was flushed is there, nothing is invented, offsets are
-// contiguous, the epoch cache and the indexes agree with the batches.
+// contiguous, the epoch cache, the indexes and the producer state agree with the batches.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -141,6 +142,16 @@ TEST(LogPowerLossTest, AtEveryEffectOfRetentionAndAFullTruncation) {
                      {Kind::kDrain},
                      {Kind::kSleep, 500}},
                     {{Kind::kAppend, 40, 90}, {Kind::kDrain}});
+}
+
+// What 3.2.3 writes is not enough to know the last five batches again [W12].
+TEST(LogPowerLossTest, WithKafkasOwnSnapshotsACrashForgetsBatches) {
+  const std::vector<Command> story = {
+      {Kind::kAppend, 12, 90}, {Kind::kDrain}, {Kind::kAppend, 9, 90}, {Kind::kDrain}};
+  ScriptOptions options{.config = TinyConfig(), .disk = EagerDisk()};
+  EXPECT_EQ(RunScript({{story, End::kCrash}}, options), "");
+  options.producer_rules = ProducerStateRules::Kafka323();
+  EXPECT_THAT(RunScript({{story, End::kCrash}}, options), ::testing::HasSubstr("remembered"));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "log_script.h"
 
 #include <algorithm>
-#include <ostream>
+#include <array>
 
 #include "broker/protocol/record_batch_builder.h"
 #include "core/status_macros.h"
@@ -49,10 +49,12 @@ class ScriptApplication final : public sim::Application {
         host_(host),
         observer_(oracle),
         listener_(options.config),
-        manager_(
-            env,
-            {.directories = {"data"}, .defaults = options.config, .recovery_rules = options.rules},
-            listener_, observer_) {}
+        manager_(env,
+                 {.directories = {"data"},
+                  .defaults = options.config,
+                  .recovery_rules = options.rules,
+                  .producer_rules = options.producer_rules},
+                 listener_, observer_) {}
 
   void Run(core::Environment&) override {
     const absl::Status status = RunChecked();
@@ -84,9 +86,17 @@ class ScriptApplication final : public sim::Application {
     return absl::OkStatus();
   }
 
+  // Every fourth batch is of nobody, the others of one of three idempotent producers.
   protocol::RecordBatch MakeBatch(int records, int value_size, Offset base = Offset(0),
                                   LeaderEpoch epoch = kNoLeaderEpoch) {
-    protocol::RecordBatchBuilder builder({.base_offset = base, .partition_leader_epoch = epoch});
+    protocol::RecordBatchOptions options{.base_offset = base, .partition_leader_epoch = epoch};
+    if (const size_t producer = ++made_ % 4; producer < next_sequence_.size()) {
+      options.producer_id = ProducerId(static_cast<int64_t>(producer));
+      options.producer_epoch = 0;
+      options.base_sequence = next_sequence_[producer];
+      next_sequence_[producer] += records;
+    }
+    protocol::RecordBatchBuilder builder(options);
     for (int i = 0; i < records; ++i) {
       ++serial_;
       const std::string value =
@@ -137,11 +147,31 @@ class ScriptApplication final : public sim::Application {
     return absl::OkStatus();
   }
 
+  // What the log knows of the producers decides how they go on.
+  void ContinueSequences() {
+    for (size_t i = 0; i < next_sequence_.size(); ++i) {
+      next_sequence_[i] =
+          log_->producers().Find(ProducerId(static_cast<int64_t>(i))).last_sequence() + 1;
+    }
+  }
+
   absl::Status Append(int records, int value_size) {
     const protocol::RecordBatch batch = MakeBatch(records, value_size);
+    if (batch.header().has_producer_id()) {
+      ProducerVerdict verdict = log_->CheckProducer(batch.header());
+      if (verdict.error == protocol::ErrorCode::NOT_LEADER_OR_FOLLOWER) {
+        HW_RETURN_IF_ERROR(log_->Drain());
+        verdict = log_->CheckProducer(batch.header());
+      }
+      if (verdict.error != protocol::ErrorCode::NONE || verdict.duplicate) {
+        return absl::InternalError(
+            fmt::format("sequence {} of producer {} gets error {}", batch.header().base_sequence,
+                        batch.header().producer_id, static_cast<int>(verdict.error)));
+      }
+    }
     HW_ASSIGN_OR_RETURN(const AdmittedOffsets admitted,
                         log_->AppendAsLeader(batch, epoch_, [](const absl::Status&) {}));
-    oracle_.content.push_back({admitted.first, admitted.last, epoch_, batch.header().crc});
+    oracle_.content.push_back(StoredOf(batch, admitted.first, epoch_));
     return absl::OkStatus();
   }
 
@@ -153,7 +183,7 @@ class ScriptApplication final : public sim::Application {
       if (i + 1 == command.a) epoch_ = epoch_ + 1;
       const protocol::RecordBatch batch = MakeBatch(1 + i % 2, command.b, next, epoch_);
       records.Append(batch.bytes());
-      batches.push_back({next, batch.header().last_offset(), epoch_, batch.header().crc});
+      batches.push_back(StoredOf(batch, next, epoch_));
       next = batch.header().next_offset();
     }
     HW_RETURN_IF_ERROR(log_->AppendAsFollower(records, [](const absl::Status&) {}).status());
@@ -170,6 +200,8 @@ class ScriptApplication final : public sim::Application {
     oracle_.before_cut = oracle_.content;
     oracle_.content.resize(kept);
     HW_RETURN_IF_ERROR(log_->TruncateToAndWait(to));
+    HW_RETURN_IF_ERROR(CheckProducers(oracle_.content));
+    ContinueSequences();
     oracle_.before_cut.reset();
     oracle_.start = std::min(oracle_.start, to);
     return absl::OkStatus();
@@ -182,10 +214,55 @@ class ScriptApplication final : public sim::Application {
     oracle_.starting_over_at = to;
     HW_RETURN_IF_ERROR(log_->TruncateFullyAndStartAt(to, [](const absl::Status&) {}));
     HW_RETURN_IF_ERROR(log_->Drain());
+    ContinueSequences();
     oracle_.before_cut.reset();
     oracle_.starting_over_at.reset();
     oracle_.start = to;
     oracle_.durable = to;
+    return absl::OkStatus();
+  }
+
+  static Stored StoredOf(const protocol::RecordBatch& batch, Offset base, LeaderEpoch epoch) {
+    const protocol::RecordBatchHeader& header = batch.header();
+    return {.base = base,
+            .last = base + header.last_offset_delta,
+            .epoch = epoch,
+            .crc = header.crc,
+            .producer = header.producer_id,
+            .last_sequence = header.last_sequence()};
+  }
+
+  // [I13, I16] The last batches of each producer are those of the log, as far as it still holds
+  // them, and nothing is known of any that it does not hold.
+  absl::Status CheckProducers(const std::vector<Stored>& content) {
+    for (size_t i = 0; i < next_sequence_.size(); ++i) {
+      const ProducerId id(static_cast<int64_t>(i));
+      std::vector<ProducerBatchMetadata> expected;
+      for (const Stored& batch : content) {
+        if (batch.producer != id) continue;
+        expected.push_back({.last_sequence = batch.last_sequence, .last_offset = batch.last});
+      }
+      const ProducerStateEntry entry = log_->producers().Find(id);
+      const size_t compared =
+          std::min(expected.size(), size_t{ProducerStateEntry::kRememberedBatches});
+      bool same = entry.batches.size() >= compared;
+      for (size_t k = 1; same && k <= compared; ++k) {
+        const ProducerBatchMetadata& known = entry.batches[entry.batches.size() - k];
+        const ProducerBatchMetadata& stored = expected[expected.size() - k];
+        same =
+            known.last_sequence == stored.last_sequence && known.last_offset == stored.last_offset;
+      }
+      for (size_t k = 0; same && k + compared < entry.batches.size(); ++k) {
+        same = content.empty() || entry.batches[k].last_offset < content.front().base;
+      }
+      if (same) continue;
+      return absl::InternalError(
+          fmt::format("log [{}, {}): producer {} has {} remembered batches up to sequence {}, the "
+                      "log {} up to {}",
+                      log_->log_start_offset(), log_->log_end_offset(), i, entry.batches.size(),
+                      entry.last_sequence(), expected.size(),
+                      expected.empty() ? -1 : expected.back().last_sequence));
+    }
     return absl::OkStatus();
   }
 
@@ -204,8 +281,7 @@ class ScriptApplication final : public sim::Application {
       while (const auto batch = reader.Next()) {
         HW_RETURN_IF_ERROR(batch->Validate());
         const protocol::RecordBatchHeader& header = batch->header();
-        found.push_back(
-            {header.base_offset, header.last_offset(), header.partition_leader_epoch, header.crc});
+        found.push_back(StoredOf(*batch, header.base_offset, header.partition_leader_epoch));
         next = header.next_offset();
       }
       if (next <= at) {
@@ -284,6 +360,8 @@ class ScriptApplication final : public sim::Application {
     if (log_->recovery_point() > end) return absl::InternalError(place + "recovery point too high");
     HW_RETURN_IF_ERROR(CheckEachOffset(found));
     HW_RETURN_IF_ERROR(CheckTimestamps(found));
+    HW_RETURN_IF_ERROR(CheckProducers(found));
+    ContinueSequences();
     // From here on the log is what was found.
     if (is_new && oracle_.content.size() > found.size()) {
       oracle_.lost_batches += oracle_.content.size() - found.size();
@@ -349,6 +427,8 @@ class ScriptApplication final : public sim::Application {
   std::shared_ptr<Log> log_;
   LeaderEpoch epoch_{0};
   uint64_t serial_ = 0;
+  size_t made_ = 0;
+  std::array<int32_t, 3> next_sequence_{};
 };
 
 // Runs one incarnation to its end; returns its effects.
@@ -377,33 +457,6 @@ uint64_t RunIncarnation(sim::World& world, sim::Host& host, const Incarnation& i
 }
 
 }  // namespace
-
-std::ostream& operator<<(std::ostream& out, const Command& command) {
-  static constexpr const char* kNames[] = {
-      "kAppend",        "kReplicate",  "kBumpEpoch", "kFlush",      "kRoll",  "kTruncate",
-      "kTruncateFully", "kRaiseStart", "kRetain",    "kCheckpoint", "kSleep", "kDrain"};
-  return out << "{Kind::" << kNames[static_cast<size_t>(command.kind)] << ", " << command.a << ", "
-             << command.b << "}";
-}
-
-std::ostream& operator<<(std::ostream& out, const Incarnation& incarnation) {
-  static constexpr const char* kEnds[] = {"kCleanStop", "kPowerLoss", "kCrash",
-                                          "kStopThenPowerLoss"};
-  out << "{{";
-  for (const Command& command : incarnation.commands) out << command << ", ";
-  return out << "}, End::" << kEnds[static_cast<size_t>(incarnation.end)] << ", "
-             << incarnation.at_effect << "}";
-}
-
-LogConfig TinyConfig() {
-  LogConfig config;
-  config.segment_bytes = 700;
-  config.index_interval_bytes = 64;
-  config.retention_bytes = 3000;
-  config.retention_ms = -1;
-  config.file_delete_delay_ms = 100;
-  return config;
-}
 
 std::string RunScript(const std::vector<Incarnation>& incarnations, const ScriptOptions& options,
                       Oracle* oracle) {

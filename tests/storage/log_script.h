@@ -56,6 +56,8 @@ struct Stored {
   Offset last;
   LeaderEpoch epoch;
   uint32_t crc = 0;
+  ProducerId producer = kNoProducerId;
+  int32_t last_sequence = protocol::kNoSequence;
   friend bool operator==(const Stored&, const Stored&) = default;
 };
 
@@ -79,6 +81,7 @@ struct ScriptOptions {
   sim::StrategyKind strategy = sim::StrategyKind::kRandom;
   bool buggify = false;
   RecoveryRules rules;
+  ProducerStateRules producer_rules;
 };
 
 // Runs the incarnations, then one more that only checks. Returns what was wrong, or "".

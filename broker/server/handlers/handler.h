@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "broker/controller/controller.h"
+#include "broker/controller/producer_id_manager.h"
 #include "broker/observer.h"
 #include "broker/protocol/decoder.h"
 #include "broker/protocol/frame.h"
@@ -56,6 +57,7 @@ struct Services {
   const BrokerConfig& config;
   Controller& controller;
   ReplicaManager& replicas;
+  ProducerIdManager& producer_ids;
   Observer& observer;
   LongPolls& long_polls;
   FetchSessionCache& fetch_sessions;
@@ -107,6 +109,7 @@ absl::StatusOr<Answer> HandleDescribeCluster(Services& services, const Call& cal
 absl::StatusOr<Answer> HandleDescribeConfigs(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleFetch(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleFindCoordinator(Services& services, const Call& call);
+absl::StatusOr<Answer> HandleInitProducerId(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleLeaderAndIsr(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleListOffsets(Services& services, const Call& call);
 absl::StatusOr<Answer> HandleMetadata(Services& services, const Call& call);

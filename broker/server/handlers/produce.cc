@@ -44,7 +44,8 @@ class PendingProduce {
     Append& append = appends_.emplace_back(*this, partition.id(), result);
     append.outcome = partition.Append(records, acks, append);
     if (append.outcome.error == ErrorCode::NONE) {
-      ++left_;
+      append.done = !append.waiting();  // a duplicate of what is committed
+      if (!append.done) ++left_;
       return;
     }
     result.error_code = append.outcome.error;
@@ -173,8 +174,6 @@ class Producer {
     pending_.Start(*partition, data.records.bytes(), request_.acks, result);
   }
 
-  // A batch with a producer id is taken as any other: there is no InitProducerId yet, so nobody has
-  // one to be served exactly once by.
   [[nodiscard]] ErrorCode Check(const std::string& topic,
                                 const ProduceRequest::PartitionProduceData& data) const {
     const int16_t version = call_.header.api_version;
