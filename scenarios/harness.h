@@ -32,6 +32,8 @@ struct LoadContext {
       validate_setting;
   // The same for all settings of one map together, each of which is valid by itself.
   std::function<absl::Status(SettingScope, const Settings&)> validate_together;
+  // How many ZooKeeper servers the world can have.
+  int64_t most_zookeepers = 9;
   // All names of a scope: for "did you mean".
   std::function<std::vector<std::string>(SettingScope)> setting_names;
   std::vector<InvariantInfo> invariants;

@@ -18,7 +18,6 @@ namespace {
 
 constexpr int64_t kFormatVersion = 1;
 constexpr int64_t kMostBrokers = 1000;
-constexpr int64_t kMostZooKeepers = 9;
 constexpr int64_t kMostPartitions = 100'000;
 constexpr int64_t kMostClients = 1000;
 constexpr int64_t kLargestRecord = 64 << 20;
@@ -166,7 +165,7 @@ class ScenarioReader {
         brokers != nullptr && ReadNodeCount(*brokers, "brokers", 1, kMostBrokers, cluster.brokers);
     const YamlNode* zookeeper = map.Find("zookeeper");
     if (zookeeper != nullptr) {
-      ReadNodeCount(*zookeeper, "zookeeper", 0, kMostZooKeepers, cluster.zookeeper);
+      ReadNodeCount(*zookeeper, "zookeeper", 0, context_.most_zookeepers, cluster.zookeeper);
     }
     if (!counted) {
       // A count that could not be read must not make further errors of placement and targets.
