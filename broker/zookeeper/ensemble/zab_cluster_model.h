@@ -1,0 +1,168 @@
+#pragma once
+
+// ZabClusterModel: a whole ensemble of the pure machines in one small world of its own, for tests:
+// seeded delays, ordered connections that break, links that block, disks that lose what was not
+// synced, crashes before any disk operation. It judges what it sees.
+//
+//   ZabClusterModel model({.servers = 3, .seed = 7, .rules = rules});
+//   const ZabClusterModel::Result result = model.Run();
+//   EXPECT_EQ(result.violation, "");
+//
+// A run has two parts: faults and load, then rest, in which nothing more breaks. It judges: one
+// leader per epoch; one transaction per zxid; what was ever committed is in the history of every
+// later leader and, in the same order, of every server that serves; what a client was told is
+// committed; a sync sees what was committed before it was asked for; epochs on disk never go back;
+// at rest, all serve, agree, and take writes.
+//
+// Not responsible for: sessions and trees (a server's state is the list of what it applied), the
+// election's connections (messages between two servers may be lost, replaced by newer ones or
+// repeated).
+
+#include <absl/container/btree_map.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/zookeeper/ensemble/fast_leader_election.h"
+#include "broker/zookeeper/ensemble/zab_follower.h"
+#include "broker/zookeeper/ensemble/zab_leader.h"
+
+namespace highwater::broker::zookeeper {
+
+class ZabClusterModel {
+ public:
+  struct Options {
+    int64_t servers = 3;
+    uint64_t seed = 1;
+    ZabRules rules;
+    absl::Duration faults_for = absl::Seconds(12);
+    absl::Duration rest = absl::Seconds(20);
+    bool trace = false;
+  };
+  struct Result {
+    std::string violation;  // the first; empty if all held
+    int64_t committed = 0;
+    int64_t acknowledged = 0;
+    int64_t terms = 0;
+    int64_t crashes = 0;
+    int64_t diffs = 0;
+    int64_t truncs = 0;
+    int64_t snaps = 0;
+    int64_t disk_diffs = 0;
+    int64_t failed_cuts = 0;
+    int64_t syncs = 0;
+    uint64_t digest = 0;  // of everything that happened
+  };
+
+  explicit ZabClusterModel(Options options);
+  ~ZabClusterModel();
+  Result Run();
+
+ private:
+  struct Snapshot {
+    Zxid zxid;
+    std::vector<LoggedTxn> state;
+  };
+  struct Disk {
+    ZabEpoch accepted;
+    ZabEpoch current;
+    std::vector<Snapshot> snapshots = {Snapshot{}};
+    std::vector<LoggedTxn> log;
+    size_t synced = 0;  // records of the log
+
+    [[nodiscard]] Zxid last_zxid() const;
+    // What a start-up would load.
+    [[nodiscard]] std::vector<LoggedTxn> Load() const;
+  };
+  // A packet, or a snapshot that is sent as one.
+  struct Message {
+    QuorumPacket packet;
+    std::optional<Snapshot> snapshot;
+  };
+  struct Server;
+  struct Connection {
+    ServerId follower;
+    ServerId leader;
+    uint64_t follower_term = 0;
+    uint64_t leader_term = 0;
+    bool open = true;
+    // The instant at which the last message of each direction arrives.
+    core::MonotonicTime to_leader_until;
+    core::MonotonicTime to_follower_until;
+    std::deque<Message> to_leader;
+    std::deque<Message> to_follower;
+  };
+  using Action = std::function<void()>;
+
+  // ---- Time and chance.
+  uint64_t Draw(uint64_t below);
+  bool Chance(uint64_t one_in) { return Draw(one_in) == 0; }
+  void At(core::MonotonicTime when, Action action);
+  void After(absl::Duration delay, Action action) { At(now_ + delay, std::move(action)); }
+  absl::Duration Millis(uint64_t from, uint64_t to);
+
+  // ---- Servers.
+  Server& server(ServerId id) { return *servers_[static_cast<size_t>(id.value() - 1)]; }
+  void StartServer(Server& s);
+  void Crash(Server& s);
+  void Look(Server& s);
+  void OnElection(Server& s, FastLeaderElection::Effects& effects);
+  void Dial(Server& s, int attempt);
+  void Carry(Server& s, ZabEffects& effects);
+  void CarryOne(Server& s, ZabEffect& effect);
+  void EndTerm(Server& s);
+  void ArmTimer(Server& s);
+  void OnTimer(Server& s);
+  template <typename Step>
+  void StepLeader(Server& s, Step step);
+  template <typename Step>
+  void StepFollower(Server& s, Step step);
+
+  // ---- Disk, network.
+  void QueueDisk(Server& s, Action operation);
+  void RunDisk(Server& s);
+  void DeliverElection(ServerId from, ServerId to);
+  void Transmit(PeerConnection id, bool to_leader, Message message);
+  void Deliver(PeerConnection id, bool to_leader);
+  void Break(PeerConnection id);
+  [[nodiscard]] bool Blocked(ServerId a, ServerId b) const;
+
+  // ---- What happens to it.
+  void OneFault();
+  void OneWrite(Server& s);
+  void Heal();
+  bool AtRest(std::string& why);
+
+  // ---- Judgement.
+  void OnEstablished(Server& s);
+  void OnServing(Server& s);
+  void OnApplied(Server& s, const LoggedTxn& txn);
+  void Violate(std::string what);
+  void Note(std::string_view what, ServerId who, int64_t detail);
+
+  Options options_;
+  uint64_t draws_ = 0;
+  core::MonotonicTime now_;
+  uint64_t sequence_ = 0;
+  absl::btree_map<std::pair<core::MonotonicTime, uint64_t>, Action> events_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<ServerId> voters_;
+  absl::btree_map<PeerConnection, Connection> connections_;
+  int64_t next_connection_ = 1;
+  absl::btree_map<std::pair<ServerId, ServerId>, core::MonotonicTime> blocked_until_;
+  absl::btree_map<std::pair<ServerId, ServerId>, Notification> in_flight_;
+  absl::btree_map<std::pair<ServerId, ServerId>, Notification> last_sent_;
+  bool resting_ = false;
+
+  std::vector<LoggedTxn> committed_;
+  absl::btree_map<Zxid, core::Bytes> proposed_;
+  absl::btree_map<ZabEpoch, std::pair<ServerId, uint64_t>> leaders_;
+  int64_t next_write_ = 1;
+  Result result_;
+};
+
+}  // namespace highwater::broker::zookeeper
