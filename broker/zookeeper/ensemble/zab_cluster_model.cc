@@ -153,6 +153,7 @@ void ZabClusterModel::StartServer(Server& s) {
   if (s.disk.accepted < s.promised) {
     return Violate(fmt::format("server {} forgot that it promised epoch {}", s.id, s.promised));
   }
+  if (history->current_epoch > s.disk.current) ++result_.epochs_taken_from_log;
   s.disk.current = history->current_epoch;
   s.last_zxid = s.disk.last_zxid();
   s.tree = s.disk.Load();
@@ -352,6 +353,7 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
       while (!s.disk.log.empty() && s.disk.log.back().zxid > zxid) s.disk.log.pop_back();
       s.disk.synced = s.disk.log.size();
       s.tree = s.disk.Load();
+      s.last_zxid = zxid;
       s.wants_snapshot = false;
       if (s.term != term) return;
       StepFollower(s, [&](ZabEffects& out) { s.follower->OnBaseInstalled(out); });
@@ -363,6 +365,7 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
       s.disk.log.clear();
       s.disk.synced = 0;
       s.tree = staged.state;
+      s.last_zxid = zxid;
       s.wants_snapshot = false;
       if (s.term != term) return;
       StepFollower(s, [&](ZabEffects& out) { s.follower->OnBaseInstalled(out); });
@@ -371,17 +374,18 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
     After(Millis(1, 50), [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], term,
                           learner = read->learner, from = read->from] {
       if (!slot->up || slot->term != term) return;
-      std::vector<LoggedTxn> txns;
-      for (const LoggedTxn& txn : slot->disk.log) {
-        if (txn.zxid <= from) txns.clear();
-        if (slot->leader != nullptr && txn.zxid <= slot->leader->last_committed()) {
-          txns.push_back(txn);
-        }
+      std::optional<std::vector<LoggedTxn>> behind;
+      if (from == Zxid(0) && slot->disk.snapshots.front().zxid == Zxid(0)) behind.emplace();
+      for (size_t i = 0; i < slot->disk.synced && slot->leader != nullptr; ++i) {
+        const LoggedTxn& txn = slot->disk.log[i];
+        if (txn.zxid > slot->leader->last_committed()) break;
+        if (behind.has_value()) behind->push_back(txn);
+        if (txn.zxid == from) behind.emplace();
       }
-      if (Chance(3)) txns.clear();  // the snapshot is smaller
-      if (!txns.empty()) ++result_.disk_diffs;
+      if (Chance(3)) behind.reset();  // the snapshot is smaller
+      if (behind.has_value()) ++result_.disk_diffs;
       StepLeader(*slot,
-                 [&](ZabEffects& out) { slot->leader->OnLogRead(learner, std::move(txns), out); });
+                 [&](ZabEffects& out) { slot->leader->OnLogRead(learner, std::move(behind), out); });
     });
   } else if (auto* apply = std::get_if<zab::Apply>(&effect)) {
     OnApplied(s, apply->txn);
@@ -647,7 +651,12 @@ void ZabClusterModel::OneWrite(Server& s) {
       .type = is_sync ? OpCode::kSync : OpCode::kSetData,
       .record = core::Bytes::Copy(fmt::format("{}:{}", s.id, id))};
   if (is_sync) {
-    s.syncs.push_back(committed_.size());
+    // [2.5] A leader does not check that it is still leader: what a later one committed may be
+    // missing.
+    const auto seen = std::find_if(committed_.begin(), committed_.end(), [&](const LoggedTxn& txn) {
+      return ZabEpochOf(txn.zxid) > s.disk.current;
+    });
+    s.syncs.push_back(static_cast<size_t>(seen - committed_.begin()));
   } else {
     s.waiting[id] = true;
   }

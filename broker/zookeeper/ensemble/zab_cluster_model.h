@@ -54,6 +54,7 @@ class ZabClusterModel {
     int64_t snaps = 0;
     int64_t disk_diffs = 0;
     int64_t failed_cuts = 0;
+    int64_t epochs_taken_from_log = 0;  // a crash between sync data and the epoch file
     int64_t syncs = 0;
     uint64_t digest = 0;  // of everything that happened
   };

@@ -63,8 +63,9 @@ struct Append {
 struct SyncLog {
   Zxid through;
 };
-// Reads the committed transactions from the last one at or below `from` up to what the committed
-// log has, if the log reaches back that far and it is worth it. Done: OnLogRead.
+// Reads the transactions behind `from` that are committed and durable. Done: OnLogRead; with
+// nothing if the log does not hold `from` itself (zxid 0 is held by a log that begins with the
+// first transaction), or if a snapshot would be smaller.
 struct ReadLog {
   PeerConnection learner;
   Zxid from;

@@ -27,7 +27,6 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
-#include <absl/types/span.h>
 
 #include <deque>
 #include <optional>
@@ -74,8 +73,10 @@ class ZabLeader {
   void OnAcceptedEpochStored(core::MonotonicTime now, ZabEffects& effects);
   void OnCurrentEpochStored(ZabEffects& effects);
   void OnLogSynced(Zxid through, ZabEffects& effects);
-  // Nothing, if the log does not reach back or is not worth it.
-  void OnLogRead(PeerConnection learner, std::vector<LoggedTxn> txns, ZabEffects& effects);
+  // `behind`: what the log has behind the zxid that was asked for; nullopt if it does not reach
+  // back or is not worth it.
+  void OnLogRead(PeerConnection learner, std::optional<std::vector<LoggedTxn>> behind,
+                 ZabEffects& effects);
 
   // ---- From this server.
 
@@ -120,7 +121,7 @@ class ZabLeader {
   void ReceiveAckEpoch(PeerConnection from, Learner& learner, const QuorumPacket& packet,
                        core::MonotonicTime now, ZabEffects& effects);
   void BeginSync(PeerConnection to, Learner& learner, ZabEffects& effects);
-  void QueueSync(PeerConnection to, Learner& learner, absl::Span<const LoggedTxn> history,
+  void QueueSync(PeerConnection to, Learner& learner, const std::vector<LoggedTxn>& history,
                  ZabEffects& effects);
   void ReceiveAck(PeerConnection from, Learner& learner, Zxid zxid, ZabEffects& effects);
   void ReceiveFromServing(PeerConnection from, const QuorumPacket& packet, ZabEffects& effects);

@@ -12,6 +12,17 @@ namespace highwater::broker::zookeeper {
 
 using core::MonotonicTime;
 
+namespace {
+
+bool IsWhole(const std::vector<LoggedTxn>& history) {
+  for (size_t i = 1; i < history.size(); ++i) {
+    if (!Follows(history[i].zxid, history[i - 1].zxid)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 void ZabLeader::ReceiveFollowerInfo(PeerConnection from, const QuorumPacket& packet,
                                     ZabEffects& effects) {
   const absl::StatusOr<LearnerInfo> info = DecodeLearnerInfo(packet);
@@ -26,6 +37,11 @@ void ZabLeader::ReceiveFollowerInfo(PeerConnection from, const QuorumPacket& pac
   // There must be an epoch above it that fits a zxid.
   if (accepted < ZabEpoch(0) || accepted >= ZabEpoch(std::numeric_limits<int32_t>::max() - 1)) {
     return Drop(from, fmt::format("accepted epoch {}", accepted), effects);
+  }
+  if (phase_ != Phase::kDiscovery && rules_.YieldsTo(accepted, epoch_)) {
+    HW_MARK("zk_leader_yielded_to_a_promise");
+    return GiveUp(fmt::format("server {} accepted epoch {} already", info->server, accepted),
+                  effects);
   }
   // [#61] What still comes from its former connection is of a former incarnation.
   for (const auto& [connection, other] : learners_) {
@@ -82,39 +98,38 @@ void ZabLeader::BeginSync(PeerConnection to, Learner& learner, ZabEffects& effec
     effects.emplace_back(zab::ReadLog{to, learner.last_zxid});
     return;
   }
-  const std::vector<LoggedTxn> history(committed_log_.txns().begin(), committed_log_.txns().end());
-  QueueSync(to, learner, history, effects);
+  QueueSync(to, learner, {committed_log_.txns().begin(), committed_log_.txns().end()}, effects);
 }
 
-void ZabLeader::OnLogRead(PeerConnection connection, std::vector<LoggedTxn> txns,
+void ZabLeader::OnLogRead(PeerConnection connection, std::optional<std::vector<LoggedTxn>> behind,
                           ZabEffects& effects) {
   const auto found = learners_.find(connection);
   if (phase_ == Phase::kGone || found == learners_.end() ||
       found->second.phase != LearnerPhase::kReading) {
     return;
   }
-  // What was committed while the disk was read stands in the committed log; what has left that
-  // meanwhile makes a gap.
-  if (!committed_log_.empty()) {
-    while (!txns.empty() && txns.back().zxid >= committed_log_.min()) txns.pop_back();
+  const std::deque<LoggedTxn>& recent = committed_log_.txns();
+  if (behind.has_value()) {
+    // The learner's last one is held by the log, so the history begins with it. What was committed
+    // while the disk was read stands in the committed log.
+    std::vector<LoggedTxn> history = {{found->second.last_zxid, core::Bytes()}};
+    for (LoggedTxn& txn : *behind) {
+      if (!recent.empty() && txn.zxid >= recent.front().zxid) break;
+      history.push_back(std::move(txn));
+    }
+    history.insert(history.end(), recent.begin(), recent.end());
+    if (IsWhole(history)) {
+      QueueSync(connection, found->second, history, effects);
+      return CheckInvariants();
+    }
+    HW_MARK("zk_disk_log_has_a_gap");
   }
-  for (const LoggedTxn& txn : committed_log_.txns()) txns.push_back(txn);
-  bool whole = !txns.empty() && txns.front().zxid <= found->second.last_zxid;
-  for (size_t i = 1; i < txns.size(); ++i) {
-    whole = whole && Follows(txns[i].zxid, txns[i - 1].zxid);
-  }
-  const Zxid end = txns.empty() ? Zxid(0) : txns.back().zxid;
-  whole = whole && (end == last_committed_ || CounterOf(last_committed_) == 0);
-  if (!whole) {
-    HW_MARK("zk_disk_log_does_not_reach");
-    txns.assign(committed_log_.txns().begin(), committed_log_.txns().end());
-  }
-  QueueSync(connection, found->second, txns, effects);
+  QueueSync(connection, found->second, {recent.begin(), recent.end()}, effects);
   CheckInvariants();
 }
 
-void ZabLeader::QueueSync(PeerConnection to, Learner& learner, absl::Span<const LoggedTxn> history,
-                          ZabEffects& effects) {
+void ZabLeader::QueueSync(PeerConnection to, Learner& learner,
+                          const std::vector<LoggedTxn>& history, ZabEffects& effects) {
   std::vector<Zxid> zxids;
   zxids.reserve(history.size());
   for (const LoggedTxn& txn : history) zxids.push_back(txn.zxid);

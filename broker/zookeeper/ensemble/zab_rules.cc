@@ -27,6 +27,8 @@ absl::Span<const PromiseStep> PromiseOrder() {
   return kOrder;
 }
 
+bool YieldsTo(ZabEpoch accepted_by_voter, ZabEpoch own) { return accepted_by_voter > own; }
+
 bool IsAhead(const StateSummary& learner, const StateSummary& leader) {
   return std::tie(learner.current_epoch, learner.last_zxid) >
          std::tie(leader.current_epoch, leader.last_zxid);

@@ -76,6 +76,10 @@ namespace zab {
 // [3.5] The promise is durable before it is given: one that a crash forgets elects two leaders of
 // one epoch (#16).
 [[nodiscard]] absl::Span<const PromiseStep> PromiseOrder();
+// Whether a leader ends its term for a voter that accepted a later epoch than the leader's. That
+// voter must refuse this leader ([3.5]: lower), for as long as the term lasts, and Apache leaves it
+// outside; a new term's epoch is above its promise.
+[[nodiscard]] bool YieldsTo(ZabEpoch accepted_by_voter, ZabEpoch own);
 // [3.5] A learner whose history is more recent than the leader's is refused: the leader would cut
 // off what may be committed.
 [[nodiscard]] bool IsAhead(const StateSummary& learner, const StateSummary& leader);
@@ -108,6 +112,7 @@ struct ZabRules {
   decltype(&zab::PromiseOrder) PromiseOrder = zab::PromiseOrder;
   // A quorum of promises makes the epoch the leader's.
   decltype(&zab::IsMajority) MayTakeEpoch = zab::IsMajority;
+  decltype(&zab::YieldsTo) YieldsTo = zab::YieldsTo;
   decltype(&zab::IsAhead) IsAhead = zab::IsAhead;
   decltype(&zab::DecideSync) DecideSync = zab::DecideSync;
   decltype(&zab::NewLeaderOrder) NewLeaderOrder = zab::NewLeaderOrder;
