@@ -13,15 +13,15 @@ core::Bytes Raw(const std::vector<int>& bytes) {
   return core::Bytes::Copy(content);
 }
 
-const std::vector<int> kRoundForm = {0, 0, 0, 2,                // LEADING
-                                     0, 0, 0, 0, 0, 0, 0, 3,    // leader
-                                     0, 0, 0, 5, 0, 0, 0, 9,    // zxid
-                                     0, 0, 0, 0, 0, 0, 0, 4};   // round
+const std::vector<int> kRoundForm = {0, 0, 0, 2,               // LEADING
+                                     0, 0, 0, 0, 0, 0, 0, 3,   // leader
+                                     0, 0, 0, 5, 0, 0, 0, 9,   // zxid
+                                     0, 0, 0, 0, 0, 0, 0, 4};  // round
 
 TEST(ElectionMessagesTest, TheInitialMessageIsTagSidAndAddress) {
   EXPECT_EQ(EncodeInitialMessage({ServerId(2), {"a:1"}}),
             Raw({255, 255, 255, 255, 255, 255, 0, 0,  // -65536
-                 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 'a', ':', '1'}));
+                 0,   0,   0,   0,   0,   0,   0, 2, 0, 0, 0, 3, 'a', ':', '1'}));
 }
 
 TEST(ElectionMessagesTest, SeveralAddressesComeUnderAnotherTag) {

@@ -128,9 +128,9 @@ ZabClusterModel::Result ZabClusterModel::Run() {
 }
 
 void ZabClusterModel::Note(std::string_view what, ServerId who, int64_t detail) {
-  result_.digest = core::Mix(core::MixName(what, result_.digest),
-                             core::Mix(static_cast<uint64_t>(who.value()),
-                                       static_cast<uint64_t>(detail ^ now_.nanos())));
+  result_.digest = core::Mix(
+      core::MixName(what, result_.digest),
+      core::Mix(static_cast<uint64_t>(who.value()), static_cast<uint64_t>(detail ^ now_.nanos())));
   if (options_.trace) {
     fmt::print("{:>10} us  {}  {} {:#x}\n", now_.nanos() / 1000, who, what, detail);
   }
@@ -251,10 +251,8 @@ void ZabClusterModel::Dial(Server& s, int attempt) {
       });
     }
     const PeerConnection id(next_connection_++);
-    connections_[id] = {.follower = s.id,
-                        .leader = leader.id,
-                        .follower_term = s.term,
-                        .leader_term = leader.term};
+    connections_[id] = {
+        .follower = s.id, .leader = leader.id, .follower_term = s.term, .leader_term = leader.term};
     s.to_leader = id;
     const ServerHistory history{s.disk.accepted, s.disk.current, s.last_zxid, s.wants_snapshot};
     s.follower = std::make_unique<ZabFollower>(s.id, history, kTiming, s.committed_log,
@@ -309,8 +307,8 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
   } else if (auto* store = std::get_if<zab::StoreAcceptedEpoch>(&effect)) {
     QueueDisk(s, [this, &s, term, epoch = store->epoch] {
       Note("accepted epoch", s.id, epoch.value());
-      if (epoch < s.disk.accepted) Violate(fmt::format("server {} accepts epoch {} after {}",
-                                                       s.id, epoch, s.disk.accepted));
+      if (epoch < s.disk.accepted)
+        Violate(fmt::format("server {} accepts epoch {} after {}", s.id, epoch, s.disk.accepted));
       s.disk.accepted = epoch;
       if (s.term != term) return;
       StepLeader(s, [&](ZabEffects& out) { s.leader->OnAcceptedEpochStored(now_, out); });
@@ -319,8 +317,9 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
   } else if (auto* store = std::get_if<zab::StoreCurrentEpoch>(&effect)) {
     QueueDisk(s, [this, &s, term, epoch = store->epoch] {
       Note("current epoch", s.id, epoch.value());
-      if (epoch < s.disk.current) Violate(fmt::format("server {} goes back to epoch {} from {}",
-                                                      s.id, epoch, s.disk.current));
+      if (epoch < s.disk.current)
+        Violate(
+            fmt::format("server {} goes back to epoch {} from {}", s.id, epoch, s.disk.current));
       s.disk.current = epoch;
       if (s.term != term) return;
       StepLeader(s, [&](ZabEffects& out) { s.leader->OnCurrentEpochStored(out); });
@@ -384,8 +383,9 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
       }
       if (Chance(3)) behind.reset();  // the snapshot is smaller
       if (behind.has_value()) ++result_.disk_diffs;
-      StepLeader(*slot,
-                 [&](ZabEffects& out) { slot->leader->OnLogRead(learner, std::move(behind), out); });
+      StepLeader(*slot, [&](ZabEffects& out) {
+        slot->leader->OnLogRead(learner, std::move(behind), out);
+      });
     });
   } else if (auto* apply = std::get_if<zab::Apply>(&effect)) {
     OnApplied(s, apply->txn);
@@ -417,8 +417,8 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
     ++result_.syncs;
     if (s.syncs.empty()) return Violate("a sync was answered that nobody asked for");
     if (s.tree.size() < s.syncs.front()) {
-      Violate(fmt::format("server {} answers a sync at {} of {} transactions", s.id,
-                          s.tree.size(), s.syncs.front()));
+      Violate(fmt::format("server {} answers a sync at {} of {} transactions", s.id, s.tree.size(),
+                          s.syncs.front()));
     }
     s.syncs.pop_front();
   } else if (auto* give_up = std::get_if<zab::GiveUp>(&effect)) {
@@ -475,12 +475,12 @@ void ZabClusterModel::ArmTimer(Server& s) {
   if (deadline == MonotonicTime::Never() || s.timer <= deadline) return;
   s.timer = deadline;
   const uint64_t incarnation = s.incarnation;
-  At(deadline, [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], incarnation,
-                deadline] {
-    if (!slot->up || slot->incarnation != incarnation || slot->timer != deadline) return;
-    slot->timer = MonotonicTime::Never();
-    OnTimer(*slot);
-  });
+  At(deadline,
+     [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], incarnation, deadline] {
+       if (!slot->up || slot->incarnation != incarnation || slot->timer != deadline) return;
+       slot->timer = MonotonicTime::Never();
+       OnTimer(*slot);
+     });
 }
 
 void ZabClusterModel::OnTimer(Server& s) {
@@ -522,8 +522,7 @@ void ZabClusterModel::Transmit(PeerConnection id, bool to_leader, Message messag
   Connection& connection = connections_[id];
   if (!connection.open) return;
   (to_leader ? connection.to_leader : connection.to_follower).push_back(std::move(message));
-  MonotonicTime& until =
-      to_leader ? connection.to_leader_until : connection.to_follower_until;
+  MonotonicTime& until = to_leader ? connection.to_leader_until : connection.to_follower_until;
   until = std::max(until, now_ + Millis(1, 15));
   At(until, [this, id, to_leader] { Deliver(id, to_leader); });
 }
@@ -629,8 +628,8 @@ void ZabClusterModel::OneFault() {
           slot->disk.last_zxid() >= slot->last_zxid) {
         slot->disk.snapshots.push_back({slot->last_zxid, slot->tree});
       }
-      const auto pair = std::make_pair(
-          ServerId(static_cast<int64_t>(Draw(servers_.size()) + 1)), slot->id);
+      const auto pair =
+          std::make_pair(ServerId(static_cast<int64_t>(Draw(servers_.size()) + 1)), slot->id);
       const auto last = last_sent_.find(pair);
       if (last != last_sent_.end() && !in_flight_.contains(pair)) {
         in_flight_[pair] = last->second;
@@ -645,11 +644,10 @@ void ZabClusterModel::OneWrite(Server& s) {
   if (!s.up || !s.serving || s.ending) return;
   const bool is_sync = Chance(6);
   const int64_t id = next_write_++;
-  const ForwardedRequest request{
-      .session = SessionId(s.id.value()),
-      .cxid = Xid(static_cast<int32_t>(id)),
-      .type = is_sync ? OpCode::kSync : OpCode::kSetData,
-      .record = core::Bytes::Copy(fmt::format("{}:{}", s.id, id))};
+  const ForwardedRequest request{.session = SessionId(s.id.value()),
+                                 .cxid = Xid(static_cast<int32_t>(id)),
+                                 .type = is_sync ? OpCode::kSync : OpCode::kSetData,
+                                 .record = core::Bytes::Copy(fmt::format("{}:{}", s.id, id))};
   if (is_sync) {
     // [2.5] A leader does not check that it is still leader: what a later one committed may be
     // missing.
@@ -733,11 +731,10 @@ void ZabClusterModel::OnApplied(Server& s, const LoggedTxn& txn) {
   s.last_zxid = std::max(s.last_zxid, txn.zxid);
   if (s.leader != nullptr && index == committed_.size()) committed_.push_back(txn);
   if (s.serving && (index >= committed_.size() || committed_[index] != txn)) {
-    return Violate(fmt::format("server {} applies {:#x} where {} is committed", s.id,
-                               txn.zxid.value(),
-                               index < committed_.size()
-                                   ? fmt::format("{:#x}", committed_[index].zxid.value())
-                                   : "nothing"));
+    return Violate(
+        fmt::format("server {} applies {:#x} where {} is committed", s.id, txn.zxid.value(),
+                    index < committed_.size() ? fmt::format("{:#x}", committed_[index].zxid.value())
+                                              : "nothing"));
   }
   const std::string_view text = txn.txn.view();
   int64_t id = 0;

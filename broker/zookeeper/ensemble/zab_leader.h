@@ -19,7 +19,8 @@
 //   1. Proposed zxids are contiguous in the leader's own epoch; what is outstanding reaches from
 //   last committed to last proposed, without a gap.
 //   2. Nothing is proposed before the leader is established.
-//   3. An acknowledgement counts once per voter and proposal.
+//   3. An acknowledgement counts once per voter and proposal, and for as long as the voter is not
+//   sent something that takes the proposal off its disk.
 //   4. A server has at most one connection here; the newest counts [#61].
 // And by ZabRules:
 //   5. A proposal commits when a quorum of voters has it durably, the leader being one voter like

@@ -135,6 +135,9 @@ void ZabLeader::QueueSync(PeerConnection to, Learner& learner,
   for (const LoggedTxn& txn : history) zxids.push_back(txn.zxid);
   const SyncPlan plan = rules_.DecideSync(
       {.peer_last = learner.last_zxid, .leader_last = last_committed_, .history = zxids});
+  if (!rules_.KeepsEarlierAcks(plan.kind)) {
+    for (Proposal& proposal : outstanding_) std::erase(proposal.acks, learner.server);
+  }
   switch (plan.kind) {
     case SyncKind::kSnap:
       effects.emplace_back(zab::SendSnapshot{to, plan.zxid});

@@ -62,6 +62,8 @@ SyncPlan DecideSync(const SyncView& view) {
   return {SyncKind::kTrunc, previous, previous};
 }
 
+bool KeepsEarlierAcks(SyncKind kind) { return kind == SyncKind::kDiff; }
+
 absl::Span<const NewLeaderStep> NewLeaderOrder() {
   static constexpr NewLeaderStep kOrder[] = {NewLeaderStep::kInstallBase, NewLeaderStep::kSyncLog,
                                              NewLeaderStep::kStoreCurrentEpoch,

@@ -85,6 +85,12 @@ namespace zab {
 [[nodiscard]] bool IsAhead(const StateSummary& learner, const StateSummary& leader);
 // [3.6] The table.
 [[nodiscard]] SyncPlan DecideSync(const SyncView& view);
+// Whether what a learner acknowledged on a former connection still counts after this sync. A TRUNC
+// or SNAP takes uncommitted proposals off its disk and sends them anew. Apache keeps the old ACKs:
+// with the leader's disk slow, follower A acknowledges z and connects again; it cuts z off and
+// crashes before it has it back; the leader's own fsync then makes a quorum of two with A's old
+// ACK, z is committed on one disk, and A and the third server elect a leader without it.
+[[nodiscard]] bool KeepsEarlierAcks(SyncKind kind);
 // [3.6] Log, then epoch, then acknowledgement (#34, #35).
 [[nodiscard]] absl::Span<const NewLeaderStep> NewLeaderOrder();
 // [3.6] Everybody who was given NEWLEADER gets the proposals that follow, or it would acknowledge a
@@ -115,6 +121,7 @@ struct ZabRules {
   decltype(&zab::YieldsTo) YieldsTo = zab::YieldsTo;
   decltype(&zab::IsAhead) IsAhead = zab::IsAhead;
   decltype(&zab::DecideSync) DecideSync = zab::DecideSync;
+  decltype(&zab::KeepsEarlierAcks) KeepsEarlierAcks = zab::KeepsEarlierAcks;
   decltype(&zab::NewLeaderOrder) NewLeaderOrder = zab::NewLeaderOrder;
   decltype(&zab::GetsProposals) GetsProposals = zab::GetsProposals;
   // A quorum of acknowledged NEWLEADERs commits the whole history.
