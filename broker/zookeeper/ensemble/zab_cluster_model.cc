@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "broker/zookeeper/ensemble/recover_history.h"
 #include "core/check.h"
@@ -67,6 +68,20 @@ std::vector<LoggedTxn> ZabClusterModel::Disk::Load() const {
     if (txn.zxid > snapshots.back().zxid) state.push_back(txn);
   }
   return state;
+}
+
+void ZabClusterModel::Result::Add(const Result& other) {
+  committed += other.committed;
+  acknowledged += other.acknowledged;
+  terms += other.terms;
+  crashes += other.crashes;
+  diffs += other.diffs;
+  truncs += other.truncs;
+  snaps += other.snaps;
+  disk_diffs += other.disk_diffs;
+  failed_cuts += other.failed_cuts;
+  epochs_taken_from_log += other.epochs_taken_from_log;
+  syncs += other.syncs;
 }
 
 ZabClusterModel::ZabClusterModel(Options options) : options_(options) {
@@ -254,7 +269,8 @@ void ZabClusterModel::Dial(Server& s, int attempt) {
     connections_[id] = {
         .follower = s.id, .leader = leader.id, .follower_term = s.term, .leader_term = leader.term};
     s.to_leader = id;
-    const ServerHistory history{s.disk.accepted, s.disk.current, s.last_zxid, s.wants_snapshot};
+    const ServerHistory history{s.disk.accepted, s.disk.current, s.last_zxid,
+                                std::exchange(s.wants_snapshot, false)};
     s.follower = std::make_unique<ZabFollower>(s.id, history, kTiming, s.committed_log,
                                                options_.rules, now_);
     StepFollower(s, [&](ZabEffects& out) { s.follower->Connect(out); });
@@ -353,7 +369,6 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
       s.disk.synced = s.disk.log.size();
       s.tree = s.disk.Load();
       s.last_zxid = zxid;
-      s.wants_snapshot = false;
       if (s.term != term) return;
       StepFollower(s, [&](ZabEffects& out) { s.follower->OnBaseInstalled(out); });
     });
@@ -365,7 +380,6 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
       s.disk.synced = 0;
       s.tree = staged.state;
       s.last_zxid = zxid;
-      s.wants_snapshot = false;
       if (s.term != term) return;
       StepFollower(s, [&](ZabEffects& out) { s.follower->OnBaseInstalled(out); });
     });
@@ -393,7 +407,6 @@ void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
     Note("serves", s.id, serve->last.value());
     s.serving = true;
     s.last_zxid = std::max(s.last_zxid, serve->last);
-    s.wants_snapshot = s.wants_snapshot && s.leader == nullptr;
     s.election->SetVoteEpoch(serve->epoch);
     if (s.leader != nullptr) OnEstablished(s);
     OnServing(s);

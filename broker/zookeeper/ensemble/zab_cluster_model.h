@@ -57,6 +57,9 @@ class ZabClusterModel {
     int64_t epochs_taken_from_log = 0;  // a crash between sync data and the epoch file
     int64_t syncs = 0;
     uint64_t digest = 0;  // of everything that happened
+
+    // Sums the counts.
+    void Add(const Result& other);
   };
 
   explicit ZabClusterModel(Options options);

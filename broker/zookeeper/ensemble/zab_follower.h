@@ -69,8 +69,9 @@ class ZabFollower {
 
   void OnAcceptedEpochStored(ZabEffects& effects);
   void OnBaseInstalled(ZabEffects& effects);
-  // The log could not be cut. The term ends; in the next one history.wants_snapshot is to be set,
-  // until a base was installed or this server leads.
+  // The log could not be cut. The term ends; in the next one, and only in that,
+  // history.wants_snapshot is to be set: a server whose promises never count can keep an ensemble
+  // from ever having a leader.
   void OnCutFailed(ZabEffects& effects);
   void OnLogSynced(Zxid through, ZabEffects& effects);
   void OnCurrentEpochStored(ZabEffects& effects);
