@@ -21,41 +21,8 @@ constexpr EnsembleTiming kTiming{
 constexpr ElectionTiming kElectionTiming{.settle = absl::Milliseconds(50),
                                          .first_resend = absl::Milliseconds(50),
                                          .max_resend = absl::Milliseconds(400)};
-constexpr size_t kCommittedCapacity = 6;
 
 }  // namespace
-
-struct ZabClusterModel::Server {
-  explicit Server(ServerId id) : id(id) {}
-
-  ServerId id;
-  bool up = false;
-  uint64_t incarnation = 0;
-  uint64_t term = 0;  // counts elections, so that late events know that they are late
-  Disk disk;
-  std::deque<Action> disk_queue;
-  bool disk_busy = false;
-  MonotonicTime disk_stalled_until;
-  ZabEpoch promised;  // the greatest epoch that it ever sent an ACKEPOCH for
-
-  // Lost in a crash.
-  std::vector<LoggedTxn> tree;
-  Zxid last_zxid;
-  bool serving = false;
-  bool ending = false;
-  bool wants_snapshot = false;
-  CommittedLog committed_log{kCommittedCapacity};
-  std::unique_ptr<FastLeaderElection> election;
-  std::unique_ptr<ZabLeader> leader;
-  std::unique_ptr<ZabFollower> follower;
-  std::optional<PeerConnection> to_leader;
-  std::optional<Snapshot> staged;
-  MonotonicTime timer = MonotonicTime::Never();
-  // Positions in committed_ that syncs in flight must see, oldest first.
-  std::deque<size_t> syncs;
-  // Writes of this server's clients that were not answered yet.
-  absl::btree_map<int64_t, bool> waiting;
-};
 
 Zxid ZabClusterModel::Disk::last_zxid() const {
   const Zxid of_snapshot = snapshots.back().zxid;
@@ -255,8 +222,7 @@ void ZabClusterModel::Dial(Server& s, int attempt) {
     s.ending = true;
     return EndTerm(s);
   }
-  After(Millis(1, 30), [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], term,
-                        attempt] {
+  After(Millis(1, 30), [this, &slot = SlotOf(s), term, attempt] {
     Server& s = *slot;
     if (!s.up || s.term != term || s.ending) return;
     Server& leader = server(s.election->vote().leader);
@@ -277,174 +243,13 @@ void ZabClusterModel::Dial(Server& s, int attempt) {
   });
 }
 
-template <typename Step>
-void ZabClusterModel::StepLeader(Server& s, Step step) {
-  if (s.leader == nullptr || s.ending) return;
-  ZabEffects effects;
-  step(effects);
-  Carry(s, effects);
-}
-
-template <typename Step>
-void ZabClusterModel::StepFollower(Server& s, Step step) {
-  if (s.follower == nullptr || s.ending) return;
-  ZabEffects effects;
-  step(effects);
-  Carry(s, effects);
-}
-
 void ZabClusterModel::Carry(Server& s, ZabEffects& effects) {
   const uint64_t incarnation = s.incarnation;
   for (ZabEffect& effect : effects) {
     if (!s.up || s.incarnation != incarnation) return;
-    CarryOne(s, effect);
+    std::visit([&](const auto& e) { Do(s, e); }, effect);
   }
   ArmTimer(s);
-}
-
-void ZabClusterModel::CarryOne(Server& s, ZabEffect& effect) {
-  const uint64_t term = s.term;
-  if (auto* send = std::get_if<zab::Send>(&effect)) {
-    const bool to_leader = s.follower != nullptr;
-    if (send->packet.type == PacketType::kAckEpoch && DecodeInt(send->packet).value_or(-1) >= 0) {
-      s.promised = std::max(s.promised, s.follower->epoch());
-    }
-    if (send->packet.type == PacketType::kDiff) ++result_.diffs;
-    if (send->packet.type == PacketType::kTrunc) ++result_.truncs;
-    Transmit(to_leader ? *s.to_leader : send->to, to_leader, {.packet = send->packet});
-  } else if (auto* snapshot = std::get_if<zab::SendSnapshot>(&effect)) {
-    ++result_.snaps;
-    Transmit(snapshot->to, false,
-             {.packet = {.type = PacketType::kSnap, .zxid = snapshot->zxid},
-              .snapshot = Snapshot{snapshot->zxid, s.tree}});
-  } else if (auto* close = std::get_if<zab::Close>(&effect)) {
-    Note("drop", s.id, close->connection.value());
-    Break(close->connection);
-  } else if (auto* store = std::get_if<zab::StoreAcceptedEpoch>(&effect)) {
-    QueueDisk(s, [this, &s, term, epoch = store->epoch] {
-      Note("accepted epoch", s.id, epoch.value());
-      if (epoch < s.disk.accepted)
-        Violate(fmt::format("server {} accepts epoch {} after {}", s.id, epoch, s.disk.accepted));
-      s.disk.accepted = epoch;
-      if (s.term != term) return;
-      StepLeader(s, [&](ZabEffects& out) { s.leader->OnAcceptedEpochStored(now_, out); });
-      StepFollower(s, [&](ZabEffects& out) { s.follower->OnAcceptedEpochStored(out); });
-    });
-  } else if (auto* store = std::get_if<zab::StoreCurrentEpoch>(&effect)) {
-    QueueDisk(s, [this, &s, term, epoch = store->epoch] {
-      Note("current epoch", s.id, epoch.value());
-      if (epoch < s.disk.current)
-        Violate(
-            fmt::format("server {} goes back to epoch {} from {}", s.id, epoch, s.disk.current));
-      s.disk.current = epoch;
-      if (s.term != term) return;
-      StepLeader(s, [&](ZabEffects& out) { s.leader->OnCurrentEpochStored(out); });
-      StepFollower(s, [&](ZabEffects& out) { s.follower->OnCurrentEpochStored(out); });
-    });
-  } else if (auto* append = std::get_if<zab::Append>(&effect)) {
-    QueueDisk(s, [&s, txn = append->txn] { s.disk.log.push_back(txn); });
-  } else if (auto* sync = std::get_if<zab::SyncLog>(&effect)) {
-    QueueDisk(s, [this, &s, term, through = sync->through] {
-      s.disk.synced = s.disk.log.size();
-      if (s.term != term) return;
-      StepLeader(s, [&](ZabEffects& out) { s.leader->OnLogSynced(through, out); });
-      StepFollower(s, [&](ZabEffects& out) { s.follower->OnLogSynced(through, out); });
-    });
-  } else if (auto* cut = std::get_if<zab::TruncateLog>(&effect)) {
-    QueueDisk(s, [this, &s, term, zxid = cut->zxid] {
-      Note("truncate", s.id, zxid.value());
-      // [3.6] A server that joined its epoch by a SNAP has nothing left from before it.
-      if (ZabEpochOf(zxid) != ZabEpochOf(s.disk.last_zxid())) {
-        return Violate(fmt::format("server {} is to cut {:#x} back across an epoch to {:#x}", s.id,
-                                   s.disk.last_zxid().value(), zxid.value()));
-      }
-      if (s.disk.snapshots.front().zxid > zxid) {
-        ++result_.failed_cuts;
-        s.wants_snapshot = true;
-        if (s.term != term) return;
-        return StepFollower(s, [&](ZabEffects& out) { s.follower->OnCutFailed(out); });
-      }
-      while (s.disk.snapshots.back().zxid > zxid) s.disk.snapshots.pop_back();
-      while (!s.disk.log.empty() && s.disk.log.back().zxid > zxid) s.disk.log.pop_back();
-      s.disk.synced = s.disk.log.size();
-      s.tree = s.disk.Load();
-      s.last_zxid = zxid;
-      if (s.term != term) return;
-      StepFollower(s, [&](ZabEffects& out) { s.follower->OnBaseInstalled(out); });
-    });
-  } else if (auto* install = std::get_if<zab::InstallSnapshot>(&effect)) {
-    QueueDisk(s, [this, &s, term, zxid = install->zxid, staged = *s.staged] {
-      Note("install", s.id, zxid.value());
-      s.disk.snapshots = {staged};
-      s.disk.log.clear();
-      s.disk.synced = 0;
-      s.tree = staged.state;
-      s.last_zxid = zxid;
-      if (s.term != term) return;
-      StepFollower(s, [&](ZabEffects& out) { s.follower->OnBaseInstalled(out); });
-    });
-  } else if (auto* read = std::get_if<zab::ReadLog>(&effect)) {
-    After(Millis(1, 50), [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], term,
-                          learner = read->learner, from = read->from] {
-      if (!slot->up || slot->term != term) return;
-      std::optional<std::vector<LoggedTxn>> behind;
-      if (from == Zxid(0) && slot->disk.snapshots.front().zxid == Zxid(0)) behind.emplace();
-      for (size_t i = 0; i < slot->disk.synced && slot->leader != nullptr; ++i) {
-        const LoggedTxn& txn = slot->disk.log[i];
-        if (txn.zxid > slot->leader->last_committed()) break;
-        if (behind.has_value()) behind->push_back(txn);
-        if (txn.zxid == from) behind.emplace();
-      }
-      if (Chance(3)) behind.reset();  // the snapshot is smaller
-      if (behind.has_value()) ++result_.disk_diffs;
-      StepLeader(*slot, [&](ZabEffects& out) {
-        slot->leader->OnLogRead(learner, std::move(behind), out);
-      });
-    });
-  } else if (auto* apply = std::get_if<zab::Apply>(&effect)) {
-    OnApplied(s, apply->txn);
-  } else if (auto* serve = std::get_if<zab::StartServing>(&effect)) {
-    Note("serves", s.id, serve->last.value());
-    s.serving = true;
-    s.last_zxid = std::max(s.last_zxid, serve->last);
-    s.election->SetVoteEpoch(serve->epoch);
-    if (s.leader != nullptr) OnEstablished(s);
-    OnServing(s);
-  } else if (auto* request = std::get_if<zab::HandleRequest>(&effect)) {
-    // The driver hands it on at once; what comes of it is a step of its own.
-    const zab::HandleRequest handle = *request;
-    At(now_, [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], term, handle] {
-      if (!slot->up || slot->term != term || slot->leader == nullptr) return;
-      StepLeader(*slot, [&](ZabEffects& out) {
-        if (!slot->leader->leading()) return;
-        if (handle.request.type == OpCode::kSync) return slot->leader->Sync(handle.from, out);
-        const Zxid zxid = slot->leader->next_zxid();
-        const auto [known, is_new] = proposed_.emplace(zxid, handle.request.record);
-        if (!is_new && known->second != handle.request.record) {
-          Violate(fmt::format("two transactions were proposed as {:#x}", zxid.value()));
-        }
-        slot->leader->Propose({zxid, handle.request.record}, now_, out);
-      });
-    });
-  } else if (std::holds_alternative<zab::CompleteSync>(effect)) {
-    ++result_.syncs;
-    if (s.syncs.empty()) return Violate("a sync was answered that nobody asked for");
-    if (s.tree.size() < s.syncs.front()) {
-      Violate(fmt::format("server {} answers a sync at {} of {} transactions", s.id, s.tree.size(),
-                          s.syncs.front()));
-    }
-    s.syncs.pop_front();
-  } else if (auto* give_up = std::get_if<zab::GiveUp>(&effect)) {
-    if (options_.trace) fmt::print("            {}  {}\n", s.id, give_up->why);
-    Note("gives up", s.id, 0);
-    s.ending = true;
-    s.serving = false;
-    s.syncs.clear();
-    s.waiting.clear();
-    At(now_, [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], term] {
-      if (slot->up && slot->term == term) EndTerm(*slot);
-    });
-  }
 }
 
 // [3.9] Clients and connections are closed; the disk queue runs dry; the tree is rolled forward.
@@ -454,10 +259,9 @@ void ZabClusterModel::EndTerm(Server& s) {
   }
   const uint64_t term = s.term;
   if (s.disk_busy || !s.disk_queue.empty()) {
-    After(absl::Milliseconds(1),
-          [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], term] {
-            if (slot->up && slot->term == term) EndTerm(*slot);
-          });
+    After(absl::Milliseconds(1), [this, &slot = SlotOf(s), term] {
+      if (slot->up && slot->term == term) EndTerm(*slot);
+    });
     return;
   }
   const Zxid led = s.leader != nullptr ? s.leader->last_committed() : Zxid(0);
@@ -488,12 +292,11 @@ void ZabClusterModel::ArmTimer(Server& s) {
   if (deadline == MonotonicTime::Never() || s.timer <= deadline) return;
   s.timer = deadline;
   const uint64_t incarnation = s.incarnation;
-  At(deadline,
-     [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], incarnation, deadline] {
-       if (!slot->up || slot->incarnation != incarnation || slot->timer != deadline) return;
-       slot->timer = MonotonicTime::Never();
-       OnTimer(*slot);
-     });
+  At(deadline, [this, &slot = SlotOf(s), incarnation, deadline] {
+    if (!slot->up || slot->incarnation != incarnation || slot->timer != deadline) return;
+    slot->timer = MonotonicTime::Never();
+    OnTimer(*slot);
+  });
 }
 
 void ZabClusterModel::OnTimer(Server& s) {
@@ -516,7 +319,7 @@ void ZabClusterModel::RunDisk(Server& s) {
   s.disk_busy = true;
   const uint64_t incarnation = s.incarnation;
   const MonotonicTime at = std::max(s.disk_stalled_until, now_) + Millis(0, 12);
-  At(at, [this, &slot = servers_[static_cast<size_t>(s.id.value() - 1)], incarnation] {
+  At(at, [this, &slot = SlotOf(s), incarnation] {
     if (!slot->up || slot->incarnation != incarnation) return;
     if (!resting_ && Chance(150)) {
       Crash(*slot);
@@ -593,166 +396,6 @@ void ZabClusterModel::Break(PeerConnection id) {
 bool ZabClusterModel::Blocked(ServerId a, ServerId b) const {
   const auto found = blocked_until_.find(std::minmax(a, b));
   return found != blocked_until_.end() && found->second > now_;
-}
-
-// ---- What happens to it.
-
-void ZabClusterModel::OneFault() {
-  auto& slot = servers_[Draw(servers_.size())];
-  switch (Draw(8)) {
-    case 0:
-    case 1:
-      Crash(*slot);
-      After(Millis(50, 3000), [this, &slot] { StartServer(*slot); });
-      return;
-    case 2: {  // power loss of all
-      if (!Chance(3)) return;
-      for (auto& each : servers_) {
-        Crash(*each);
-        After(Millis(50, 1500), [this, &each] { StartServer(*each); });
-      }
-      return;
-    }
-    case 3: {  // one is cut off
-      const MonotonicTime until = now_ + Millis(100, 2500);
-      for (const ServerId other : voters_) {
-        if (other != slot->id) blocked_until_[std::minmax(slot->id, other)] = until;
-      }
-      return;
-    }
-    case 4: {  // one link
-      const ServerId other(static_cast<int64_t>(Draw(servers_.size()) + 1));
-      if (other != slot->id) {
-        const MonotonicTime until = now_ + Millis(100, 2500);
-        blocked_until_[std::minmax(slot->id, other)] = until;
-      }
-      return;
-    }
-    case 5:
-      if (slot->to_leader.has_value()) Break(*slot->to_leader);
-      return;
-    case 6:
-      slot->disk_stalled_until = now_ + Millis(50, 1500);
-      return;
-    default: {
-      if (!slot->up) return;
-      // A snapshot of what is applied, and a repeated election message.
-      if (slot->serving && slot->last_zxid > slot->disk.snapshots.back().zxid &&
-          slot->disk.last_zxid() >= slot->last_zxid) {
-        slot->disk.snapshots.push_back({slot->last_zxid, slot->tree});
-      }
-      const auto pair =
-          std::make_pair(ServerId(static_cast<int64_t>(Draw(servers_.size()) + 1)), slot->id);
-      const auto last = last_sent_.find(pair);
-      if (last != last_sent_.end() && !in_flight_.contains(pair)) {
-        in_flight_[pair] = last->second;
-        After(Millis(1, 20), [this, pair] { DeliverElection(pair.first, pair.second); });
-      }
-      return;
-    }
-  }
-}
-
-void ZabClusterModel::OneWrite(Server& s) {
-  if (!s.up || !s.serving || s.ending) return;
-  const bool is_sync = Chance(6);
-  const int64_t id = next_write_++;
-  const ForwardedRequest request{.session = SessionId(s.id.value()),
-                                 .cxid = Xid(static_cast<int32_t>(id)),
-                                 .type = is_sync ? OpCode::kSync : OpCode::kSetData,
-                                 .record = core::Bytes::Copy(fmt::format("{}:{}", s.id, id))};
-  if (is_sync) {
-    // [2.5] A leader does not check that it is still leader: what a later one committed may be
-    // missing.
-    const auto seen = std::find_if(committed_.begin(), committed_.end(), [&](const LoggedTxn& txn) {
-      return ZabEpochOf(txn.zxid) > s.disk.current;
-    });
-    s.syncs.push_back(static_cast<size_t>(seen - committed_.begin()));
-  } else {
-    s.waiting[id] = true;
-  }
-  StepFollower(s, [&](ZabEffects& out) { s.follower->Forward(request, {}, out); });
-  StepLeader(s, [&](ZabEffects& out) {
-    if (is_sync) {
-      s.leader->Sync(std::nullopt, out);
-    } else {
-      out.emplace_back(zab::HandleRequest{PeerConnection(0), request, {}});
-    }
-  });
-}
-
-void ZabClusterModel::Heal() {
-  resting_ = true;
-  blocked_until_.clear();
-  for (auto& s : servers_) {
-    s->disk_stalled_until = now_;
-    StartServer(*s);
-  }
-}
-
-bool ZabClusterModel::AtRest(std::string& why) {
-  int leaders = 0;
-  for (auto& s : servers_) {
-    why = fmt::format("server {} does not serve", s->id);
-    if (!s->up || !s->serving) return false;
-    if (s->leader != nullptr) ++leaders;
-    why = fmt::format("server {} has {} of {} transactions", s->id, s->tree.size(),
-                      committed_.size());
-    if (s->tree.size() != committed_.size()) return false;
-  }
-  why = "no write was taken at rest";
-  return leaders == 1 && !committed_.empty() &&
-         ZabEpochOf(committed_.back().zxid) == leaders_.rbegin()->first;
-}
-
-// ---- Judgement.
-
-void ZabClusterModel::OnEstablished(Server& s) {
-  const ZabEpoch epoch = s.leader->epoch();
-  const auto leader = std::make_pair(s.id, s.term);
-  if (!leaders_.emplace(epoch, leader).second) {
-    return Violate(fmt::format("server {} is a second leader of epoch {}", s.id, epoch));
-  }
-  // The last acknowledgements may come when a later leader has long begun. It can commit nothing
-  // more, and what it has is judged like a follower's.
-  if (epoch < leaders_.rbegin()->first) return;
-  // Everything in its log counts as committed.
-  if (s.tree.size() < committed_.size()) {
-    return Violate(fmt::format("leader {} of epoch {} lacks the committed {:#x}", s.id, epoch,
-                               committed_[s.tree.size()].zxid.value()));
-  }
-  for (size_t i = committed_.size(); i < s.tree.size(); ++i) committed_.push_back(s.tree[i]);
-}
-
-void ZabClusterModel::OnServing(Server& s) {
-  if (s.tree.size() > committed_.size()) {
-    return Violate(fmt::format("server {} serves {:#x}, which nobody committed", s.id,
-                               s.tree.back().zxid.value()));
-  }
-  for (size_t i = 0; i < s.tree.size(); ++i) {
-    if (s.tree[i] == committed_[i]) continue;
-    return Violate(fmt::format("server {} serves {:#x} '{}' where {:#x} '{}' is committed", s.id,
-                               s.tree[i].zxid.value(), s.tree[i].txn.view(),
-                               committed_[i].zxid.value(), committed_[i].txn.view()));
-  }
-}
-
-void ZabClusterModel::OnApplied(Server& s, const LoggedTxn& txn) {
-  // The first step of serving brings what was synchronised; it is judged by OnServing.
-  const size_t index = s.tree.size();
-  s.tree.push_back(txn);
-  s.last_zxid = std::max(s.last_zxid, txn.zxid);
-  if (s.leader != nullptr && index == committed_.size()) committed_.push_back(txn);
-  if (s.serving && (index >= committed_.size() || committed_[index] != txn)) {
-    return Violate(
-        fmt::format("server {} applies {:#x} where {} is committed", s.id, txn.zxid.value(),
-                    index < committed_.size() ? fmt::format("{:#x}", committed_[index].zxid.value())
-                                              : "nothing"));
-  }
-  const std::string_view text = txn.txn.view();
-  int64_t id = 0;
-  std::from_chars(text.data() + text.find(':') + 1, text.data() + text.size(), id);
-  if (s.waiting.erase(id) > 0) ++result_.acknowledged;
 }
 
 }  // namespace highwater::broker::zookeeper

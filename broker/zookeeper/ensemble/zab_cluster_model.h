@@ -25,6 +25,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/zookeeper/ensemble/fast_leader_election.h"
@@ -67,6 +69,7 @@ class ZabClusterModel {
   Result Run();
 
  private:
+  using Action = std::function<void()>;
   struct Snapshot {
     Zxid zxid;
     std::vector<LoggedTxn> state;
@@ -87,7 +90,6 @@ class ZabClusterModel {
     QuorumPacket packet;
     std::optional<Snapshot> snapshot;
   };
-  struct Server;
   struct Connection {
     ServerId follower;
     ServerId leader;
@@ -100,7 +102,38 @@ class ZabClusterModel {
     std::deque<Message> to_leader;
     std::deque<Message> to_follower;
   };
-  using Action = std::function<void()>;
+
+  struct Server {
+    explicit Server(ServerId id) : id(id) {}
+
+    ServerId id;
+    bool up = false;
+    uint64_t incarnation = 0;
+    uint64_t term = 0;  // counts elections, so that late events know that they are late
+    Disk disk;
+    std::deque<Action> disk_queue;
+    bool disk_busy = false;
+    core::MonotonicTime disk_stalled_until;
+    ZabEpoch promised;  // the greatest epoch that it ever sent an ACKEPOCH for
+
+    // Lost in a crash.
+    std::vector<LoggedTxn> tree;
+    Zxid last_zxid;
+    bool serving = false;
+    bool ending = false;
+    bool wants_snapshot = false;
+    CommittedLog committed_log{6};
+    std::unique_ptr<FastLeaderElection> election;
+    std::unique_ptr<ZabLeader> leader;
+    std::unique_ptr<ZabFollower> follower;
+    std::optional<PeerConnection> to_leader;
+    std::optional<Snapshot> staged;
+    core::MonotonicTime timer = core::MonotonicTime::Never();
+    // Positions in committed_ that syncs in flight must see, oldest first.
+    std::deque<size_t> syncs;
+    // Writes of this server's clients that were not answered yet.
+    absl::btree_map<int64_t, bool> waiting;
+  };
 
   // ---- Time and chance.
   uint64_t Draw(uint64_t below);
@@ -111,20 +144,53 @@ class ZabClusterModel {
 
   // ---- Servers.
   Server& server(ServerId id) { return *servers_[static_cast<size_t>(id.value() - 1)]; }
+  // Where a server stands, also after a crash has replaced it.
+  std::unique_ptr<Server>& SlotOf(const Server& s) {
+    return servers_[static_cast<size_t>(s.id.value() - 1)];
+  }
   void StartServer(Server& s);
   void Crash(Server& s);
   void Look(Server& s);
   void OnElection(Server& s, FastLeaderElection::Effects& effects);
   void Dial(Server& s, int attempt);
   void Carry(Server& s, ZabEffects& effects);
-  void CarryOne(Server& s, ZabEffect& effect);
+  void Do(Server& s, const zab::Send& e);
+  void Do(Server& s, const zab::SendSnapshot& e);
+  void Do(Server& s, const zab::Close& e);
+  void Do(Server& s, const zab::StoreAcceptedEpoch& e);
+  void Do(Server& s, const zab::StoreCurrentEpoch& e);
+  void Do(Server& s, const zab::Append& e);
+  void Do(Server& s, const zab::SyncLog& e);
+  void Do(Server& s, const zab::TruncateLog& e);
+  void Do(Server& s, const zab::InstallSnapshot& e);
+  void Do(Server& s, const zab::ReadLog& e);
+  void Do(Server& s, const zab::Apply& e);
+  void Do(Server& s, const zab::StartServing& e);
+  void Do(Server& s, const zab::HandleRequest& e);
+  void Do(Server& s, const zab::CompleteSync& e);
+  void Do(Server& s, const zab::GiveUp& e);
+  // Sessions are not part of it.
+  void Do(Server&, const zab::TouchSession&) {}
+  void Do(Server&, const zab::RevalidateSession&) {}
+  void Do(Server&, const zab::SessionRevalidated&) {}
   void EndTerm(Server& s);
   void ArmTimer(Server& s);
   void OnTimer(Server& s);
+  // A step of the role that the server has, if it has it, and its effects.
   template <typename Step>
-  void StepLeader(Server& s, Step step);
+  void StepLeader(Server& s, Step step) {
+    if (s.leader == nullptr || s.ending) return;
+    ZabEffects effects;
+    step(effects);
+    Carry(s, effects);
+  }
   template <typename Step>
-  void StepFollower(Server& s, Step step);
+  void StepFollower(Server& s, Step step) {
+    if (s.follower == nullptr || s.ending) return;
+    ZabEffects effects;
+    step(effects);
+    Carry(s, effects);
+  }
 
   // ---- Disk, network.
   void QueueDisk(Server& s, Action operation);
