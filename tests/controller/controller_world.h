@@ -111,8 +111,8 @@ class ControllerWorld {
   // The leader proposes an ISR, through the controller.
   ErrorCode ProposeIsr(const TopicPartition& partition, std::vector<BrokerId> isr);
 
+  FakeZooKeeper zookeeper;  // outlives the fibers that its clients run on
   sim::World world;
-  FakeZooKeeper zookeeper;
   ControllerRules rules;
   ControllerConfig config;
   std::vector<Received> received;

@@ -129,27 +129,27 @@ class SessionTranscript {
     act();
     std::vector<std::string> lines;
     for (const SessionEffect& effect : effects_) {
-      lines.push_back(std::visit([](const auto& e) { return Describe(e); }, effect));
+      lines.push_back(std::visit([this](const auto& e) { return this->Describe(e); }, effect));
     }
     return fmt::format("{}", fmt::join(lines, "; "));
   }
-  static std::string Describe(const DialServer& effect) {
+  std::string Describe(const DialServer& effect) {
     attempt = effect.attempt;
     return fmt::format("dial #{} server {}", effect.attempt, effect.server);
   }
-  static std::string Describe(const HangUp& effect) { return fmt::format("hang up #{}", effect.attempt); }
-  static std::string Describe(const SendBytes& effect) {
+  std::string Describe(const HangUp& effect) { return fmt::format("hang up #{}", effect.attempt); }
+  std::string Describe(const SendBytes& effect) {
     const bool handshake = std::exchange(handshake_, false);
     return "send " + DescribeFrame(effect.frame, handshake);
   }
-  static std::string Describe(const AnswerRequest& effect) {
+  std::string Describe(const AnswerRequest& effect) {
     responses.push_back(effect.response);
     return fmt::format("answer {} {}", effect.id, ErrorCodeName(effect.response.error));
   }
-  static std::string Describe(const DeliverEvent& effect) {
+  std::string Describe(const DeliverEvent& effect) {
     return fmt::format("event {} {}", WatchEventTypeName(effect.event.type), effect.event.path);
   }
-  static std::string Describe(const ChangeState& effect) {
+  std::string Describe(const ChangeState& effect) {
     return fmt::format("state {}", KeeperStateName(effect.state));
   }
 
