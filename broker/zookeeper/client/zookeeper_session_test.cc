@@ -48,7 +48,8 @@ TEST(ZooKeeperSessionTest, TriesEveryServerInAnOrderThatItDrawsOnce) {
       const std::string next = s.Lost();
       first += next.substr(next.rfind('#') + 2);
     }
-    const std::string again = s.Lost() + s.Pass(kSecond);
+    std::string again = s.Lost();
+    again += s.Pass(kSecond);
     EXPECT_THAT(first, StartsWith(again.substr(again.rfind('#') + 2)));
     orders.insert(first);
   }
