@@ -72,7 +72,7 @@ FakeBrokerProcess::FakeBrokerProcess(core::Environment& environment, FakeZooKeep
           rules, observer) {}
 
 ControllerWorld::ControllerWorld(int brokers, uint64_t seed, ControllerRules table)
-    : world({.seed = seed}), rules(table) {
+    : rules(table), world({.seed = seed}) {
   config.auto_leader_rebalance_enable = false;
   const auto zone = world.network().AddZone("az-a");
   for (int i = 0; i < brokers; ++i) {
