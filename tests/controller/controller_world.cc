@@ -72,7 +72,7 @@ FakeBrokerProcess::FakeBrokerProcess(core::Environment& environment, FakeZooKeep
           rules, observer) {}
 
 ControllerWorld::ControllerWorld(int brokers, uint64_t seed, ControllerRules table)
-    : world({.seed = seed}), rules(table) {
+    : rules(table), world({.seed = seed}) {
   config.auto_leader_rebalance_enable = false;
   const auto zone = world.network().AddZone("az-a");
   for (int i = 0; i < brokers; ++i) {
@@ -106,6 +106,17 @@ void ControllerWorld::Main(core::Environment& env, BrokerId id) {
   const auto epoch = process.registrar.RegisterAtStart(core::MonotonicTime::Never());
   HW_CHECK(epoch.ok(), "{}", epoch.status().ToString());
   processes_[id] = &process;
+  // However this process ends, nobody finds it afterwards.
+  struct Listed {
+    ~Listed() {
+      const auto found = world.processes_.find(process.id);
+      if (found != world.processes_.end() && found->second == &process) {
+        world.processes_.erase(found);
+      }
+    }
+    ControllerWorld& world;
+    FakeBrokerProcess& process;
+  } const listed{*this, process};
   process.controller.Startup();
   while (true) {
     auto connection = (*listener)->Accept(core::MonotonicTime::Never());

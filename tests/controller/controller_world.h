@@ -111,8 +111,7 @@ class ControllerWorld {
   // The leader proposes an ISR, through the controller.
   ErrorCode ProposeIsr(const TopicPartition& partition, std::vector<BrokerId> isr);
 
-  sim::World world;
-  FakeZooKeeper zookeeper;
+  FakeZooKeeper zookeeper;  // outlives the fibers that its clients run on
   ControllerRules rules;
   ControllerConfig config;
   std::vector<Received> received;
@@ -138,6 +137,10 @@ class ControllerWorld {
   std::map<BrokerId, bool> unclean_;
   std::map<std::string, broker::zk::LeaderIsrAndControllerEpoch> states_;
   uint64_t topics_made_ = 0;
+
+ public:
+  // Last, so that everything outlives its fibers.
+  sim::World world;
 };
 
 }  // namespace highwater::tests

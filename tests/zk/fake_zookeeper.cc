@@ -238,8 +238,10 @@ FakeZooKeeperClient::FakeZooKeeperClient(core::Environment& env, FakeZooKeeper& 
     : env_(env), zookeeper_(zookeeper) {}
 
 FakeZooKeeperClient::~FakeZooKeeperClient() {
-  const auto found = zookeeper_.clients_.find(session_);
-  if (found != zookeeper_.clients_.end()) found->second = nullptr;
+  // Also of former sessions that the server has not given up yet.
+  for (auto& [session, client] : zookeeper_.clients_) {
+    if (client == this) client = nullptr;
+  }
 }
 
 absl::Status FakeZooKeeperClient::Connect() {

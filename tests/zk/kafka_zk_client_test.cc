@@ -49,8 +49,8 @@ struct ZkWorld {
     };
   }
 
+  FakeZooKeeper server;  // outlives the fibers that its clients run on
   sim::World world{{.seed = 1}};
-  FakeZooKeeper server;
   int hosts = 0;
   int losses = 0;
 };

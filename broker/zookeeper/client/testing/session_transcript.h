@@ -129,7 +129,7 @@ class SessionTranscript {
     act();
     std::vector<std::string> lines;
     for (const SessionEffect& effect : effects_) {
-      lines.push_back(std::visit([this](const auto& e) { return Describe(e); }, effect));
+      lines.push_back(std::visit([this](const auto& e) { return this->Describe(e); }, effect));
     }
     return fmt::format("{}", fmt::join(lines, "; "));
   }
