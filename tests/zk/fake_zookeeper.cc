@@ -1,5 +1,7 @@
 #include "tests/zk/fake_zookeeper.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "core/check.h"
@@ -210,8 +212,9 @@ FakeZooKeeperClient* FakeZooKeeper::ClientOf(SessionId session) {
 void FakeZooKeeper::Expire(SessionId session) {
   const auto found = clients_.find(session);
   if (found == clients_.end()) return;
-  FakeZooKeeperClient* const client = found->second;
+  FakeZooKeeperClient* client = found->second;
   clients_.erase(found);
+  expiring_ = client;
   ++zxid_;
   std::vector<std::string> owned;
   for (const auto& [path, node] : nodes_) {
@@ -219,6 +222,8 @@ void FakeZooKeeper::Expire(SessionId session) {
   }
   for (const std::string& path : owned) static_cast<void>(Delete({.path = path}));
   Fire();
+  // What the deletions set off may have ended the client's process.
+  client = std::exchange(expiring_, nullptr);
   if (client == nullptr) return;
   client->expired_ = true;
   client->changed_.WakeAll();
@@ -238,6 +243,7 @@ FakeZooKeeperClient::FakeZooKeeperClient(core::Environment& env, FakeZooKeeper& 
     : env_(env), zookeeper_(zookeeper) {}
 
 FakeZooKeeperClient::~FakeZooKeeperClient() {
+  if (zookeeper_.expiring_ == this) zookeeper_.expiring_ = nullptr;
   // Also of former sessions that the server has not given up yet.
   for (auto& [session, client] : zookeeper_.clients_) {
     if (client == this) client = nullptr;

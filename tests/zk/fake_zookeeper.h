@@ -74,6 +74,7 @@ class FakeZooKeeper {
   int64_t zxid_ = 0;
   int64_t sessions_ = 0;
   std::map<SessionId, FakeZooKeeperClient*> clients_;  // nullptr: the process has gone
+  FakeZooKeeperClient* expiring_ = nullptr;            // whose session is being expired
   std::vector<Event> fired_;                           // by the transaction under way
 };
 
