@@ -13,6 +13,7 @@ Exit: 0 stopped cleanly, 1 something did not start or ended by itself, 2 bad usa
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -123,9 +124,14 @@ class Cluster:
         return ",".join(broker.address for broker in self.brokers.values())
 
     def zookeeper_version(self):
-        """What the server says of itself."""
-        lines = ask(self.zookeeper.servers[0].port, "srvr").splitlines()
-        return next((line.removeprefix("Zookeeper version: ") for line in lines if line.startswith("Zookeeper version")), "?")
+        """What the server says of itself; of Apache's also its package's version, which tells its patches."""
+        version = re.search(r"Zookeeper version: ([\w.]+)", ask(self.zookeeper.servers[0].port, "srvr"))
+        said = version[1] if version else "unknown"
+        if self.kind == "ours":
+            return f"Highwater's (speaks as {said})"
+        package = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "zookeeper"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, check=False).stdout.decode()
+        return f"Apache's {said}, package zookeeper {package or 'of unknown version'}"
 
     def start(self):
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -270,12 +276,11 @@ def make_cluster(options):
 
 def introduce(cluster):
     settings = next(iter(cluster.brokers.values())).settings
-    whose = "Highwater's" if cluster.kind == "ours" else "Apache's"
     count = len(cluster.zookeeper.servers)
     first = next(iter(cluster.brokers.values()))
     print(f"""
 brokers     {cluster.bootstrap}
-zookeeper   {cluster.zookeeper.hosts}   {whose}, {count} server{'s' * (count > 1)}, version {cluster.zookeeper_version()}
+zookeeper   {cluster.zookeeper.hosts}   {cluster.zookeeper_version()}, {count} server{'s' * (count > 1)}
 controller  broker {cluster.controller()}
 logs        {cluster.directory}/broker-*/broker.log
             {cluster.directory}/zookeeper-*/out
