@@ -14,6 +14,7 @@ the last "// ----" heading above it; and ids with which its name begins or ends.
 """
 
 import dataclasses
+import functools
 import pathlib
 import re
 
@@ -63,11 +64,14 @@ def in_brackets(text, path, known):
 
 
 def between(low, high, known):
+    if low == high:
+        return {low}
     inside = {rule for rule in known if sort_key(low)[0] == sort_key(rule)[0]
               and sort_key(low) <= sort_key(rule) <= sort_key(high)}
     return {low, high} | inside
 
 
+@functools.cache
 def sort_key(rule):
     family, number, tail = re.match(r"([A-Za-z]+) ?([\d.]+)(b?)", rule).groups()
     return family, [int(part) for part in number.split(".")], tail
