@@ -62,6 +62,7 @@ TEST_F(TransactionManagerTest, SequencesCountTheRecordsOfEachPartition) {
   EXPECT_EQ(Send(1).base_sequence, 6);
 }
 
+// [N1]
 TEST_F(TransactionManagerTest, OneBatchGoesAheadUntilTheBrokerKnowsTheProducer) {
   SequencedBatch& first = Send();
   EXPECT_FALSE(MaySendNew());
@@ -77,6 +78,7 @@ TEST_F(TransactionManagerTest, OneBatchGoesAheadUntilTheBrokerKnowsTheProducer) 
 }
 
 // [N2, N4]
+// [M108]
 TEST_F(TransactionManagerTest, ARetryKeepsItsNumbersAndNothingOvertakesIt) {
   Establish();
   SequencedBatch& a = Send(2);
@@ -157,6 +159,7 @@ TEST_F(TransactionManagerTest, ADefiniteFailureInFrontOfOthersRenumbersThem) {
   EXPECT_EQ(b.producer.epoch, 1);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, WhatMayBeInTheLogIsAskedForBeforeItIsRenumbered) {
   Establish();
   SequencedBatch& a = Send();
@@ -188,6 +191,7 @@ TEST_F(TransactionManagerTest, BehindABatchThatWasGivenUpNothingNewIsSentUntilTh
   EXPECT_EQ(manager_.producer().epoch, 0);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, WithNothingBehindABatchThatWasGivenUpAnotherEpochBegins) {
   Establish();
   SequencedBatch& a = Send();
@@ -198,6 +202,7 @@ TEST_F(TransactionManagerTest, WithNothingBehindABatchThatWasGivenUpAnotherEpoch
   EXPECT_EQ(next.base_sequence, 0);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, AGapBehindABatchThatWasGivenUpBeginsAnotherEpoch) {
   Establish();
   SequencedBatch& a = Send();
@@ -209,6 +214,7 @@ TEST_F(TransactionManagerTest, AGapBehindABatchThatWasGivenUpBeginsAnotherEpoch)
   EXPECT_EQ(b.base_sequence, 0);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, AnAbandonedBatchHoldsUpTheOthersUntilItsAnswerComes) {
   Establish();
   SequencedBatch& a = Send();
@@ -224,6 +230,7 @@ TEST_F(TransactionManagerTest, AnAbandonedBatchHoldsUpTheOthersUntilItsAnswerCom
 }
 
 // Old brokers say so when retention took the state with the records.
+// [N5]
 TEST_F(TransactionManagerTest, AnUnknownProducerIdBeginsAnotherEpoch) {
   Establish();
   SequencedBatch& a = Send();
@@ -314,6 +321,7 @@ struct ModelBroker {
 
 // Whatever is lost, refused or given up: each value stands in the log at most once and in the order
 // of sending, what was acknowledged is there, what failed for certain is not.
+// [N7]
 RC_GTEST_PROP(TransactionManagerProperty, NothingIsWrittenTwiceOrOutOfOrder, ()) {
   struct Batch {
     SequencedBatch sequence;

@@ -6,9 +6,9 @@
 //   text)); auto config = BrokerConfig::FromMap({{"broker.id", "1"}, {"log.dirs", "data"},
 //   {"listeners", "PLAINTEXT://b1:9092"}});
 //
-// Names, types, defaults and ranges are Kafka 3.2's ([D1]-[D49]). An unknown name, a value out of
-// range and a name given twice are errors that say the line, what was expected and what was perhaps
-// meant.
+// Names, types, defaults and ranges are Kafka 3.2's [D1-D23, D30-D36]. An unknown name, a value out
+// of range and a name given twice are errors that say the line, what was expected and what was
+// perhaps meant.
 //
 // Not responsible for: settings of topics (topic_config.h), whose defaults it carries; changing
 // settings at run time.
