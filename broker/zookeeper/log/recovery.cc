@@ -42,7 +42,7 @@ class Recovery {
       const Zxid first = found_.logs.back();
       const std::string path = directories_.LogPath(first);
       HW_ASSIGN_OR_RETURN(const auto reader, LogFileReader::Open(env_, path));
-      HW_ASSIGN_OR_RETURN(const std::optional<LoggedTxn> record, reader->Next());
+      HW_ASSIGN_OR_RETURN(const std::optional<LogRecord> record, reader->Next());
       if (record.has_value()) return absl::OkStatus();
       HW_ASSIGN_OR_RETURN(const core::Bytes rest, reader->Rest());
       const TailVerdict verdict = JudgeTail(rest, reader->position(), first - 1);
@@ -108,7 +108,7 @@ class Recovery {
     std::optional<Zxid> before;  // in this file
     while (true) {
       const uint64_t at = reader->position();
-      HW_ASSIGN_OR_RETURN(const std::optional<LoggedTxn> record, reader->Next());
+      HW_ASSIGN_OR_RETURN(const std::optional<LogRecord> record, reader->Next());
       if (!record.has_value()) break;
       const Txn& txn = record->txn;
       const Zxid zxid = txn.header.zxid;
