@@ -7,6 +7,7 @@
 #include "broker/zookeeper/log/log_file_reader.h"
 #include "broker/zookeeper/log/log_tail.h"
 #include "broker/zookeeper/log/snapshot_files.h"
+#include "broker/zookeeper/log/snapshot_install.h"
 #include "core/mark.h"
 #include "core/status_macros.h"
 
@@ -23,6 +24,10 @@ class Recovery {
     HW_ASSIGN_OR_RETURN(found_, ListDataFiles(env_.files, directories_));
     for (const std::string& name : found_.unfinished) {
       HW_RETURN_IF_ERROR(env_.files.Remove(directories_.snapshots + "/" + name));
+    }
+    if (found_.installing.has_value()) {  // rule 5
+      HW_RETURN_IF_ERROR(FinishInstall(env_, directories_, found_));
+      found_ = DataFiles{.snapshots = {*found_.installing}};
     }
     HW_RETURN_IF_ERROR(RemoveEmptyEnd());
     if (found_.snapshots.empty()) {
@@ -89,7 +94,7 @@ class Recovery {
                                            directories_.snapshots, result_.notes.back()));
   }
 
-  // Rules 3 to 5.
+  // Rules 3, 4 and 6.
   absl::Status ReplayLogs() {
     // The last file that may hold the transaction behind the snapshot, and those behind it.
     auto file = std::upper_bound(found_.logs.begin(), found_.logs.end(), result_.snapshot + 1);
