@@ -239,6 +239,31 @@ TEST_F(TransactionManagerTest, AnUnknownProducerIdBeginsAnotherEpoch) {
   EXPECT_EQ(a.base_sequence, 0);
 }
 
+// [N5] A leader that was replaced misses what its successor has, and says so in the same words.
+TEST_F(TransactionManagerTest, WhatMayBeWrittenIsNotRenumberedBecauseABrokerMissesWhatCameBefore) {
+  for (const ErrorCode denial :
+       {ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode::UNKNOWN_PRODUCER_ID}) {
+    for (const bool safe : {true, false}) {
+      TransactionManager manager(safe ? ProducerRules() : ProducerRules::Kafka323());
+      manager.OnProducerId(kProducer);
+      SequencedBatch a;
+      manager.Number(a, kSlot, 3);
+      manager.OnSent(a);
+      EXPECT_TRUE(manager.OnError(a, ErrorCode::NETWORK_EXCEPTION, true));
+      manager.OnSent(a);
+      EXPECT_TRUE(manager.OnError(a, denial, false));
+      EXPECT_EQ(a.producer.epoch, safe ? 0 : 1);
+      EXPECT_TRUE(manager.MaySend(kSlot, a)) << "to whoever leads by then";
+      manager.OnSent(a);
+      manager.OnAcknowledged(a);
+      SequencedBatch b;
+      manager.Number(b, kSlot, 1);
+      EXPECT_EQ(b.producer.epoch, safe ? 0 : 1);
+      EXPECT_EQ(b.base_sequence, 3);
+    }
+  }
+}
+
 TEST_F(TransactionManagerTest, BehindTheLastEpochComesAnotherProducerId) {
   TransactionManager manager;
   manager.OnProducerId({ProducerId(7), std::numeric_limits<int16_t>::max()});

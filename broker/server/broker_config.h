@@ -28,6 +28,9 @@
 
 namespace highwater::broker {
 
+inline constexpr std::string_view kRackAwareReplicaSelector =
+    "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 struct BrokerConfig {
   BrokerId broker_id{0};
   std::string rack;  // broker.rack; "" is none
@@ -78,6 +81,7 @@ struct BrokerConfig {
   int32_t replica_fetch_response_max_bytes = 0;
   absl::Duration replica_fetch_wait_max;
   absl::Duration replica_lag_time_max;
+  bool rack_aware_reads = false;  // replica.selector.class
   absl::Duration replica_socket_timeout;
 
   TopicConfig topic_defaults;
