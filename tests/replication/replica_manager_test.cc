@@ -92,7 +92,14 @@ class ReplicaManagerTest : public ::testing::Test {
       ReplicaManager replicas(env, BrokerId(1), {}, observer);
       storage::LogManager logs(env, {.directories = {"data"}}, replicas, observer);
       ASSERT_TRUE(logs.Start().ok());
-      replicas.JoinCluster({logs, metadata, channel, {}});
+      replicas.JoinCluster({.logs = logs,
+                            .metadata = metadata,
+                            .channel = channel,
+                            .defaults = {},
+                            .read_config = [&](const std::string&) {
+                              env.fibers.SleepFor(std::exchange(config_takes_, absl::Duration()));
+                              return absl::OkStatus();
+                            }});
       body(env, logs, replicas, channel);
       channel.Close();
       replicas.Stop();
@@ -122,6 +129,7 @@ class ReplicaManagerTest : public ::testing::Test {
 
   sim::World world_{{.seed = 1}};
   sim::Host* host_;
+  absl::Duration config_takes_;  // the next reading of a topic's settings
 };
 
 TEST_F(ReplicaManagerTest, R1RequestsForAnEarlierRegistrationAreRefused) {
@@ -141,10 +149,11 @@ TEST_F(ReplicaManagerTest, R1RequestsForAnEarlierRegistrationAreRefused) {
 }
 
 TEST_F(ReplicaManagerTest, R3RequestsAreHandledOneAtATime) {
+  config_takes_ = absl::Seconds(1);  // so long waits the first request
   Run([](core::Environment& env, storage::LogManager&, ReplicaManager& replicas, FakeChannel&) {
     std::vector<int> order;
     core::WaitGroup both(env.fibers);
-    for (const int epoch : {4, 5}) {  // the first waits for the disk, which makes a log
+    for (const int epoch : {4, 5}) {
       both.Add();
       env.fibers.Spawn("request", [&, epoch] {
         EXPECT_EQ(ErrorOf(replicas.BecomeLeaderOrFollower(Lead(epoch), 6)), ErrorCode::NONE);
