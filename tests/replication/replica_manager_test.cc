@@ -98,7 +98,10 @@ class ReplicaManagerTest : public ::testing::Test {
                             .defaults = {},
                             .read_config = [&](const std::string&) {
                               env.fibers.SleepFor(std::exchange(config_takes_, absl::Duration()));
-                              return absl::OkStatus();
+                              const bool fails = config_fails_ > 0;
+                              if (fails) --config_fails_;
+                              return fails ? absl::UnavailableError("no session")
+                                           : absl::OkStatus();
                             }});
       body(env, logs, replicas, channel);
       channel.Close();
@@ -130,6 +133,7 @@ class ReplicaManagerTest : public ::testing::Test {
   sim::World world_{{.seed = 1}};
   sim::Host* host_;
   absl::Duration config_takes_;  // the next reading of a topic's settings
+  int config_fails_ = 0;         // the next so many of them
 };
 
 TEST_F(ReplicaManagerTest, R1RequestsForAnEarlierRegistrationAreRefused) {
@@ -163,6 +167,16 @@ TEST_F(ReplicaManagerTest, R3RequestsAreHandledOneAtATime) {
     }
     both.Wait(core::MonotonicTime::Never());
     EXPECT_THAT(order, ElementsAre(4, 5));
+  });
+}
+
+// [R28] A broker cut off from ZooKeeper has no broken disk: told so, the controller would count its
+// replicas out until it is started again.
+TEST_F(ReplicaManagerTest, ARoleWaitsForTheSettingsOfItsTopic) {
+  config_fails_ = 3;
+  Run([](core::Environment&, storage::LogManager&, ReplicaManager& replicas, FakeChannel&) {
+    EXPECT_EQ(ErrorOf(replicas.BecomeLeaderOrFollower(Lead(0), 6)), ErrorCode::NONE);
+    EXPECT_NE(replicas.Find("orders", PartitionIndex(0)), nullptr);
   });
 }
 
