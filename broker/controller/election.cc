@@ -199,9 +199,10 @@ Elected ElectByLogEnd(const ElectionFacts& facts, const std::map<BrokerId, LogEn
   Elected elected{.state = facts.state, .recipients = facts.live};
   elected.state.leader = leader;
   elected.state.isr = {leader};
-  // The others may hold less than the winner.
-  elected.state.eligible.clear();
-  elected.state.unclean.clear();
+  // The others may hold less than the winner, or as much: should it come back unclean before enough
+  // are in sync with it, their logs count again.
+  elected.state.eligible = EligibleAfter(facts.state, elected.state.isr, facts.min_insync_replicas);
+  elected.state.unclean = UncleanAfter(facts.state, elected.state.eligible);
   return elected;
 }
 

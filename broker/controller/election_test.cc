@@ -174,7 +174,13 @@ TEST(ElectionTest, TheGreatestEpochCountsBeforeTheLongestLogW1) {
       ElectByLogEnd(facts, {{BrokerId(1), {}}, {BrokerId(2), old}, {BrokerId(3), recent}});
   EXPECT_EQ(eligible.state.leader, BrokerId(3));
   EXPECT_EQ(eligible.state.isr, Ids({3}));
-  EXPECT_TRUE(eligible.state.unclean.empty());
+  EXPECT_TRUE(eligible.state.unclean.empty()) << "one replica is enough here";
+  ElectionFacts two = facts;
+  two.min_insync_replicas = 2;
+  const Elected kept =
+      ElectByLogEnd(two, {{BrokerId(1), {}}, {BrokerId(2), old}, {BrokerId(3), recent}});
+  EXPECT_EQ(kept.state.eligible, Ids({1, 2}));
+  EXPECT_EQ(kept.state.unclean, Ids({1, 2})) << "compared again should 3 come back unclean";
 }
 
 // A model of one partition: which replica holds all that was committed. Damage never meets as many
