@@ -10,6 +10,9 @@
 #include "invariants/one_leader_per_epoch.h"
 #include "invariants/phantom.h"
 #include "invariants/readable_at_rest.h"
+#include "invariants/zookeeper_committed_kept.h"
+#include "invariants/zookeeper_one_history.h"
+#include "invariants/zookeeper_one_leader_per_epoch.h"
 
 namespace highwater::invariants {
 namespace {
@@ -57,6 +60,18 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "Once the faults are over, every partition can be read to its end again.",
      .judged = "at rest",
      .make = MakeReadableAtRest},
+    {.id = "zookeeper-committed-kept",
+     .guarantee = "What a ZooKeeper ensemble has committed is never lost.",
+     .judged = "whenever a ZooKeeper server begins to lead",
+     .make = MakeZooKeeperCommittedKept},
+    {.id = "zookeeper-one-history",
+     .guarantee = "All ZooKeeper servers apply the same transactions in the same order.",
+     .judged = "at each transaction that a ZooKeeper server applies",
+     .make = MakeZooKeeperOneHistory},
+    {.id = "zookeeper-one-leader-per-epoch",
+     .guarantee = "An epoch of a ZooKeeper ensemble belongs to one server.",
+     .judged = "whenever a ZooKeeper server begins to lead",
+     .make = MakeZooKeeperOneLeaderPerEpoch},
 };
 
 }  // namespace
