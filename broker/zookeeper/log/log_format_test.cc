@@ -29,6 +29,7 @@ Txn ACreate(int64_t zxid, std::string data) {
           .path = "/a", .data = core::Bytes::Copy(data), .acl = OpenAcl(), .parent_cversion = 1}};
 }
 
+// [3.10, 3.12]
 TEST(LogFormatTest, TheBytesAreApaches) {
   EXPECT_EQ(EncodeLogHeader().ToString(), std::string("ZKLG\0\0\0\2\0\0\0\0\0\0\0\0", 16));
   // zlib's own value for these bytes.
@@ -135,6 +136,7 @@ TEST(PurgeTest, TheNewestSnapshotsStayAndTheLogFromTheFileThatHoldsTheOldestOfTh
   EXPECT_THAT(FilesToPurge(files, 4).snapshots, IsEmpty());
 }
 
+// [3.11]
 RC_GTEST_PROP(SnapshotScheduleTest, ASnapshotIsDueBetweenHalfOfSnapCountAndAllOfIt,
               (uint64_t draw)) {
   const auto limit = *rc::gen::inRange<int64_t>(2, 1000);
