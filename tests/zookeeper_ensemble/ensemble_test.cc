@@ -264,7 +264,6 @@ TEST(EnsembleTest, AServerThatWasAwayForLongTakesTheLeadersSnapshotAndKeepsIt) {
   });
 }
 
-// [3.9] A client that comes while there is no leader is sent away; words are answered.
 TEST(EnsembleTest, ACleanStopOfAllKeepsEverything) {
   EnsembleWorld w({.servers = 3});
   w.Run([&](core::Environment& env) {
