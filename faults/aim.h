@@ -27,6 +27,7 @@ struct Aim {
     kClient,           // `client(producer-0)`
     kAnyZone,          // `any(az)`
     kZone,             // `az(az-a)`
+    kControllerZone,   // `controller-az`: the controller's
   };
   Role role = Role::kAny;
   int32_t number = 0;  // kBroker, kZooKeeper; the partition's index of kLeader and kFollower

@@ -82,6 +82,13 @@ std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64
     }
     case Role::kZone:
       return InZone(aim.name);
+    case Role::kControllerZone:
+      for (const Member& member : members) {
+        if (member.kind == Kind::kBroker && member.number == roles.Controller()) {
+          return InZone(member.zone);
+        }
+      }
+      return {};
   }
   HW_UNREACHABLE();
 }

@@ -16,6 +16,9 @@
 #include "invariants/realtime_inversion.h"
 #include "invariants/spurious_reset.h"
 #include "invariants/unread.h"
+#include "invariants/zookeeper_committed_kept.h"
+#include "invariants/zookeeper_one_history.h"
+#include "invariants/zookeeper_one_leader_per_epoch.h"
 
 namespace highwater::invariants {
 namespace {
@@ -103,6 +106,18 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "At rest every acknowledged record was read by somebody.",
      .judged = "at rest",
      .make = MakeUnseen},
+    {.id = "zookeeper-committed-kept",
+     .guarantee = "What a ZooKeeper ensemble has committed is never lost.",
+     .judged = "whenever a ZooKeeper server begins to lead",
+     .make = MakeZooKeeperCommittedKept},
+    {.id = "zookeeper-one-history",
+     .guarantee = "All ZooKeeper servers apply the same transactions in the same order.",
+     .judged = "at each transaction that a ZooKeeper server applies",
+     .make = MakeZooKeeperOneHistory},
+    {.id = "zookeeper-one-leader-per-epoch",
+     .guarantee = "An epoch of a ZooKeeper ensemble belongs to one server.",
+     .judged = "whenever a ZooKeeper server begins to lead",
+     .make = MakeZooKeeperOneLeaderPerEpoch},
 };
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "invariants/history.h"
 #include "invariants/replica_logs.h"
 #include "invariants/violation.h"
+#include "invariants/zookeeper_logs.h"
 
 namespace highwater::invariants {
 
@@ -93,6 +94,23 @@ struct LeaderState {
   absl::Duration at;
 };
 
+// A ZooKeeper server begins to lead its ensemble. `logs`: as before the event.
+struct ZooKeeperLeadership {
+  int64_t server;
+  int64_t epoch;
+  const ZooKeeperLogs& logs;
+  absl::Duration at;
+};
+
+// A ZooKeeper server applies what is committed. `logs`: as before the event.
+struct ZooKeeperCommit {
+  int64_t server;
+  int64_t zxid;
+  uint64_t digest;
+  const ZooKeeperLogs& logs;
+  absl::Duration at;
+};
+
 // What the configuration promises of a topic.
 struct TopicPromise {
   int32_t replicas = 1;
@@ -128,6 +146,8 @@ class Invariant {
   // A leader answers a Produce without error.
   virtual void OnAcknowledged(const LeaderState&, broker::Offset /*last*/, int16_t /*acks*/) {}
   virtual void OnTopicDeleted(std::string_view /*topic*/) {}
+  virtual void OnZooKeeperLeading(const ZooKeeperLeadership&) {}
+  virtual void OnZooKeeperCommitted(const ZooKeeperCommit&) {}
   virtual void AtRest(const std::vector<PartitionAtRest>&, absl::Duration /*at*/) {}
 };
 

@@ -19,11 +19,12 @@ constexpr Role kBrokers[] = {Role::kAny,        Role::kAnyBroker, Role::kBroker,
 constexpr Role kServers[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
                              Role::kController,   Role::kLeader,    Role::kFollower,
                              Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader};
-constexpr Role kZones[] = {Role::kAny, Role::kAnyZone, Role::kZone};
-constexpr Role kAnyone[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
-                            Role::kController,   Role::kLeader,    Role::kFollower,
-                            Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader,
-                            Role::kClient,       Role::kAnyZone,   Role::kZone};
+constexpr Role kZones[] = {Role::kAny, Role::kAnyZone, Role::kZone, Role::kControllerZone};
+constexpr Role kAnyone[] = {Role::kAny,           Role::kAnyBroker, Role::kBroker,
+                            Role::kController,    Role::kLeader,    Role::kFollower,
+                            Role::kAnyZooKeeper,  Role::kZooKeeper, Role::kZooKeeperLeader,
+                            Role::kClient,        Role::kAnyZone,   Role::kZone,
+                            Role::kControllerZone};
 
 constexpr std::string_view kStallKinds[] = {"device", "writes"};
 constexpr std::string_view kOperations[] = {"read", "write", "sync"};
@@ -144,7 +145,7 @@ constexpr FaultParameter kStop[] = {
 
 constexpr FaultKind kTable[] = {
     {"clock_jump", "The wall clock of a host jumps.", kServers, kClockJump},
-    {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers,
+    {"crash_broker", "The server's process ends at once; its page cache survives.", kServers,
      kCrash},
     {"disk_error",
      "Calls of one kind to a server's disk fail with EIO; what a failed sync covered is lost "

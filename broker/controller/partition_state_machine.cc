@@ -63,6 +63,22 @@ absl::StatusOr<PartitionStateMachine::Results> PartitionStateMachine::ToOnline(
   return results;
 }
 
+namespace {
+
+// [Z41] The znode is there because an earlier try was applied and its answer lost: what stands in
+// it is this controller's own decision, and `state` becomes it. Kafka 3.2.3 takes it for somebody
+// else's, and the partition has no leader until the next controller reads it.
+absl::StatusOr<bool> ReadOwn(ControllerParts& parts, const TopicPartition& id,
+                             LeaderIsrAndControllerEpoch& state) {
+  HW_ASSIGN_OR_RETURN(const auto stored, parts.zk.GetStates({id}));
+  if (!stored[0].ok() || stored[0]->controller_epoch != parts.context.epoch) return false;
+  HW_MARK("first_leader_already_applied");
+  state = *stored[0];
+  return true;
+}
+
+}  // namespace
+
 // [C23]
 absl::Status PartitionStateMachine::MakeFirstLeaders(const std::vector<TopicPartition>& partitions,
                                                      Results& results) {
@@ -85,7 +101,8 @@ absl::Status PartitionStateMachine::MakeFirstLeaders(const std::vector<TopicPart
   HW_ASSIGN_OR_RETURN(const auto created, parts_.zk.CreateStates(states, parts_.context.fence));
   for (size_t i = 0; i < states.size(); ++i) {
     auto& [id, state] = states[i];
-    if (!created[i].ok()) {
+    HW_ASSIGN_OR_RETURN(const bool made, created[i].ok() ? true : ReadOwn(parts_, id, state));
+    if (!made) {
       // Somebody has made it: the next election reads it.
       HW_MARK("first_leader_already_made");
       results[id] = ErrorCode::UNKNOWN_SERVER_ERROR;

@@ -11,6 +11,8 @@
 #include "broker/observer.h"
 #include "broker/server/broker.h"
 #include "broker/server/broker_config.h"
+#include "broker/zookeeper/ensemble/zab_rules.h"
+#include "broker/zookeeper_observer.h"
 #include "scenarios/scenario.h"
 #include "sim/simulated_process.h"
 
@@ -18,14 +20,17 @@ namespace highwater::scenarios {
 
 inline constexpr uint16_t kBrokerPort = 9092;
 inline constexpr uint16_t kZooKeeperPort = 2181;
+inline constexpr uint16_t kZooKeeperPeerPort = 2888;
+inline constexpr uint16_t kZooKeeperElectionPort = 3888;
 
-// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker or
-// of a producer.
+// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker,
+// of a producer or of a ZooKeeper ensemble.
 struct RunHooks {
   std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
       decorate_files;
   broker::BrokerOptions broker_options;
   broker::client::ProducerRules producer_rules;
+  broker::zookeeper::ZabRules zab_rules;
 };
 
 // `broker-0`, `zookeeper-0`: names of hosts.
@@ -41,9 +46,9 @@ struct RunHooks {
                                                                       const RunHooks& hooks,
                                                                       broker::BrokerConfig config,
                                                                       broker::Observer& observer);
-// A ZooKeeper server's.
-[[nodiscard]] std::unique_ptr<sim::Application> MakeZooKeeperApplication(core::Environment& env,
-                                                                         const Scenario& scenario,
-                                                                         int32_t id);
+// A ZooKeeper server's: on its own, or one of an ensemble. `observer` outlives it.
+[[nodiscard]] std::unique_ptr<sim::Application> MakeZooKeeperApplication(
+    core::Environment& env, const Scenario& scenario, const RunHooks& hooks, int32_t id,
+    broker::ZooKeeperObserver& observer);
 
 }  // namespace highwater::scenarios

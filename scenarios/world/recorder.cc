@@ -51,6 +51,7 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       judges_all_(scenario.check.guarantee == Guarantee::kAny),
       survivability_(logs_,
                      [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); }),
+      zookeeper_(narrator, now_, roles_, invariants_),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
   const invariants::RunFacts facts{
       .history = history_,

@@ -18,6 +18,7 @@
 #include "scenarios/world/cluster_roles.h"
 #include "scenarios/world/narrator.h"
 #include "scenarios/world/survivability.h"
+#include "scenarios/world/zookeeper_recorder.h"
 
 namespace highwater::scenarios {
 
@@ -96,6 +97,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
   [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
+  // What the servers of a ZooKeeper ensemble report.
+  [[nodiscard]] broker::ZooKeeperObserver& zookeeper() { return zookeeper_; }
   // For whoever sees what disks lose.
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 
@@ -110,6 +113,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   ClusterRoles roles_;
   Survivability survivability_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
+  ZooKeeperRecorder zookeeper_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;
   uint64_t sent_ = 0;

@@ -135,7 +135,7 @@ void SimulatedRun::AddZooKeepers() {
     const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
     sim::Host& host = AddHost(ZooKeeperHostName(i), static_cast<size_t>(i), true);
     host.SetProgram([this, i](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      return MakeZooKeeperApplication(env, scenario_, i);
+      return MakeZooKeeperApplication(env, scenario_, hooks_, i, recorder_.zookeeper());
     });
     Supervise(host, [this, &host](sim::ProcessEnd end, bool by_itself) {
       if (!by_itself) return;
