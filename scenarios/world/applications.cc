@@ -67,6 +67,14 @@ int32_t TickTimeOf(const broker::BrokerConfig& config) {
 
 }  // namespace
 
+RunHooks HooksOf(const Scenario& scenario) {
+  RunHooks hooks;
+  if (scenario.compatibility == Compatibility::kKafka323) {
+    hooks.broker_options = broker::BrokerOptions::Kafka323();
+  }
+  return hooks;
+}
+
 std::string BrokerHostName(int32_t id) { return fmt::format("broker-{}", id); }
 std::string ZooKeeperHostName(int32_t id) { return fmt::format("zookeeper-{}", id); }
 
