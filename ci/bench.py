@@ -70,6 +70,10 @@ def main():
     sys.stdout.flush()
     subprocess.run([sys.executable, "tests/real_clients/throughput.py", str(BUILD), *(["--quick"] if QUICK else [])],
                    check=True)
+    print("\n## real cluster on loopback")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-B", "tests/real_clients/cluster_benchmark.py", "--build", str(BUILD),
+                    *(["--quick"] if QUICK else [])], check=False)
 
 
 main()

@@ -53,6 +53,21 @@ class LogObserver final : public highwater::broker::Observer {
                       Offset log_end) override {
     Log(fmt::format("{}: leader from offset {} in epoch {}", partition, log_end, epoch));
   }
+  void OnBecameFollower(BrokerId, const TopicPartition& partition, LeaderEpoch epoch,
+                        BrokerId leader, Offset log_end) override {
+    Log(fmt::format("{}: follows broker {} from offset {} in epoch {}", partition, leader, log_end,
+                    epoch));
+  }
+  void OnIsrChanged(BrokerId, const TopicPartition& partition, LeaderEpoch epoch,
+                    highwater::broker::PartitionEpoch, absl::Span<const BrokerId> isr) override {
+    Log(fmt::format("{}: [{}] in sync in epoch {}", partition, fmt::join(isr, ", "), epoch));
+  }
+  void OnBecameController(BrokerId id, highwater::broker::ControllerEpoch epoch) override {
+    Log(fmt::format("broker {} is the controller in controller epoch {}", id, epoch));
+  }
+  void OnResignedAsController(BrokerId id) override {
+    Log(fmt::format("broker {} is no longer the controller", id));
+  }
   void OnTruncated(BrokerId, const TopicPartition& partition, Offset log_end) override {
     Log(fmt::format("{}: truncated to offset {}", partition, log_end));
   }

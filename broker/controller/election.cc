@@ -28,6 +28,11 @@ std::vector<BrokerId> Intersect(std::vector<BrokerId> of, const std::vector<Brok
   return of;
 }
 
+void Mark(std::vector<BrokerId>& unclean, BrokerId broker) {
+  if (!Contains(unclean, broker)) unclean.push_back(broker);
+  std::sort(unclean.begin(), unclean.end());
+}
+
 // A leader that nobody in sync vouches for: records may be lost, and it is asked for.
 Elected ElectUnclean(const ElectionFacts& facts) {
   if (!facts.unclean_allowed || facts.live.empty()) {
@@ -64,7 +69,7 @@ Elected ElectOffline(const ElectionFacts& facts) {
     elected.state.isr = {eligible};
   }
   elected.state.eligible = EligibleAfter(state, elected.state.isr, facts.min_insync_replicas);
-  elected.state.unclean.clear();
+  elected.state.unclean = UncleanAfter(state, elected.state.eligible);
   return elected;
 }
 
@@ -122,13 +127,18 @@ std::vector<BrokerId> EligibleAfter(const LeaderAndIsr& before, const std::vecto
   for (const BrokerId id : before.eligible) {
     if (!Contains(eligible, id)) eligible.push_back(id);
   }
-  eligible = Without(Without(std::move(eligible), isr), before.unclean);
+  eligible = Without(std::move(eligible), isr);
   std::sort(eligible.begin(), eligible.end());
   return eligible;
 }
 
 std::vector<BrokerId> NobodyIsEligible(const LeaderAndIsr&, const std::vector<BrokerId>&, int32_t) {
   return {};
+}
+
+std::vector<BrokerId> UncleanAfter(const LeaderAndIsr& before,
+                                   const std::vector<BrokerId>& eligible) {
+  return Intersect(before.unclean, eligible);
 }
 
 LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
@@ -143,15 +153,17 @@ LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
   if (!clean_isr.empty()) {
     HW_MARK("unclean_replica_left_the_isr");
     next.isr = std::move(clean_isr);
-    next.eligible = Without(EligibleAfter(state, next.isr, min_insync_replicas), {broker});
+    // Too few are left to commit anything: should the rest come back unclean too, its log counts.
+    next.eligible = EligibleAfter(state, next.isr, min_insync_replicas);
+    Mark(next.unclean, broker);
+    next.unclean = UncleanAfter(next, next.eligible);
     return next;
   }
   // Nobody in the ISR is known to have everything: it stays for the comparison, marked. A clean
   // eligible replica may still be elected before one.
   HW_MARK("unclean_replica_was_the_last");
   next.leader = kNoBroker;
-  if (!Contains(next.unclean, broker)) next.unclean.push_back(broker);
-  std::sort(next.unclean.begin(), next.unclean.end());
+  Mark(next.unclean, broker);
   return next;
 }
 
