@@ -45,7 +45,8 @@ struct PartitionStateEvent {
   LeaderEpoch leader_epoch;
   const std::vector<BrokerId>& isr;
   PartitionEpoch partition_epoch;
-  bool unclean;  // an unclean election: records may be lost
+  bool unclean;                       // an unclean election: records may be lost
+  const std::vector<BrokerId>& live;  // as the controller knows; without those that shut down
 };
 
 class Observer {

@@ -111,6 +111,14 @@ struct ZooKeeperCommit {
   absl::Duration at;
 };
 
+// What a follower holds to be committed.
+struct FollowerState {
+  broker::BrokerId follower;
+  const broker::TopicPartition& partition;
+  broker::LeaderEpoch epoch;
+  absl::Duration at;
+};
+
 // What the configuration promises of a topic.
 struct TopicPromise {
   int32_t replicas = 1;
@@ -125,6 +133,11 @@ struct RunFacts {
   const ClientHistory& history;
   const ReplicaLogs& logs;  // as of the event, its effect included
   std::function<TopicPromise(std::string_view topic)> promise;
+  // Whether the heal phase outlasts the brokers' own time-outs, so that what they have to notice by
+  // them is over at rest.
+  bool settles = true;
+  // How many brokers do not serve.
+  std::function<int32_t()> brokers_down = [] { return 0; };
   Scope scope = Scope::kPromised;
 };
 
@@ -143,6 +156,13 @@ class Invariant {
   virtual void OnBecameLeader(const Leadership&) {}
   virtual void OnIsrChanged(const LeaderState&, absl::Span<const broker::BrokerId> /*isr*/) {}
   virtual void OnHighWatermarkMoved(const LeaderState&, broker::Offset /*high_watermark*/) {}
+  // A follower asked for what follows `fetch_offset`.
+  virtual void OnFollowerFetched(const LeaderState&, broker::BrokerId /*follower*/,
+                                 broker::Offset /*fetch_offset*/) {}
+  virtual void OnFollowerHighWatermarkMoved(const FollowerState&,
+                                            broker::Offset /*high_watermark*/) {}
+  // The controller wrote a partition's state.
+  virtual void OnPartitionStateWritten(const broker::PartitionStateEvent&, absl::Duration /*at*/) {}
   // A leader answers a Produce without error.
   virtual void OnAcknowledged(const LeaderState&, broker::Offset /*last*/, int16_t /*acks*/) {}
   virtual void OnTopicDeleted(std::string_view /*topic*/) {}

@@ -28,13 +28,15 @@ absl::StatusOr<std::vector<absl::Status>> ControllerParts::Write(std::vector<Cha
 void ControllerParts::Report(const TopicPartition& partition,
                              const LeaderIsrAndControllerEpoch& state, Cause cause) {
   const LeaderAndIsr& value = state.leader_and_isr;
+  const std::vector<BrokerId> live = context.LiveBrokers();
   observer.OnPartitionStateWritten(config.broker_id, {.partition = partition,
                                                       .controller_epoch = state.controller_epoch,
                                                       .leader = value.leader,
                                                       .leader_epoch = value.leader_epoch,
                                                       .isr = value.isr,
                                                       .partition_epoch = value.partition_epoch,
-                                                      .unclean = cause == Cause::kUncleanElection});
+                                                      .unclean = cause == Cause::kUncleanElection,
+                                                      .live = live});
 }
 
 }  // namespace highwater::broker::controller

@@ -90,6 +90,7 @@ absl::Status Partition::AwaitRole() {
 }
 
 void Partition::BecomeLeader(Leadership leadership) {
+  leadership.led_before = role_ == Role::kLeader;
   BeginRole(Role::kLeader, leadership.epoch);
   const LeaderEpoch epoch = leadership.epoch;
   const absl::Status queued = log_->AssignEpoch(

@@ -239,6 +239,13 @@ class Broker::Impl final : public RequestDispatcher {
   bool stopped_ = false;
 };
 
+BrokerOptions BrokerOptions::Kafka323() {
+  return {.rules = ReplicationRules::Kafka323(),
+          .controller_rules = controller::ControllerRules::Kafka323(),
+          .recovery = storage::RecoveryRules::Kafka323(),
+          .producers = storage::ProducerStateRules::Kafka323()};
+}
+
 Broker::Broker(core::Environment& env, BrokerConfig config, Observer& observer,
                const BrokerOptions& options)
     : impl_(std::make_unique<Impl>(env, std::move(config), observer, options)) {}

@@ -89,6 +89,14 @@ zookeeper::QuorumConfig QuorumOf(const Scenario& scenario, int32_t tick_ms, cons
 
 }  // namespace
 
+RunHooks HooksOf(const Scenario& scenario) {
+  RunHooks hooks;
+  if (scenario.compatibility == Compatibility::kKafka323) {
+    hooks.broker_options = broker::BrokerOptions::Kafka323();
+  }
+  return hooks;
+}
+
 std::string BrokerHostName(int32_t id) { return fmt::format("broker-{}", id); }
 std::string ZooKeeperHostName(int32_t id) { return fmt::format("zookeeper-{}", id); }
 

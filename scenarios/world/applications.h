@@ -33,6 +33,9 @@ struct RunHooks {
   broker::zookeeper::ZabRules zab_rules;
 };
 
+// No mutant, and the decisions that the scenario's `compatibility` names.
+[[nodiscard]] RunHooks HooksOf(const Scenario& scenario);
+
 // `broker-0`, `zookeeper-0`: names of hosts.
 [[nodiscard]] std::string BrokerHostName(int32_t id);
 [[nodiscard]] std::string ZooKeeperHostName(int32_t id);

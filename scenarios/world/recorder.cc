@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "scenarios/world/applications.h"
+
 namespace highwater::scenarios {
 namespace {
 
@@ -35,6 +37,11 @@ invariants::TopicPromise PromiseOf(const Scenario& scenario, std::string_view na
   return promise;
 }
 
+bool Settles(const Scenario& scenario) {
+  const broker::BrokerConfig config = BrokerConfigOf(scenario, 0, "");
+  return scenario.run.heal > config.replica_socket_timeout + config.controller_socket_timeout;
+}
+
 absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_mille) {
   if (sorted.empty()) return absl::ZeroDuration();
   return sorted[std::min(sorted.size() - 1, sorted.size() * per_mille / 1000)];
@@ -57,6 +64,13 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       .history = history_,
       .logs = logs_,
       .promise = [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); },
+      .settles = Settles(scenario),
+      .brokers_down =
+          [this] {
+            return static_cast<int32_t>(std::count_if(
+                down_since_.begin(), down_since_.end(),
+                [](const std::optional<absl::Duration>& since) { return since.has_value(); }));
+          },
       // One that is named is judged also of those who were not promised it.
       .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
                                              : invariants::Scope::kEverybody};
@@ -208,9 +222,39 @@ void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker
   for (const auto& invariant : invariants_) invariant->OnIsrChanged(state, isr);
 }
 
-void Recorder::OnFollowerFetched(BrokerId, const TopicPartition& partition, broker::LeaderEpoch,
-                                 BrokerId follower, Offset fetch_offset) {
+void Recorder::OnFollowerFetched(BrokerId leader, const TopicPartition& partition,
+                                 broker::LeaderEpoch epoch, BrokerId follower,
+                                 Offset fetch_offset) {
   survivability_.OnFollowerFetched(follower, partition, fetch_offset);
+  const invariants::LeaderState state{
+      .leader = leader, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) {
+    invariant->OnFollowerFetched(state, follower, fetch_offset);
+  }
+}
+
+void Recorder::OnFollowerHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
+                                            broker::LeaderEpoch epoch, Offset high_watermark) {
+  const invariants::FollowerState state{
+      .follower = id, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) {
+    invariant->OnFollowerHighWatermarkMoved(state, high_watermark);
+  }
+}
+
+void Recorder::OnPartitionStateWritten(BrokerId controller,
+                                       const broker::PartitionStateEvent& event) {
+  if (narrator_.active()) {
+    const invariants::ReplicaLog* log = logs_.Find(event.leader, event.partition);
+    const Offset end = log == nullptr ? Offset(0) : log->end;
+    narrator_.TellOf(
+        event.partition, end, end, now_(), Kind::kOther, NameOf(controller),
+        fmt::format("decides for {}: leader {}, leader epoch {}, [{}] in sync, partition epoch {}",
+                    event.partition,
+                    event.leader == broker::kNoBroker ? "none" : NameOf(event.leader),
+                    event.leader_epoch, fmt::join(event.isr, ", "), event.partition_epoch));
+  }
+  for (const auto& invariant : invariants_) invariant->OnPartitionStateWritten(event, now_());
 }
 
 void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,

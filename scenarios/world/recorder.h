@@ -67,6 +67,11 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnFollowerFetched(broker::BrokerId leader, const broker::TopicPartition& partition,
                          broker::LeaderEpoch epoch, broker::BrokerId follower,
                          broker::Offset fetch_offset) override;
+  void OnFollowerHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
+                                    broker::LeaderEpoch epoch,
+                                    broker::Offset high_watermark) override;
+  void OnPartitionStateWritten(broker::BrokerId controller,
+                               const broker::PartitionStateEvent& event) override;
   void OnHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
                             broker::LeaderEpoch epoch, broker::Offset high_watermark) override;
   void OnBecameController(broker::BrokerId id, broker::ControllerEpoch epoch) override;

@@ -75,11 +75,11 @@ class SimulatedRun::HashRecorder final : public sim::HashSink {
 };
 
 SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options,
-                           RunHooks hooks)
+                           std::optional<RunHooks> hooks)
     : scenario_(scenario),
       seed_(seed),
       options_(options),
-      hooks_(std::move(hooks)),
+      hooks_(hooks.has_value() ? *std::move(hooks) : HooksOf(scenario)),
       strategy_(StrategyOf(scenario, seed)),
       world_(WorldOptionsOf(scenario, seed, strategy_)),
       narrator_(options.trace, options.on_event),

@@ -25,8 +25,9 @@ namespace highwater::scenarios {
 
 class SimulatedRun {
  public:
+  // `hooks`: instead of those that the scenario itself asks for (HooksOf).
   SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options,
-               RunHooks hooks = {});
+               std::optional<RunHooks> hooks = std::nullopt);
   ~SimulatedRun();
   SimulatedRun(const SimulatedRun&) = delete;
   SimulatedRun& operator=(const SimulatedRun&) = delete;
