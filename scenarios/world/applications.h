@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/client/client_rules.h"
 #include "broker/client/producer_rules.h"
 #include "broker/observer.h"
 #include "broker/server/broker.h"
@@ -19,13 +20,14 @@ namespace highwater::scenarios {
 inline constexpr uint16_t kBrokerPort = 9092;
 inline constexpr uint16_t kZooKeeperPort = 2181;
 
-// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker or
-// of a producer.
+// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker,
+// of a producer or of a consumer.
 struct RunHooks {
   std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
       decorate_files;
   broker::BrokerOptions broker_options;
   broker::client::ProducerRules producer_rules;
+  broker::client::ClientRules consumer_rules;
 };
 
 // `broker-0`, `zookeeper-0`: names of hosts.
