@@ -64,7 +64,7 @@ Elected ElectOffline(const ElectionFacts& facts) {
     elected.state.isr = {eligible};
   }
   elected.state.eligible = EligibleAfter(state, elected.state.isr, facts.min_insync_replicas);
-  elected.state.unclean.clear();
+  elected.state.unclean = StillSuspect(state, elected.state.eligible);
   return elected;
 }
 
@@ -122,9 +122,14 @@ std::vector<BrokerId> EligibleAfter(const LeaderAndIsr& before, const std::vecto
   for (const BrokerId id : before.eligible) {
     if (!Contains(eligible, id)) eligible.push_back(id);
   }
-  eligible = Without(Without(std::move(eligible), isr), before.unclean);
+  eligible = Without(std::move(eligible), isr);
   std::sort(eligible.begin(), eligible.end());
   return eligible;
+}
+
+std::vector<BrokerId> StillSuspect(const LeaderAndIsr& before,
+                                   const std::vector<BrokerId>& eligible) {
+  return Intersect(before.unclean, eligible);
 }
 
 std::vector<BrokerId> NobodyIsEligible(const LeaderAndIsr&, const std::vector<BrokerId>&, int32_t) {
@@ -143,7 +148,14 @@ LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
   if (!clean_isr.empty()) {
     HW_MARK("unclean_replica_left_the_isr");
     next.isr = std::move(clean_isr);
-    next.eligible = Without(EligibleAfter(state, next.isr, min_insync_replicas), {broker});
+    next.eligible = EligibleAfter(state, next.isr, min_insync_replicas);
+    next.unclean = StillSuspect(state, next.eligible);
+    // Those who are taken for clean may be down, and have lost more than this one when they come
+    // back. So while they are fewer than min.insync.replicas it stays a candidate, marked.
+    if (Contains(next.eligible, broker) && !Contains(next.unclean, broker)) {
+      next.unclean.push_back(broker);
+      std::sort(next.unclean.begin(), next.unclean.end());
+    }
     return next;
   }
   // Nobody in the ISR is known to have everything: it stays for the comparison, marked. A clean
@@ -187,9 +199,15 @@ Elected ElectByLogEnd(const ElectionFacts& facts, const std::map<BrokerId, LogEn
   Elected elected{.state = facts.state, .recipients = facts.live};
   elected.state.leader = leader;
   elected.state.isr = {leader};
-  // The others may hold less than the winner.
   elected.state.eligible.clear();
   elected.state.unclean.clear();
+  if (facts.min_insync_replicas <= 1) return elected;
+  // Whoever holds as much as the winner has all that was committed; nothing more is until the ISR
+  // has grown.
+  for (const BrokerId id : ReplicasToCompare(facts.state, facts.replicas)) {
+    if (id != leader && ends.find(id)->second == best) elected.state.eligible.push_back(id);
+  }
+  std::sort(elected.state.eligible.begin(), elected.state.eligible.end());
   return elected;
 }
 

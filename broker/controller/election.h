@@ -71,6 +71,7 @@ struct Elected {
 // [W1] Who stays eligible outside the ISR when it becomes `isr`: those that leave while fewer than
 // min.insync.replicas stay, and the ones before them. What is in the ISR, or has lost records, is
 // not; once enough are in sync again records are committed without the others.
+// Among them may be unclean ones: StillSuspect says which.
 // RELIES ON: leaders move no high watermark while their ISR is smaller than min.insync.replicas.
 [[nodiscard]] std::vector<BrokerId> EligibleAfter(const LeaderAndIsr& before,
                                                   const std::vector<BrokerId>& isr,
@@ -78,6 +79,10 @@ struct Elected {
 [[nodiscard]] std::vector<BrokerId> NobodyIsEligible(const LeaderAndIsr& before,
                                                      const std::vector<BrokerId>& isr,
                                                      int32_t min_insync_replicas);
+
+// [W1] Those of `eligible` whose mark outlives the change: they have not been compared since.
+[[nodiscard]] std::vector<BrokerId> StillSuspect(const LeaderAndIsr& before,
+                                                 const std::vector<BrokerId>& eligible);
 
 // [W1] The state once `broker` came back and may have lost records. While somebody clean holds all
 // committed records it just leaves; else it stays, marked, and the partition has no leader.

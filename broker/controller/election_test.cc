@@ -180,7 +180,7 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
   const int steps = *rc::gen::inRange(20, 80);
   for (int i = 0; i < steps; ++i) {
     const BrokerId id(*rc::gen::inRange(1, 4));
-    switch (*rc::gen::inRange(0, 5)) {
+    switch (*rc::gen::inRange(0, 6)) {
       case 0:  // dies
         if (!Contains(live, id)) break;
         live = zk::Without(live, {id});
@@ -205,6 +205,11 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
         state = AfterUncleanStart(state, id, min_insync);
         break;
       }
+      case 4:  // comes back without its marker, but whole
+        if (Contains(live, id)) break;
+        live.push_back(id);
+        state = AfterUncleanStart(state, id, min_insync);
+        break;
       case 3:  // catches up
         if (state.leader == kNoBroker || !Contains(live, state.leader)) break;
         if (!Contains(live, id) || Contains(state.isr, id)) break;
@@ -213,7 +218,9 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
         {
           std::vector<BrokerId> isr = state.isr;
           isr.push_back(id);
-          state.eligible = EligibleAfter(state, isr, min_insync);
+          const LeaderAndIsr before = state;
+          state.eligible = EligibleAfter(before, isr, min_insync);
+          state.unclean = StillSuspect(before, state.eligible);
           state.isr = isr;
         }
         break;

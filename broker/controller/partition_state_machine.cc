@@ -179,6 +179,7 @@ absl::Status PartitionStateMachine::Elect(std::vector<TopicPartition> partitions
       if (kind == ElectionKind::kAtShutdown) {
         elected.state.eligible =
             parts_.rules.eligible_after(state, elected.state.isr, parts_.MinInsync(id.topic));
+        elected.state.unclean = StillSuspect(state, elected.state.eligible);
       }
       const bool vouched = zk::Contains(state.isr, elected.state.leader) ||
                            zk::Contains(state.eligible, elected.state.leader);

@@ -11,9 +11,10 @@
 //     when fewer than min.insync.replicas stayed behind, so that nothing has been committed since.
 //   unclean: members of the ISR, or eligible ones, whose broker came back without its
 //   clean-shutdown
-//     marker: they may have lost the end of their log. Only a partition without any clean one has
-//     such: otherwise they leave at once. It stays offline until the logs of all have been
-//     compared.
+//     marker: they may have lost the end of their log. They leave at once while
+//     min.insync.replicas others stay; else they stay candidates, marked: those others may be down,
+//     and come back with less. A partition without any clean one stays offline until the logs of
+//     all have been compared.
 
 #include <algorithm>
 #include <vector>
