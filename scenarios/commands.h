@@ -65,7 +65,7 @@ struct HashCheckCommand {
 struct ZooCommand {
   bool list = false;
   std::vector<std::string> only;  // ids; empty: all
-  std::string scenario = "scenarios/cluster/general.yaml";
+  std::string scenario = "scenarios/zoo/general.yaml";
   std::string strategy;  // over the scenario's own
   uint64_t seeds = 200;  // at most, from each base
   uint64_t bases = 3;
