@@ -62,6 +62,18 @@ struct HashCheckCommand {
 [[nodiscard]] ExitCode List(const std::string& what, const std::vector<std::string>& paths,
                             const Harness& harness, const Output& output);
 
+struct ZooCommand {
+  bool list = false;
+  std::vector<std::string> only;  // ids; empty: all
+  std::string scenario = "scenarios/zoo/general.yaml";
+  std::string strategy;  // over the scenario's own
+  uint64_t seeds = 200;  // at most, from each base
+  uint64_t bases = 3;
+  int workers = 1;
+};
+// Plants one known defect after the other and runs the campaign until something is violated.
+[[nodiscard]] ExitCode Zoo(const ZooCommand& command, const Harness& harness, const Output& output);
+
 [[nodiscard]] ExitCode Validate(const std::vector<std::string>& paths, const Harness& harness,
                                 const Output& output);
 

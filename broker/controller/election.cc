@@ -199,10 +199,15 @@ Elected ElectByLogEnd(const ElectionFacts& facts, const std::map<BrokerId, LogEn
   Elected elected{.state = facts.state, .recipients = facts.live};
   elected.state.leader = leader;
   elected.state.isr = {leader};
-  // The others may hold less than the winner, or as much: should it come back unclean before enough
-  // are in sync with it, their logs count again.
+  // The others may lack only what was never committed: should the winner come back unclean before
+  // enough are in sync with it, their logs count again.
   elected.state.eligible = EligibleAfter(facts.state, elected.state.isr, facts.min_insync_replicas);
   elected.state.unclean = UncleanAfter(facts.state, elected.state.eligible);
+  // Who holds as much as the winner holds all that was committed.
+  std::erase_if(elected.state.unclean, [&](BrokerId id) {
+    const auto end = ends.find(id);
+    return end != ends.end() && end->second == best;
+  });
   return elected;
 }
 

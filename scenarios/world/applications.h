@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/client/client_rules.h"
 #include "broker/client/producer_rules.h"
 #include "broker/observer.h"
 #include "broker/server/broker.h"
@@ -24,12 +25,13 @@ inline constexpr uint16_t kZooKeeperPeerPort = 2888;
 inline constexpr uint16_t kZooKeeperElectionPort = 3888;
 
 // Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker,
-// of a producer or of a ZooKeeper ensemble.
+// of a producer, of a consumer or of a ZooKeeper ensemble.
 struct RunHooks {
   std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
       decorate_files;
   broker::BrokerOptions broker_options;
   broker::client::ProducerRules producer_rules;
+  broker::client::ClientRules consumer_rules;
   broker::zookeeper::ZabRules zab_rules;
 };
 

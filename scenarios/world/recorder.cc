@@ -336,6 +336,19 @@ void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
   for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
 }
 
+void Recorder::OnPartitionStateWritten(BrokerId controller,
+                                       const broker::PartitionStateEvent& event) {
+  if (!narrator_.active()) return;
+  const invariants::ReplicaLog* log = logs_.Find(event.leader, event.partition);
+  const Offset end = log == nullptr ? Offset(0) : log->end;
+  narrator_.TellOf(
+      event.partition, end, end, now_(), Kind::kOther, NameOf(controller),
+      fmt::format("writes of {}: leader {}, leader epoch {}, ISR [{}], partition "
+                  "epoch {}{}",
+                  event.partition, event.leader, event.leader_epoch, fmt::join(event.isr, ", "),
+                  event.partition_epoch, event.unclean ? ", by an unclean election" : ""));
+}
+
 void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::string_view error) {
   narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id),
                  fmt::format("takes log directory {} offline: {}", path, error));

@@ -45,7 +45,7 @@ std::vector<std::string> SettingNames(SettingScope scope) {
 
 SeedResult SimulatedSeedRunner::Run(const Scenario& scenario, uint64_t seed,
                                     const RunOptions& options) {
-  return SimulatedRun(scenario, seed, options).Run();
+  return SimulatedRun(scenario, seed, options, hooks_).Run();
 }
 
 Harness MakeSimulatedHarness() {

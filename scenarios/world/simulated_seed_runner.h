@@ -5,13 +5,19 @@
 
 #include "scenarios/harness.h"
 #include "scenarios/seed_runner.h"
+#include "scenarios/world/applications.h"
 
 namespace highwater::scenarios {
 
 class SimulatedSeedRunner final : public SeedRunner {
  public:
+  // `hooks`: where a defect is planted; none by default.
+  explicit SimulatedSeedRunner(RunHooks hooks = {}) : hooks_(std::move(hooks)) {}
   [[nodiscard]] SeedResult Run(const Scenario& scenario, uint64_t seed,
                                const RunOptions& options) override;
+
+ private:
+  RunHooks hooks_;
 };
 
 // Runs seeds in simulated worlds; checks settings against the broker's and the clients' own tables.
