@@ -249,10 +249,11 @@ void Recorder::OnPartitionStateWritten(BrokerId controller,
     const Offset end = log == nullptr ? Offset(0) : log->end;
     narrator_.TellOf(
         event.partition, end, end, now_(), Kind::kOther, NameOf(controller),
-        fmt::format("decides for {}: leader {}, leader epoch {}, [{}] in sync, partition epoch {}",
-                    event.partition,
-                    event.leader == broker::kNoBroker ? "none" : NameOf(event.leader),
-                    event.leader_epoch, fmt::join(event.isr, ", "), event.partition_epoch));
+        fmt::format(
+            "decides for {}: leader {}, leader epoch {}, [{}] in sync, partition epoch {}{}",
+            event.partition, event.leader == broker::kNoBroker ? "none" : NameOf(event.leader),
+            event.leader_epoch, fmt::join(event.isr, ", "), event.partition_epoch,
+            event.unclean ? ", by an unclean election" : ""));
   }
   for (const auto& invariant : invariants_) invariant->OnPartitionStateWritten(event, now_());
 }
@@ -334,19 +335,6 @@ void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
   logs_.OnTopicDeleted(topic);
   std::erase_if(newest_epochs_, [&](const auto& entry) { return entry.first.topic == topic; });
   for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
-}
-
-void Recorder::OnPartitionStateWritten(BrokerId controller,
-                                       const broker::PartitionStateEvent& event) {
-  if (!narrator_.active()) return;
-  const invariants::ReplicaLog* log = logs_.Find(event.leader, event.partition);
-  const Offset end = log == nullptr ? Offset(0) : log->end;
-  narrator_.TellOf(
-      event.partition, end, end, now_(), Kind::kOther, NameOf(controller),
-      fmt::format("writes of {}: leader {}, leader epoch {}, ISR [{}], partition "
-                  "epoch {}{}",
-                  event.partition, event.leader, event.leader_epoch, fmt::join(event.isr, ", "),
-                  event.partition_epoch, event.unclean ? ", by an unclean election" : ""));
 }
 
 void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::string_view error) {

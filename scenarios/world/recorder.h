@@ -88,8 +88,6 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
                       int16_t acks) override;
   void OnTopicCreated(broker::BrokerId id, std::string_view topic, int32_t partitions) override;
   void OnTopicDeleted(broker::BrokerId id, std::string_view topic) override;
-  void OnPartitionStateWritten(broker::BrokerId controller,
-                               const broker::PartitionStateEvent& event) override;
   void OnLogDirectoryFailed(broker::BrokerId id, std::string_view path,
                             std::string_view error) override;
 
