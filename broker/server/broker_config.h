@@ -6,7 +6,8 @@
 //   text)); auto config = BrokerConfig::FromMap({{"broker.id", "1"}, {"log.dirs", "data"},
 //   {"listeners", "PLAINTEXT://b1:9092"}});
 //
-// Names, types, defaults and ranges are Kafka 3.2's ([D1]-[D49]). An unknown name, a value out of
+// Names, types, defaults and ranges are Kafka 3.2's ([D1]-[D49]), but for what Kafka does not have:
+// those names begin with `highwater.`. An unknown name, a value out of
 // range and a name given twice are errors that say the line, what was expected and what was perhaps
 // meant.
 //
@@ -18,6 +19,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +81,9 @@ struct BrokerConfig {
   absl::Duration replica_fetch_wait_max;
   absl::Duration replica_lag_time_max;
   absl::Duration replica_socket_timeout;
+
+  // Where the program that runs this broker serves its metrics over HTTP; nullopt: nowhere.
+  std::optional<core::Endpoint> metrics_listener;
 
   TopicConfig topic_defaults;
 
