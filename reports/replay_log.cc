@@ -100,7 +100,7 @@ std::string ReplayLog::Header() const {
       "{}\n{}\n",
       style_.Paint(
           Color::kDim,
-          "A lane a broker: · runs, x is down, ^ serves, C controller, E elects, L leads, "
+          "A lane a broker: · serves, x does not, ^ begins to, C controller, E elects, L leads, "
           "F follows,\nI in-sync replicas, H high watermark, T truncates, * anything else"),
       style_.Paint(Color::kBold, names));
 }

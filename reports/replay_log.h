@@ -13,8 +13,8 @@
 //   00:12.302  E x ·  broker-0  orders-1   elects broker-2, leader epoch 1, ISR 2 0
 //   00:12.344  · x L  broker-2  orders-1   leads from offset 83, leader epoch 1
 //
-// The letter in a lane says what its broker does in this line; `x` is a broker that is down, `·`
-// one that runs.
+// The letter in a lane says what its broker does in this line; `·` is a broker that serves, `x` one
+// that does not.
 //
 // Not responsible for: what happened (the narrator says it), the failure's own story
 // (failure_screen.h).

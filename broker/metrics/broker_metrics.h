@@ -26,6 +26,8 @@
 
 namespace highwater::broker::metrics {
 
+class Exposition;
+
 // Whether the broker is its own controller: no ZooKeeper is named.
 enum class OwnController : bool { kNo, kYes };
 
@@ -88,11 +90,11 @@ class BrokerMetrics final : public Observer {
 
   Partition& PartitionOf(const TopicPartition& id);
   [[nodiscard]] static std::string NameOf(const RequestKey& key);
-  void RenderPartitions(class Exposition& out) const;
-  void RenderController(class Exposition& out) const;
-  void RenderTopics(class Exposition& out) const;
-  void RenderRequests(class Exposition& out) const;
-  void RenderTimes(class Exposition& out) const;
+  void RenderPartitions(Exposition& out) const;
+  void RenderController(Exposition& out) const;
+  void RenderTopics(Exposition& out) const;
+  void RenderRequests(Exposition& out) const;
+  void RenderTimes(Exposition& out) const;
 
   OwnController own_controller_;
   bool active_controller_ = false;

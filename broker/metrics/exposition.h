@@ -11,9 +11,8 @@
 //
 // Values are integers, or decimals given as a count of thousandths.
 
-#include <absl/types/span.h>
-
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -39,6 +39,7 @@ Transition TransitionOf(Narrator::Kind kind) {
     case Narrator::Kind::kHighWatermark:
       return Transition::kHighWatermark;
     case Narrator::Kind::kTruncation:
+    case Narrator::Kind::kLoadedShorter:
       return Transition::kTruncation;
     case Narrator::Kind::kViolation:
       return Transition::kViolation;
@@ -147,6 +148,7 @@ std::vector<ChainEvent> Narrator::ChainOf(const invariants::Violation& violation
         }
         break;
       case Kind::kLoaded:
+      case Kind::kLoadedShorter:
         if (!violation.partition.has_value() || told.partition != *violation.partition) break;
         // `base` is the end of the log that was loaded.
         if (about_record && told.base <= violation.offset && !std::exchange(lost, true)) {

@@ -36,6 +36,7 @@ class Narrator {
     kFlushed,
     kAcknowledged,
     kLoaded,
+    kLoadedShorter,  // than it was before
     // Beside the log of a replay nobody needs these:
     kNews,
     kElection,

@@ -133,13 +133,15 @@ void Recorder::OnBrokerStopped(BrokerId id) {
 }
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
+  const invariants::ReplicaLog* before = logs_.Find(id, event.partition);
+  const bool shorter = before != nullptr && event.log_end_offset < before->end;
   logs_.OnLogLoaded(id, event);
   lag_.LogEnds(event.partition, id, event.log_end_offset);
   survivability_.OnLogLoaded(id, event.partition);
   if (narrator_.active()) {
     narrator_.TellOf(
-        event.partition, event.log_end_offset, event.log_end_offset, now_(), Kind::kLoaded,
-        NameOf(id),
+        event.partition, event.log_end_offset, event.log_end_offset, now_(),
+        shorter ? Kind::kLoadedShorter : Kind::kLoaded, NameOf(id),
         fmt::format("opens {} {}: log end offset {}", event.partition,
                     event.clean ? "after a clean stop" : "and recovers it", event.log_end_offset),
         event.truncated_bytes > 0 ? fmt::format("{} bytes cut [K12]", event.truncated_bytes) : "");
