@@ -28,6 +28,7 @@ std::vector<ErrorCode> ErrorsOf(const std::vector<Response>& responses) {
   return errors;
 }
 
+// [Z40]
 TEST(SessionClientTest, ServesEveryRequestInOrder) {
   ZooKeeperClientWorld w;
   w.RunConnected([](core::Environment&, ZooKeeperClient& zk) {
@@ -257,6 +258,7 @@ TEST(SessionClientTest, AServerThatLagsIsLeftForOneThatDoesNot) {
   });
 }
 
+// [2.3]
 TEST(SessionClientTest, AMovedSessionComesBack) {
   ZooKeeperClientWorld w;
   w.RunConnected([&](core::Environment&, ZooKeeperClient& zk) {
@@ -269,6 +271,7 @@ TEST(SessionClientTest, AMovedSessionComesBack) {
   });
 }
 
+// [2.4]
 TEST(SessionClientTest, AnExpiredSessionIsFollowedByANewOne) {
   ZooKeeperClientWorld w;
   std::vector<std::string> log;
