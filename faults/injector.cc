@@ -123,6 +123,7 @@ void Injector::Fire(Active& active) {
   fault->Apply(world_, victims, others, active.id);
   if (world_.ledger()[active.id].applied == 0) return;
   told_(order, victims, fault->Describe(victims));
+  if (changed_) changed_();
   active.fault = std::move(fault);
   world_.At(world_.Elapsed() + order.length, [this, a = &active] { End(*a); });
 }
@@ -131,6 +132,7 @@ void Injector::End(Active& active) {
   if (active.fault == nullptr) return;
   active.fault->Withdraw(world_);
   active.fault.reset();
+  if (changed_) changed_();
 }
 
 void Injector::Heal() {

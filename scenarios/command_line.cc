@@ -53,6 +53,15 @@ absl::StatusOr<absl::Duration> ParsePositiveDuration(std::string_view text) {
   return duration;
 }
 
+absl::StatusOr<reports::HighWatermarkLines> ParseHighWatermarks(std::string_view text) {
+  if (text == "all") return reports::HighWatermarkLines{absl::ZeroDuration()};
+  if (text == "none") return reports::HighWatermarkLines{absl::InfiniteDuration(), true};
+  const absl::StatusOr<absl::Duration> interval = ParsePositiveDuration(text);
+  if (interval.ok()) return reports::HighWatermarkLines{*interval};
+  return absl::InvalidArgumentError(
+      fmt::format("expected a duration such as 5s, all or none, got \"{}\"", text));
+}
+
 absl::StatusOr<uint64_t> ParseSeed(std::string_view text) {
   const absl::StatusOr<SeedRange> range = ParseSeedRange(text);
   if (range.ok() && range->first == range->last) return range->first;
@@ -160,6 +169,12 @@ CLI::App* AddReplay(CLI::App& app, Arguments& args) {
       ->add_option("--break-on", args.replay.break_on,
                    "Stop at the first violation of this invariant")
       ->type_name("");
+  replay->add_flag("--verbose-events", args.replay.log.every_event,
+                   "Also what is no transition: appends, flushes, acknowledgements");
+  AddParsed(replay, "--high-watermarks", ParseHighWatermarks, args.replay.log.high_watermarks,
+            "How often to print a partition's high watermark: at most once in this simulated time "
+            "(5s, the default), all or none; the first one after each of its transitions is "
+            "printed in any case but none");
   AddOutputOptions(replay, args, {"human", "json"});
   replay->footer(
       "The run is in this process: under a debugger, --until and --break-on stop there.\n"

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "reports/replay_log.h"
 #include "reports/text.h"
 #include "scenarios/campaign.h"
 #include "scenarios/campaign_result.h"
@@ -47,6 +48,7 @@ struct ReplayCommand {
   uint64_t seed = 0;
   std::optional<absl::Duration> until;
   std::string break_on;
+  reports::ReplayLogOptions log;
 };
 [[nodiscard]] ExitCode Replay(const ReplayCommand& command, const Harness& harness,
                               const Output& output);

@@ -18,8 +18,10 @@ absl::Status PartitionStateMachine::Startup() {
         partition.state = PartitionState::kNew;
       } else {
         const BrokerId leader = partition.leadership->leader_and_isr.leader;
-        partition.state = context.IsReplicaOnline({name, index}, leader) ? PartitionState::kOnline
-                                                                         : PartitionState::kOffline;
+        const TopicPartition id{name, index};
+        parts_.SetState(id, partition,
+                        context.IsReplicaOnline(id, leader) ? PartitionState::kOnline
+                                                            : PartitionState::kOffline);
       }
     }
   }
@@ -40,7 +42,9 @@ void PartitionStateMachine::Change(const std::vector<TopicPartition>& partitions
   HW_CHECK(to != PartitionState::kOnline, "an election takes a partition online");
   for (const TopicPartition& id : partitions) {
     PartitionContext* partition = parts_.context.Find(id);
-    if (partition != nullptr && MayBecome(partition->state, to)) partition->state = to;
+    if (partition != nullptr && MayBecome(partition->state, to)) {
+      parts_.SetState(id, *partition, to);
+    }
   }
 }
 
@@ -162,7 +166,7 @@ Elected PartitionStateMachine::Decide(const TopicPartition& id, const PartitionC
 void PartitionStateMachine::WentOnline(const TopicPartition& id,
                                        const std::vector<BrokerId>& recipients) {
   if (PartitionContext* partition = parts_.context.Find(id); partition != nullptr) {
-    partition->state = PartitionState::kOnline;
+    parts_.SetState(id, *partition, PartitionState::kOnline);
     parts_.batch.AddLeaderAndIsr(parts_.context, recipients, id, IsNew::kNo);
   }
 }

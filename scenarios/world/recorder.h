@@ -15,8 +15,11 @@
 #include "invariants/invariant.h"
 #include "scenarios/scenario.h"
 #include "scenarios/seed_result.h"
+#include "scenarios/world/availability.h"
 #include "scenarios/world/cluster_roles.h"
+#include "scenarios/world/follower_lag.h"
 #include "scenarios/world/narrator.h"
+#include "scenarios/world/partition_news.h"
 #include "scenarios/world/survivability.h"
 #include "scenarios/world/zookeeper_recorder.h"
 
@@ -47,10 +50,13 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
 
   // What happened to a broker from outside: `text` for people, empty where a fault says it.
-  // Unavailability is counted from down to up.
   void ProcessEnded(int32_t broker, std::string text);
+  // Whether it runs, unfrozen, and can be reached.
+  void SetReachable(int32_t broker, bool reachable);
   void Fault(std::string text, std::string place);
   void Tell(std::string actor, std::string text);
+  // Of the run as a whole.
+  void TellNews(std::string text);
 
   // broker::Observer
   void OnBrokerStarted(broker::BrokerId id) override;
@@ -61,6 +67,9 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnBecameFollower(broker::BrokerId id, const broker::TopicPartition& partition,
                         broker::LeaderEpoch epoch, broker::BrokerId leader,
                         broker::Offset log_end) override;
+  void OnStoppedLeading(broker::BrokerId id, const broker::TopicPartition& partition,
+                        broker::LeaderEpoch epoch) override;
+  void OnReplicaDeleted(broker::BrokerId id, const broker::TopicPartition& partition) override;
   void OnIsrChanged(broker::BrokerId id, const broker::TopicPartition& partition,
                     broker::LeaderEpoch epoch, broker::PartitionEpoch partition_epoch,
                     absl::Span<const broker::BrokerId> isr) override;
@@ -86,6 +95,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnAcknowledged(broker::BrokerId id, const broker::TopicPartition& partition,
                       broker::LeaderEpoch epoch, broker::Offset base, broker::Offset last,
                       int16_t acks) override;
+  void OnPartitionStateWritten(broker::BrokerId controller,
+                               const broker::PartitionStateEvent& event) override;
   void OnTopicCreated(broker::BrokerId id, std::string_view topic, int32_t partitions) override;
   void OnTopicDeleted(broker::BrokerId id, std::string_view topic) override;
   void OnLogDirectoryFailed(broker::BrokerId id, std::string_view path,
@@ -94,10 +105,11 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // invariants::ViolationSink
   void Report(invariants::Violation violation) override;
 
-  // The first violation of each rule with its chain, and the figures; `partitions`: of all topics,
-  // for partition-seconds.
+  // The first violation of each rule with its chain, and the figures that do not come from the
+  // world itself.
   [[nodiscard]] std::vector<Violation> Violations() const;
-  [[nodiscard]] SeedMetrics Metrics(int32_t partitions) const;
+  [[nodiscard]] uint64_t acked() const { return acked_; }
+  [[nodiscard]] SeedMetrics Metrics() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
@@ -123,8 +135,9 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   uint64_t acked_ = 0;
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
-  std::vector<std::optional<absl::Duration>> down_since_;  // by broker
-  absl::Duration unavailable_;
+  Availability availability_;
+  FollowerLag lag_;
+  PartitionNews news_;
 };
 
 }  // namespace highwater::scenarios

@@ -1,5 +1,8 @@
 #include "scenarios/world/simulated_run.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "core/mark.h"
 #include "scenarios/world/fault_plan.h"
 #include "sim/disk/disk.h"
@@ -105,6 +108,7 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   AddZooKeepers();
   AddBrokers();
   AddClients();
+  injector_.OnChange([this] { ConsiderReach(); });
   injector_.Order(MaterialiseFaults(scenario, seed));
 }
 
@@ -220,6 +224,39 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
   }
 }
 
+// A broker can be reached while it is not frozen and exchanges messages with at least half of the
+// hosts, itself among them.
+void SimulatedRun::ConsiderReach() {
+  const auto joined = [&](const sim::Host& a, const sim::Host& b) {
+    const sim::SimulatedNetwork& network = world_.network();
+    return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
+  };
+  for (const faults::Cast::Member& broker : cast_.members) {
+    if (broker.kind != faults::Cast::Kind::kBroker) continue;
+    const auto reached =
+        std::count_if(cast_.members.begin(), cast_.members.end(),
+                      [&](const auto& other) { return joined(*broker.host, *other.host); });
+    const bool enough = 2 * static_cast<size_t>(reached) >= cast_.members.size();
+    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+  }
+}
+
+std::vector<ZoneTraffic> SimulatedRun::Traffic() {
+  std::vector<ZoneTraffic> traffic;
+  const sim::SimulatedNetwork& network = world_.network();
+  for (uint32_t from = 0; from < network.zone_count(); ++from) {
+    for (uint32_t to = 0; to < network.zone_count(); ++to) {
+      const sim::ZoneId a(from);
+      const sim::ZoneId b(to);
+      traffic.push_back({network.zone_name(a), network.zone_name(b), network.bytes_between(a, b)});
+    }
+  }
+  std::sort(traffic.begin(), traffic.end(), [](const ZoneTraffic& a, const ZoneTraffic& b) {
+    return std::tie(a.from, a.to) < std::tie(b.from, b.to);
+  });
+  return traffic;
+}
+
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {
   if (options_.break_on.empty() || violation.invariant != options_.break_on) return;
   left_early_ = true;
@@ -248,7 +285,7 @@ void SimulatedRun::BeginHeal() {
     }
   }
   healing_ = true;
-  recorder_.Tell("", "all faults are withdrawn: the cluster heals");
+  recorder_.TellNews("all faults are withdrawn: the cluster heals");
   StartReader();
 }
 
@@ -277,9 +314,8 @@ SeedResult SimulatedRun::Run() {
                     .strategy = std::string(sim::StrategyName(strategy_)),
                     .violations = recorder_.Violations(),
                     .simulated = world_.Elapsed()};
-  int32_t partitions = 0;
-  for (const TopicSpec& topic : scenario_.topics) partitions += topic.partitions;
-  result.metrics = recorder_.Metrics(partitions);
+  result.metrics = recorder_.Metrics();
+  result.metrics.traffic = Traffic();
   result.metrics.bytes_sent = world_.network().bytes_delivered();
   result.metrics.events = world_.events();
   for (const sim::FaultLedger::Entry& entry : world_.ledger().ByKind()) {
@@ -305,7 +341,7 @@ Verdict SimulatedRun::Judge() const {
     return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
-  if (recorder_.Metrics(0).acked == 0) return Verdict::kVacuous;
+  if (recorder_.acked() == 0) return Verdict::kVacuous;
   return Verdict::kHeld;
 }
 

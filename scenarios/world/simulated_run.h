@@ -47,6 +47,9 @@ class SimulatedRun {
   void BeginHeal();
   void OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                std::string text);
+  // Which brokers can be reached now.
+  void ConsiderReach();
+  [[nodiscard]] std::vector<ZoneTraffic> Traffic();
   void OnViolation(const invariants::Violation& violation);
   // Runs the world up to `until`, or less far if the options say so. False: the run is over.
   [[nodiscard]] bool RunTo(absl::Duration until);
