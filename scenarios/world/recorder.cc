@@ -59,12 +59,7 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       .logs = logs_,
       .promise = [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); },
       .settles = Settles(scenario),
-      .brokers_down =
-          [this] {
-            return static_cast<int32_t>(std::count_if(
-                down_since_.begin(), down_since_.end(),
-                [](const std::optional<absl::Duration>& since) { return since.has_value(); }));
-          },
+      .brokers_down = [this] { return static_cast<int32_t>(down_.size()); },
       // One that is named is judged also of those who were not promised it.
       .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
                                              : invariants::Scope::kEverybody};
@@ -135,6 +130,7 @@ void Recorder::AtRest(const std::vector<invariants::PartitionAtRest>& partitions
 
 void Recorder::ProcessEnded(int32_t broker, std::string text) {
   availability_.ProcessEnded(BrokerId(broker), now_());
+  down_.insert(BrokerId(broker));
   const bool by_itself = !text.empty();
   narrator_.Tell(now_(), by_itself ? Kind::kDown : Kind::kKilled, NameOf(BrokerId(broker)),
                  std::move(text));
@@ -157,6 +153,7 @@ void Recorder::TellNews(std::string text) {
 }
 
 void Recorder::OnBrokerStarted(BrokerId id) {
+  down_.erase(id);
   narrator_.Tell(now_(), Kind::kUp, NameOf(id), "serves");
 }
 
@@ -251,22 +248,6 @@ void Recorder::OnFollowerHighWatermarkMoved(BrokerId id, const TopicPartition& p
   }
 }
 
-void Recorder::OnPartitionStateWritten(BrokerId controller,
-                                       const broker::PartitionStateEvent& event) {
-  if (narrator_.active()) {
-    const invariants::ReplicaLog* log = logs_.Find(event.leader, event.partition);
-    const Offset end = log == nullptr ? Offset(0) : log->end;
-    narrator_.TellOf(
-        event.partition, end, end, now_(), Kind::kOther, NameOf(controller),
-        fmt::format(
-            "decides for {}: leader {}, leader epoch {}, [{}] in sync, partition epoch {}{}",
-            event.partition, event.leader == broker::kNoBroker ? "none" : NameOf(event.leader),
-            event.leader_epoch, fmt::join(event.isr, ", "), event.partition_epoch,
-            event.unclean ? ", by an unclean election" : ""));
-  }
-  for (const auto& invariant : invariants_) invariant->OnPartitionStateWritten(event, now_());
-}
-
 void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
                                     broker::LeaderEpoch epoch, Offset high_watermark) {
   logs_.OnHighWatermarkMoved(id, partition, high_watermark);
@@ -342,6 +323,7 @@ void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
 
 void Recorder::OnPartitionStateWritten(BrokerId controller,
                                        const broker::PartitionStateEvent& event) {
+  for (const auto& invariant : invariants_) invariant->OnPartitionStateWritten(event, now_());
   if (!narrator_.active()) return;
   const bool elects = news_.IsElection(event);
   const std::string leader = event.leader == broker::kNoBroker

@@ -95,8 +95,6 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnAcknowledged(broker::BrokerId id, const broker::TopicPartition& partition,
                       broker::LeaderEpoch epoch, broker::Offset base, broker::Offset last,
                       int16_t acks) override;
-  void OnPartitionStateWritten(broker::BrokerId controller,
-                               const broker::PartitionStateEvent& event) override;
   void OnTopicCreated(broker::BrokerId id, std::string_view topic, int32_t partitions) override;
   void OnTopicDeleted(broker::BrokerId id, std::string_view topic) override;
   void OnLogDirectoryFailed(broker::BrokerId id, std::string_view path,
@@ -136,6 +134,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
   Availability availability_;
+  std::set<broker::BrokerId> down_;  // brokers whose process has ended
   FollowerLag lag_;
   PartitionNews news_;
 };
