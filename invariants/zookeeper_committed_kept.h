@@ -4,7 +4,7 @@
 // later leader.
 //
 // In the client's words: "a write that was answered is never lost". Judged whenever a server begins
-// to lead, against its log. Follows ZooKeeper facts 3.6.
+// to lead, against its log. Follows ZooKeeper facts ZK 3.6.
 
 #include "invariants/invariant.h"
 

@@ -3,7 +3,7 @@
 // zookeeper-one-leader-per-epoch: an epoch of a ZooKeeper ensemble belongs to one server.
 //
 // In the client's words: "a zxid names one transaction". Judged whenever a server begins to lead.
-// Follows ZooKeeper facts 3.5.
+// Follows ZooKeeper facts ZK 3.5.
 
 #include "invariants/invariant.h"
 

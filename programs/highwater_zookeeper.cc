@@ -59,7 +59,7 @@ class Reporter final : public highwater::broker::ZooKeeperObserver {
   }
 };
 
-// [3.2, 6.2] The ensemble of the server.N lines.
+// [ZK 3.2, ZK 6.2] The ensemble of the server.N lines.
 zookeeper::QuorumConfig QuorumOf(const ZooConfig& config) {
   zookeeper::QuorumConfig quorum;
   for (const auto& [id, server] : config.servers) {
@@ -112,7 +112,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return text.str();
 }
 
-// [3.2] Who of the server.N lines this is, says the file `myid`.
+// [ZK 3.2] Who of the server.N lines this is, says the file `myid`.
 absl::Status ReadMyId(ZooConfig& config) {
   const std::string path = config.data_dir + "/myid";
   HW_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
