@@ -4,7 +4,8 @@
 // same order, without a gap: at every moment the shorter history is a prefix of the longer one.
 //
 // In the client's words: "whichever server I ask, it tells the same story, perhaps less of it".
-// Judged at each transaction that a server applies as committed. Follows ZooKeeper facts ZK 2.5, ZK 3.7.
+// Judged at each transaction that a server applies as committed. Follows ZooKeeper facts ZK 2.5,
+// ZK 3.7.
 
 #include "invariants/invariant.h"
 
