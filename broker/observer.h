@@ -72,6 +72,8 @@ class Observer {
   // The write completed: the log end offset is last_offset + 1.
   virtual void OnAppended(BrokerId, const AppendedEvent&) {}
   virtual void OnFlushed(BrokerId, const TopicPartition&, Offset /*recovery_point*/) {}
+  // Its log is gone: it is no replica any more, or the topic is deleted.
+  virtual void OnLogDeleted(BrokerId, const TopicPartition&) {}
   virtual void OnTruncated(BrokerId, const TopicPartition&, Offset /*log_end_offset*/) {}
   virtual void OnLogStartMoved(BrokerId, const TopicPartition&, Offset /*log_start_offset*/) {}
   // Of a leader.

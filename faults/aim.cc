@@ -35,6 +35,10 @@ constexpr Form kForms[] = {
     {Role::kClient, "client", Argument::kName, "client(NAME)"},
     {Role::kAnyZone, "any(az)", Argument::kNone, "any(az)"},
     {Role::kZone, "az", Argument::kName, "az(ZONE)"},
+    {Role::kAnyTopic, "any(topic)", Argument::kNone, "any(topic)"},
+    {Role::kTopic, "topic", Argument::kName, "topic(TOPIC)"},
+    {Role::kAnyPartition, "any(partition)", Argument::kNone, "any(partition)"},
+    {Role::kPartition, "partition", Argument::kPartition, "partition(TOPIC-P)"},
 };
 
 const Form& FormOf(Role role) {
@@ -108,7 +112,8 @@ absl::StatusOr<Aim> ParseAim(std::string_view text) {
   }
   return absl::InvalidArgumentError(
       fmt::format("expected a target: any, any(broker), broker(0), controller, leader(orders-0), "
-                  "follower(orders-0), zookeeper(0), client(producer-0) or az(az-a); got \"{}\"",
+                  "follower(orders-0), zookeeper(0), client(producer-0), az(az-a), topic(orders) or "
+                  "partition(orders-0); got \"{}\"",
                   text.substr(0, 40)));
 }
 

@@ -66,6 +66,11 @@ void ReplicaLogs::OnHighWatermarkMoved(BrokerId leader, const TopicPartition& pa
   replicas.commit_point = high_watermark;
 }
 
+void ReplicaLogs::OnLogDeleted(BrokerId broker, const TopicPartition& partition) {
+  const auto replicas = partitions_.find(partition);
+  if (replicas != partitions_.end()) replicas->second.logs.erase(broker);
+}
+
 void ReplicaLogs::OnTopicDeleted(std::string_view topic) {
   std::erase_if(partitions_, [&](const auto& entry) { return entry.first.topic == topic; });
 }

@@ -64,6 +64,8 @@ class ReplicaLogs {
   // A leader shows `high_watermark`: what its log holds below is committed from now on.
   void OnHighWatermarkMoved(broker::BrokerId leader, const broker::TopicPartition& partition,
                             broker::Offset high_watermark);
+  // The broker is no replica any more and has deleted its log.
+  void OnLogDeleted(broker::BrokerId broker, const broker::TopicPartition& partition);
   void OnTopicDeleted(std::string_view topic);
 
   // Null if the broker never had one.

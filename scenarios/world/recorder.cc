@@ -13,26 +13,12 @@ using broker::Offset;
 using broker::TopicPartition;
 using Kind = Narrator::Kind;
 
+constexpr std::string_view kMinIsr = "min.insync.replicas";
+
 std::string NameOf(BrokerId id) { return fmt::format("broker-{}", id); }
 
 std::string Range(Offset base, Offset last) {
   return base == last ? fmt::format("record {}", base) : fmt::format("records {}..{}", base, last);
-}
-
-// What the scenario's configuration promises of a topic: Kafka's default where it says nothing.
-invariants::TopicPromise PromiseOf(const Scenario& scenario, std::string_view name) {
-  constexpr std::string_view kMinIsr = "min.insync.replicas";
-  invariants::TopicPromise promise;
-  const std::string* text = FindSetting(scenario.cluster.settings, kMinIsr);
-  for (const TopicSpec& topic : scenario.topics) {
-    if (topic.name != name) continue;
-    promise.replicas = topic.replicas;
-    if (const std::string* own = FindSetting(topic.settings, kMinIsr)) text = own;
-  }
-  if (text != nullptr) {
-    HW_CHECK(absl::SimpleAtoi(*text, &promise.min_insync_replicas), "{}: {}", kMinIsr, *text);
-  }
-  return promise;
 }
 
 absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_mille) {
@@ -45,17 +31,17 @@ absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_
 Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                    std::function<absl::Duration()> now,
                    std::function<void(const invariants::Violation&)> on_violation)
-    : narrator_(narrator),
+    : scenario_(scenario),
+      narrator_(narrator),
       now_(std::move(now)),
       on_violation_(std::move(on_violation)),
       judges_all_(scenario.check.guarantee == Guarantee::kAny),
-      survivability_(logs_,
-                     [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); }),
+      survivability_(logs_, [this](std::string_view topic) { return PromiseOf(topic); }),
       down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
   const invariants::RunFacts facts{
       .history = history_,
       .logs = logs_,
-      .promise = [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); },
+      .promise = [this](std::string_view topic) { return PromiseOf(topic); },
       // One that is named is judged also of those who were not promised it.
       .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
                                              : invariants::Scope::kEverybody};
@@ -65,6 +51,45 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                         std::find(chosen.begin(), chosen.end(), info.id) != chosen.end();
     if (wanted) invariants_.push_back(info.make(facts, *this));
   }
+}
+
+// What the configuration promises of a topic: Kafka's default where it says nothing, the least that
+// was ever in force where an operator has changed it.
+invariants::TopicPromise Recorder::PromiseOf(std::string_view name) const {
+  invariants::TopicPromise promise;
+  const std::string* text = FindSetting(scenario_.cluster.settings, kMinIsr);
+  for (const TopicSpec& topic : scenario_.topics) {
+    if (topic.name != name) continue;
+    promise.replicas = topic.replicas;
+    if (const std::string* own = FindSetting(topic.settings, kMinIsr)) text = own;
+  }
+  if (text != nullptr) {
+    HW_CHECK(absl::SimpleAtoi(*text, &promise.min_insync_replicas), "{}: {}", kMinIsr, *text);
+  }
+  if (const auto least = least_min_insync_.find(name); least != least_min_insync_.end()) {
+    promise.min_insync_replicas = std::min(promise.min_insync_replicas, least->second);
+  }
+  return promise;
+}
+
+void Recorder::TopicSettingChanged(const std::string& topic, std::string_view name,
+                                   std::string_view value) {
+  int32_t count = 0;
+  if (name != kMinIsr || !absl::SimpleAtoi(absl::string_view(value.data(), value.size()), &count)) return;
+  int32_t& least = least_min_insync_.try_emplace(topic, count).first->second;
+  least = std::min(least, count);
+}
+
+void Recorder::TopicGone(std::string_view topic) {
+  gone_.emplace(topic);
+  Forget(topic);
+}
+
+void Recorder::Forget(std::string_view topic) {
+  logs_.OnTopicDeleted(topic);
+  survivability_.OnTopicDeleted(topic);
+  std::erase_if(newest_epochs_, [&](const auto& entry) { return entry.first.topic == topic; });
+  for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
 }
 
 invariants::RecordId Recorder::Sent(uint32_t producer, const TopicPartition& partition,
@@ -90,6 +115,9 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
                      fmt::format("learns that {} is record {} of {}", history_.Describe(id), offset,
                                  send.partition));
   }
+  const auto created = created_at_.find(send.partition.topic);
+  const bool of_another = created != created_at_.end() && send.invoked < created->second;
+  if (!Judges(send.partition) || of_another) return;
   const invariants::AckedRecord acked{
       .id = id, .partition = send.partition, .offset = offset, .at = send.completed};
   for (const auto& invariant : invariants_) invariant->OnAcked(acked);
@@ -98,6 +126,7 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
 void Recorder::Consumed(std::string_view consumer, const TopicPartition& partition, Offset offset,
                         const core::Bytes& value) {
   ++consumed_;
+  if (!Judges(partition)) return;
   const invariants::ConsumedRecord record{
       .consumer = consumer, .partition = partition, .offset = offset, .value = value, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnConsumed(record);
@@ -134,6 +163,7 @@ void Recorder::OnBrokerStopped(BrokerId id) {
 }
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
+  if (!Judges(event.partition)) return;
   logs_.OnLogLoaded(id, event);
   survivability_.OnLogLoaded(id, event.partition);
   if (narrator_.active()) {
@@ -150,6 +180,7 @@ void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
 void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset log_end) {
   roles_.BecameLeader(partition, id.value());
+  if (!Judges(partition)) return;
   if (narrator_.active()) {
     narrator_.TellOf(
         partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
@@ -178,6 +209,7 @@ void Recorder::OnBecameFollower(BrokerId id, const TopicPartition& partition,
 void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch epoch,
                             broker::PartitionEpoch partition_epoch,
                             absl::Span<const BrokerId> isr) {
+  if (!Judges(partition)) return;
   if (narrator_.active()) {
     const invariants::ReplicaLog* log = logs_.Find(id, partition);
     const Offset end = log == nullptr ? Offset(0) : log->end;
@@ -192,11 +224,12 @@ void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker
 
 void Recorder::OnFollowerFetched(BrokerId, const TopicPartition& partition, broker::LeaderEpoch,
                                  BrokerId follower, Offset fetch_offset) {
-  survivability_.OnFollowerFetched(follower, partition, fetch_offset);
+  if (Judges(partition)) survivability_.OnFollowerFetched(follower, partition, fetch_offset);
 }
 
 void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
                                     broker::LeaderEpoch epoch, Offset high_watermark) {
+  if (!Judges(partition)) return;
   logs_.OnHighWatermarkMoved(id, partition, high_watermark);
   if (narrator_.active()) {
     narrator_.TellOf(
@@ -221,6 +254,7 @@ void Recorder::OnResignedAsController(BrokerId id) {
 }
 
 void Recorder::OnAppended(BrokerId id, const broker::AppendedEvent& event) {
+  if (!Judges(event.partition)) return;
   logs_.OnAppended(id, event);
   for (const auto& invariant : invariants_) invariant->OnAppended(id, event, now_());
   if (!narrator_.active()) return;
@@ -237,6 +271,7 @@ void Recorder::OnFlushed(BrokerId id, const TopicPartition& partition, Offset re
 }
 
 void Recorder::OnTruncated(BrokerId id, const TopicPartition& partition, Offset log_end) {
+  if (!Judges(partition)) return;
   logs_.OnTruncated(id, partition, log_end);
   if (!narrator_.active()) return;
   narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
@@ -244,6 +279,7 @@ void Recorder::OnTruncated(BrokerId id, const TopicPartition& partition, Offset 
 }
 
 void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Offset log_start) {
+  if (!Judges(partition)) return;
   logs_.OnLogStartMoved(id, partition, log_start);
   if (!narrator_.active()) return;
   narrator_.TellOf(partition, log_start, log_start, now_(), Kind::kOther, NameOf(id),
@@ -252,6 +288,7 @@ void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Off
 
 void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset base, Offset last, int16_t acks) {
+  if (!Judges(partition)) return;
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnAcknowledged(state, last, acks);
@@ -269,9 +306,28 @@ void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t parti
 
 void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
   narrator_.Tell(now_(), Kind::kOther, NameOf(id), fmt::format("deletes topic {}", topic));
-  logs_.OnTopicDeleted(topic);
-  std::erase_if(newest_epochs_, [&](const auto& entry) { return entry.first.topic == topic; });
-  for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
+  Forget(topic);
+}
+
+// The first state of a partition: it is one of a topic that was created just now.
+void Recorder::OnPartitionStateWritten(BrokerId, const broker::PartitionStateEvent& event) {
+  if (event.leader_epoch != broker::LeaderEpoch(0)) return;
+  if (event.partition_epoch != broker::PartitionEpoch(0)) return;
+  const auto gone = gone_.find(event.partition.topic);
+  if (gone == gone_.end()) return;
+  gone_.erase(gone);
+  Forget(event.partition.topic);
+  created_at_[event.partition.topic] = now_();
+}
+
+void Recorder::OnLogDeleted(BrokerId id, const TopicPartition& partition) {
+  roles_.NoLongerHosted(partition, id.value());
+  if (!Judges(partition)) return;
+  logs_.OnLogDeleted(id, partition);
+  survivability_.OnLogDeleted(id, partition);
+  if (!narrator_.active()) return;
+  narrator_.TellOf(partition, Offset(0), Offset(0), now_(), Kind::kOther, NameOf(id),
+                   fmt::format("deletes its log of {}", partition));
 }
 
 void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::string_view error) {

@@ -20,6 +20,8 @@ ParameterValue DefaultOf(const FaultParameter& parameter) {
       return IntegerRange{value, value};
     }
     case ParameterType::kChoice:
+    case ParameterType::kBrokers:
+    case ParameterType::kSetting:
       return std::string(text);
     case ParameterType::kTarget:
       return faults::ParseAim(text).value();
