@@ -26,6 +26,9 @@ std::vector<BrokerId> Ids(const std::vector<int32_t>& numbers) {
 
 ErrorCode FromStorage(const absl::Status& status) {
   if (status.ok()) return ErrorCode::NONE;
+  // The topic's settings could not be read: no disk has failed. The session has ended, and the
+  // controller asks again when the broker is registered anew.
+  if (absl::IsAborted(status)) return ErrorCode::UNKNOWN_SERVER_ERROR;
   // [K15] The log of another topic of that name.
   if (absl::IsFailedPrecondition(status)) return ErrorCode::INCONSISTENT_TOPIC_ID;
   return ErrorCode::KAFKA_STORAGE_ERROR;
@@ -149,7 +152,10 @@ LeaderAndIsrResponse ReplicaManager::BecomeLeaderOrFollower(const LeaderAndIsrRe
 absl::StatusOr<std::shared_ptr<Partition>> ReplicaManager::HostFor(const RoleChange& change) {
   if (auto partition = Find(change.id.topic, change.id.partition)) return partition;
   if (cluster_->read_config != nullptr && !topics_.contains(change.id.topic)) {
-    HW_RETURN_IF_ERROR(cluster_->read_config(change.id.topic));
+    if (const absl::Status read = cluster_->read_config(change.id.topic); !read.ok()) {
+      HW_MARK("topic_config_not_read");
+      return absl::AbortedError(read.message());
+    }
   }
   return Host(cluster_->logs, change.id, change.topic_id, ConfigOfTopic(change.id.topic),
               change.state->is_new ? storage::IsNew::kYes : storage::IsNew::kNo);
