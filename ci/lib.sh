@@ -23,3 +23,6 @@ build() {
   shift
   ninja -C "$dir" -j "$JOBS" --quiet "$@"
 }
+
+# The folders of scenarios of campaign size, one a line: all but the soak scenarios.
+campaign_folders() { find scenarios -name '*.yaml' -printf '%h\n' | sort -u | grep -vx scenarios/soak; }

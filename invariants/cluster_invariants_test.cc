@@ -127,6 +127,7 @@ TEST_F(ClusterInvariantsTest, TwoLeadersOfOneEpochAreSeen) {
   EXPECT_EQ(Violations(), 1u);
 }
 
+// [H1, W14]
 TEST_F(ClusterInvariantsTest, AHighWatermarkThatGoesBackWithinAnEpochIsSeen) {
   Use("high-watermark-monotone");
   HighWatermark(0, 1, 5);

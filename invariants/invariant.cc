@@ -3,18 +3,28 @@
 #include "invariants/acked_durable.h"
 #include "invariants/committed_kept.h"
 #include "invariants/duplicate.h"
+#include "invariants/g1a.h"
 #include "invariants/high_watermark_monotone.h"
+#include "invariants/inconsistent_offsets.h"
 #include "invariants/isr_holds_committed.h"
 #include "invariants/min_insync_acked.h"
 #include "invariants/nonmonotonic_send.h"
 #include "invariants/one_leader_per_epoch.h"
 #include "invariants/phantom.h"
+#include "invariants/poll_order.h"
 #include "invariants/readable_at_rest.h"
+#include "invariants/realtime_inversion.h"
+#include "invariants/spurious_reset.h"
+#include "invariants/unread.h"
 
 namespace highwater::invariants {
 namespace {
 
 constexpr InvariantInfo kCatalog[] = {
+    {.id = "G1a",
+     .guarantee = "A record whose send failed for certain is never read.",
+     .judged = "at each consumed record and each failed send",
+     .make = MakeG1a},
     {.id = "acked-durable",
      .guarantee = "A record that was acknowledged is never lost.",
      .judged = "whenever a broker begins to lead or opens the only replica, and at rest against a "
@@ -32,14 +42,34 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "A record that a leader let me read stays readable from it.",
      .judged = "whenever a leader's high watermark moves",
      .make = MakeHighWatermarkMonotone},
+    {.id = "inconsistent-offsets",
+     .guarantee = "An offset of a partition holds one record, whoever looks and whenever.",
+     .judged = "at each acknowledgement and each consumed record",
+     .make = MakeInconsistentOffsets},
+    {.id = "int-nonmonotonic-poll",
+     .guarantee = "The records that one poll returns stand in the order of the log, each once.",
+     .judged = "at each consumed record",
+     .make = MakeIntNonmonotonicPoll},
+    {.id = "int-poll-skip",
+     .guarantee = "The records that one poll returns leave none out.",
+     .judged = "at rest, from all polls",
+     .make = MakeIntPollSkip},
     {.id = "isr-holds-committed",
      .guarantee = "Whichever in-sync replica takes over, it has my record.",
      .judged = "whenever a leader's high watermark moves",
      .make = MakeIsrHoldsCommitted},
+    {.id = "lost-write",
+     .guarantee = "No reader gets past an acknowledged record that nobody ever read.",
+     .judged = "at rest",
+     .make = MakeLostWrite},
     {.id = "min-insync-acked",
      .guarantee = "When acks=all is answered, min.insync.replicas brokers store the record.",
      .judged = "at each answer to a Produce with acks=all",
      .make = MakeMinInsyncAcked},
+    {.id = "nonmonotonic-poll",
+     .guarantee = "A consumer that reads on is never handed a record again.",
+     .judged = "at each consumed record",
+     .make = MakeNonmonotonicPoll},
     {.id = "nonmonotonic-send",
      .guarantee = "A producer's records stand in a partition in the order in which it sent them.",
      .judged = "at rest, for idempotent producers and those with one request in flight; for all "
@@ -53,10 +83,26 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "A consumer only reads records that somebody sent, whole and unchanged.",
      .judged = "at each consumed record",
      .make = MakePhantom},
+    {.id = "poll-skip",
+     .guarantee = "A consumer that reads on is handed every record.",
+     .judged = "at rest, from all polls",
+     .make = MakePollSkip},
     {.id = "readable-at-rest",
      .guarantee = "Once the faults are over, every partition can be read to its end again.",
      .judged = "at rest",
      .make = MakeReadableAtRest},
+    {.id = "realtime-inversion",
+     .guarantee = "What was acknowledged before another record was sent stands before it.",
+     .judged = "at each acknowledgement",
+     .make = MakeRealtimeInversion},
+    {.id = "spurious-reset",
+     .guarantee = "A consumer is not sent elsewhere while its position is a good one.",
+     .judged = "whenever a position is reset",
+     .make = MakeSpuriousReset},
+    {.id = "unseen",
+     .guarantee = "At rest every acknowledged record was read by somebody.",
+     .judged = "at rest",
+     .make = MakeUnseen},
 };
 
 }  // namespace

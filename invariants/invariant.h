@@ -28,12 +28,36 @@ struct AckedRecord {
   absl::Duration at;
 };
 
+// A producer was told that its record is certainly not stored.
+struct FailedSend {
+  RecordId id;
+  const broker::TopicPartition& partition;
+  absl::Duration at;
+};
+
 // A consumer was handed a record.
 struct ConsumedRecord {
   std::string_view consumer;
   const broker::TopicPartition& partition;
   broker::Offset offset;
   const core::Bytes& value;
+  std::optional<RecordId> id;  // what `value` says: ParseValue
+  uint64_t poll = 0;           // of this consumer, counted from 1: which one handed it out
+  absl::Duration at;
+};
+
+// Why a consumer's position jumped.
+enum class JumpReason : uint8_t {
+  kAsked,       // by its own wish: a first position, a seek
+  kOutOfRange,  // it was told that the log does not reach so far, or not any more
+  kTruncation,  // it was told that the log was cut below its position
+};
+
+struct PositionJump {
+  std::string_view consumer;
+  const broker::TopicPartition& partition;
+  broker::Offset from = broker::kNoOffset;  // where it was asked for: kNoOffset
+  JumpReason reason = JumpReason::kAsked;
   absl::Duration at;
 };
 
@@ -92,7 +116,9 @@ class Invariant {
   [[nodiscard]] virtual std::string_view id() const = 0;
 
   virtual void OnAcked(const AckedRecord&) {}
+  virtual void OnSendFailed(const FailedSend&) {}
   virtual void OnConsumed(const ConsumedRecord&) {}
+  virtual void OnPositionJumped(const PositionJump&) {}
   virtual void OnLogLoaded(broker::BrokerId, const broker::LogLoadedEvent&, absl::Duration /*at*/) {
   }
   virtual void OnAppended(broker::BrokerId, const broker::AppendedEvent&, absl::Duration /*at*/) {}

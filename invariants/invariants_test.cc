@@ -118,6 +118,7 @@ TEST_F(InvariantsTest, WhatNobodySentIsAPhantom) {
                          .partition = partition,
                          .offset = Offset(1),
                          .value = value,
+                         .id = ParseValue(value),
                          .at = absl::Seconds(1)});
     return std::exchange(sink_.violations, {}).size();
   };

@@ -102,6 +102,14 @@ Offset ReplicaLogs::CommitPoint(const TopicPartition& partition) const {
   return replicas == partitions_.end() ? Offset(0) : replicas->second.commit_point;
 }
 
+broker::Offset ReplicaLogs::LogStart(const broker::TopicPartition& partition) const {
+  broker::Offset start{0};
+  const auto replicas = partitions_.find(partition);
+  if (replicas == partitions_.end()) return start;
+  for (const auto& [broker, log] : replicas->second.logs) start = std::max(start, log.start);
+  return start;
+}
+
 std::optional<Difference> ReplicaLogs::FindDifference(BrokerId broker,
                                                       const TopicPartition& partition) const {
   const auto replicas = partitions_.find(partition);

@@ -77,6 +77,8 @@ class ReplicaLogs {
   // Of which `broker` has, or had, a log.
   [[nodiscard]] std::vector<broker::TopicPartition> PartitionsOf(broker::BrokerId broker) const;
   [[nodiscard]] broker::Offset CommitPoint(const broker::TopicPartition& partition) const;
+  // The greatest log start offset of any replica: what lies below may lawfully be gone.
+  [[nodiscard]] broker::Offset LogStart(const broker::TopicPartition& partition) const;
   // The first committed batch at or above the log's start that `broker` does not hold as it was
   // committed; nullopt if there is none.
   [[nodiscard]] std::optional<Difference> FindDifference(

@@ -10,6 +10,7 @@ using ::testing::HasSubstr;
 
 std::string ErrorOf(const absl::Status& status) { return std::string(status.message()); }
 
+// [D40, D41, D42, D43, D44, D46, D47, D48]
 TEST(ClientConfigTest, DefaultsAreTheReferenceClients) {
   const auto producer = ProducerConfig::FromMap({});
   ASSERT_TRUE(producer.ok());
@@ -58,6 +59,7 @@ TEST(ClientConfigTest, AValueOutOfRangeSaysWhatWasExpected) {
   EXPECT_FALSE(ValidateProducerConfig("linger.ms", "1s").ok());
 }
 
+// [D40, D41, D42, D43, D44]
 TEST(ClientConfigTest, TheDeliveryTimeoutContainsLingerAndRequest) {
   const auto grown = ProducerConfig::FromMap({{"linger.ms", "100000"}});
   ASSERT_TRUE(grown.ok());

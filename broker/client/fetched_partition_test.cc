@@ -57,6 +57,7 @@ std::vector<int64_t> OffsetsOf(FetchedPartition& fetched, size_t at_a_time = 100
   return offsets;
 }
 
+// [N33]
 TEST(FetchedPartitionTest, GivesRecordsFromThePositionOn) {
   const auto bytes =
       Join({Batch({.base_offset = Offset(10)}, 3), Batch({.base_offset = Offset(13)}, 2)});
@@ -66,6 +67,7 @@ TEST(FetchedPartitionTest, GivesRecordsFromThePositionOn) {
   EXPECT_TRUE(fetched.status().ok());
 }
 
+// [N33]
 TEST(FetchedPartitionTest, AHoleMovesThePositionToTheEndOfItsBatch) {
   RecordBatchBuilder builder({.base_offset = Offset(5), .partition_leader_epoch = LeaderEpoch(4)});
   builder.AppendAt(Offset(6), 0, std::nullopt, "v6");
@@ -77,6 +79,7 @@ TEST(FetchedPartitionTest, AHoleMovesThePositionToTheEndOfItsBatch) {
   EXPECT_EQ(fetched.last_epoch(), LeaderEpoch(4));
 }
 
+// [V8]
 TEST(FetchedPartitionTest, ACutOffBatchAtTheEndIsIgnored) {
   const auto bytes =
       Join({Batch({.base_offset = Offset(0)}, 2), Batch({.base_offset = Offset(2)}, 2)});

@@ -357,7 +357,10 @@ void Producer::Impl::OnResponse(Sent& sent, const protocol::ProduceResponse& res
                      .maybe_written = !RulesOutAppend(error),
                      .base_offset = answer.base_offset,
                      .log_append_time_ms = answer.log_append_time_ms});
-    if (error != ErrorCode::NONE && protocol::RefreshesMetadata(error)) network_->RequestUpdate();
+    if (error != ErrorCode::NONE &&
+        (protocol::RefreshesMetadata(error) || TransactionManager::DeniesBatch(error))) {
+      network_->RequestUpdate();
+    }
   }
   Proceed();
 }

@@ -18,13 +18,19 @@ bool GoesBefore(const ProducerBatch& again, const ProducerBatch& other) {
   return std::tie(again.number, again.part) < std::tie(other.number, other.part);
 }
 
+bool DenialIsProof(bool maybe_written) { return !maybe_written; }
+
 }  // namespace
 
-ProducerRules::ProducerRules() : MayPipeline(client::MayPipeline), GoesBefore(client::GoesBefore) {}
+ProducerRules::ProducerRules()
+    : MayPipeline(client::MayPipeline),
+      GoesBefore(client::GoesBefore),
+      DenialIsProof(client::DenialIsProof) {}
 
 ProducerRules ProducerRules::Kafka323() {
   ProducerRules rules;
   rules.MayPipeline = [](uint64_t, bool) { return true; };
+  rules.DenialIsProof = [](bool) { return true; };
   return rules;
 }
 

@@ -2,8 +2,8 @@
 
 // ProducerRules: decisions of a producer that can be replaced one by one.
 //
-// The default of MayPipeline is stricter than the reference client: see there. Kafka323() is the
-// original.
+// The defaults of MayPipeline and DenialIsProof are stricter than the reference client: see there.
+// Kafka323() is the original.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +23,14 @@ struct ProducerRules {
   bool (*MayPipeline)(uint64_t since_first, bool established);
   // [N4] Whether a batch that is sent again stands in front of `other` in its partition's queue.
   bool (*GoesBefore)(const ProducerBatch& again, const ProducerBatch& other);
+
+  // [N5] Whether a broker proves that a batch is nowhere by saying that it misses the one before
+  // it, or does not know its producer; `maybe_written`: an earlier attempt may have been. A leader
+  // that was replaced and does not know it yet says the same of a batch that its successor has;
+  // numbered anew that batch stands in the log twice. The safe rule asks again under the old
+  // numbers, of whoever leads by then, until delivery.timeout.ms: after a real loss the partition
+  // waits so long.
+  bool (*DenialIsProof)(bool maybe_written);
 
   ProducerRules();  // the safe rules
   [[nodiscard]] static ProducerRules Kafka323();

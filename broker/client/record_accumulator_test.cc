@@ -90,6 +90,7 @@ TEST_F(RecordAccumulatorTest, LingeringEndsAfterItsTimeOrWithAFullBatchOrInAHurr
   EXPECT_TRUE(accumulator.HasReady(kBroker));
 }
 
+// [N4]
 TEST_F(RecordAccumulatorTest, ARetriedBatchWaitsAndNothingOvertakesIt) {
   RecordAccumulator accumulator({.retry_backoff = absl::Milliseconds(100)});
   const PartitionSlot slot = Led(accumulator);
@@ -109,6 +110,7 @@ TEST_F(RecordAccumulatorTest, ARetriedBatchWaitsAndNothingOvertakesIt) {
   EXPECT_EQ(ValuesOf(*DrainAll(accumulator, At(104))[0]), std::vector<std::string>{"c"});
 }
 
+// [N1]
 TEST_F(RecordAccumulatorTest, KeepingOrderThereIsOneBatchInFlight) {
   RecordAccumulator accumulator({.keep_order = true});
   const PartitionSlot slot = Led(accumulator);
@@ -304,6 +306,7 @@ class Model {
   std::vector<uint64_t> last_drained_;
 };
 
+// [N4]
 RC_GTEST_PROP(RecordAccumulatorProperty, KeepsOrderSizesAndEveryRecord, ()) {
   RecordAccumulator::Options options;
   options.batch_size = *rc::gen::inRange<int64_t>(0, 600);

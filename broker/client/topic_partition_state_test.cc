@@ -37,6 +37,7 @@ TopicPartitionState AwaitingValidation(OffsetReset policy = OffsetReset::kEarlie
   return state;
 }
 
+// [N30]
 TEST(TopicPartitionStateTest, BeginsByThePolicy) {
   TopicPartitionState state = Make(OffsetReset::kLatest);
   EXPECT_FALSE(state.Begin().failure.has_value());
@@ -132,6 +133,7 @@ TEST(TopicPartitionStateTest, AnUndefinedEndResetsByPolicy) {
   EXPECT_EQ(effects.jump->from, Offset(10));
 }
 
+// [N31]
 TEST(TopicPartitionStateTest, WithoutAPolicyATruncationIsTheApplicationsToDecide) {
   for (const EpochEnd end : {EpochEnd{LeaderEpoch(1), Offset(8)}, EpochEnd{}}) {
     TopicPartitionState state = AwaitingValidation(OffsetReset::kNone);

@@ -84,22 +84,28 @@ void TransactionManager::OnAcknowledged(SequencedBatch& batch) {
   Settle(partition);
 }
 
+bool TransactionManager::DeniesBatch(ErrorCode error) {
+  return error == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER ||
+         error == ErrorCode::UNKNOWN_PRODUCER_ID;
+}
+
 bool TransactionManager::OnError(SequencedBatch& batch, ErrorCode error, bool maybe_written) {
   Partition& partition = PartitionOf(batch.slot);
   batch.on_wire = false;
   if (maybe_written) batch.open = true;
   bool again = protocol::IsRetriable(error);
-  if (error == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) {
-    // The broker looks for a duplicate first: it does not have this batch.
-    batch.open = false;
+  if (DeniesBatch(error)) {
     again = true;
-    // [N5] If nothing in front of it is still to come there is a gap: what was acknowledged is
-    // gone, or a batch that was given up was never written.
-    if (partition.unacknowledged.front() == &batch) partition.needs_epoch = true;
-  } else if (error == ErrorCode::UNKNOWN_PRODUCER_ID) {
-    batch.open = false;
-    again = true;
-    partition.needs_epoch = true;
+    if (rules_.DenialIsProof(batch.open)) {
+      // The broker looks for a duplicate first: it does not have this batch.
+      batch.open = false;
+      // [N5] If nothing in front of it is still to come there is a gap: what was acknowledged is
+      // gone, or a batch that was given up was never written.
+      const bool gap = partition.unacknowledged.front() == &batch;
+      if (gap || error == ErrorCode::UNKNOWN_PRODUCER_ID) partition.needs_epoch = true;
+    } else {
+      HW_MARK("client_denial_not_trusted");
+    }
   } else if (error == ErrorCode::INVALID_PRODUCER_EPOCH) {
     batch.open = false;
     partition.needs_epoch = true;

@@ -86,6 +86,9 @@ class TransactionManager {
   // Whether the batch is to be sent again, if its time and attempts allow it. Its numbers may have
   // changed.
   [[nodiscard]] bool OnError(SequencedBatch& batch, protocol::ErrorCode error, bool maybe_written);
+  // [N5] The broker says that it does not have the batch, nor can take it. It may be a former
+  // leader: metadata is to be asked for.
+  [[nodiscard]] static bool DeniesBatch(protocol::ErrorCode error);
   // It is given up, and not on the wire.
   void OnFailed(SequencedBatch& batch);
   // It is given up while its answer is still to come: OnAcknowledged or OnFailed ends it then.

@@ -62,6 +62,7 @@ TEST_F(TransactionManagerTest, SequencesCountTheRecordsOfEachPartition) {
   EXPECT_EQ(Send(1).base_sequence, 6);
 }
 
+// [N1]
 TEST_F(TransactionManagerTest, OneBatchGoesAheadUntilTheBrokerKnowsTheProducer) {
   SequencedBatch& first = Send();
   EXPECT_FALSE(MaySendNew());
@@ -77,6 +78,7 @@ TEST_F(TransactionManagerTest, OneBatchGoesAheadUntilTheBrokerKnowsTheProducer) 
 }
 
 // [N2, N4]
+// [M108]
 TEST_F(TransactionManagerTest, ARetryKeepsItsNumbersAndNothingOvertakesIt) {
   Establish();
   SequencedBatch& a = Send(2);
@@ -157,6 +159,7 @@ TEST_F(TransactionManagerTest, ADefiniteFailureInFrontOfOthersRenumbersThem) {
   EXPECT_EQ(b.producer.epoch, 1);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, WhatMayBeInTheLogIsAskedForBeforeItIsRenumbered) {
   Establish();
   SequencedBatch& a = Send();
@@ -188,6 +191,7 @@ TEST_F(TransactionManagerTest, BehindABatchThatWasGivenUpNothingNewIsSentUntilTh
   EXPECT_EQ(manager_.producer().epoch, 0);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, WithNothingBehindABatchThatWasGivenUpAnotherEpochBegins) {
   Establish();
   SequencedBatch& a = Send();
@@ -198,6 +202,7 @@ TEST_F(TransactionManagerTest, WithNothingBehindABatchThatWasGivenUpAnotherEpoch
   EXPECT_EQ(next.base_sequence, 0);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, AGapBehindABatchThatWasGivenUpBeginsAnotherEpoch) {
   Establish();
   SequencedBatch& a = Send();
@@ -209,6 +214,7 @@ TEST_F(TransactionManagerTest, AGapBehindABatchThatWasGivenUpBeginsAnotherEpoch)
   EXPECT_EQ(b.base_sequence, 0);
 }
 
+// [N6]
 TEST_F(TransactionManagerTest, AnAbandonedBatchHoldsUpTheOthersUntilItsAnswerComes) {
   Establish();
   SequencedBatch& a = Send();
@@ -224,12 +230,38 @@ TEST_F(TransactionManagerTest, AnAbandonedBatchHoldsUpTheOthersUntilItsAnswerCom
 }
 
 // Old brokers say so when retention took the state with the records.
+// [N5]
 TEST_F(TransactionManagerTest, AnUnknownProducerIdBeginsAnotherEpoch) {
   Establish();
   SequencedBatch& a = Send();
   EXPECT_TRUE(Refuse(a, ErrorCode::UNKNOWN_PRODUCER_ID));
   EXPECT_EQ(a.producer.epoch, 1);
   EXPECT_EQ(a.base_sequence, 0);
+}
+
+// [N5] A leader that was replaced misses what its successor has, and says so in the same words.
+TEST_F(TransactionManagerTest, WhatMayBeWrittenIsNotRenumberedBecauseABrokerMissesWhatCameBefore) {
+  for (const ErrorCode denial :
+       {ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode::UNKNOWN_PRODUCER_ID}) {
+    for (const bool safe : {true, false}) {
+      TransactionManager manager(safe ? ProducerRules() : ProducerRules::Kafka323());
+      manager.OnProducerId(kProducer);
+      SequencedBatch a;
+      manager.Number(a, kSlot, 3);
+      manager.OnSent(a);
+      EXPECT_TRUE(manager.OnError(a, ErrorCode::NETWORK_EXCEPTION, true));
+      manager.OnSent(a);
+      EXPECT_TRUE(manager.OnError(a, denial, false));
+      EXPECT_EQ(a.producer.epoch, safe ? 0 : 1);
+      EXPECT_TRUE(manager.MaySend(kSlot, a)) << "to whoever leads by then";
+      manager.OnSent(a);
+      manager.OnAcknowledged(a);
+      SequencedBatch b;
+      manager.Number(b, kSlot, 1);
+      EXPECT_EQ(b.producer.epoch, safe ? 0 : 1);
+      EXPECT_EQ(b.base_sequence, 3);
+    }
+  }
 }
 
 TEST_F(TransactionManagerTest, BehindTheLastEpochComesAnotherProducerId) {
@@ -289,6 +321,7 @@ struct ModelBroker {
 
 // Whatever is lost, refused or given up: each value stands in the log at most once and in the order
 // of sending, what was acknowledged is there, what failed for certain is not.
+// [N7]
 RC_GTEST_PROP(TransactionManagerProperty, NothingIsWrittenTwiceOrOutOfOrder, ()) {
   struct Batch {
     SequencedBatch sequence;

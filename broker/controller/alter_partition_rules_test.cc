@@ -70,6 +70,7 @@ TEST(AlterPartitionRulesTest, RefusesIllegalRecoveryStatesC71) {
   EXPECT_EQ(p.Original(), ErrorCode::NONE);
 }
 
+// [C74]
 TEST(AlterPartitionRulesTest, RefusesADeadReplicaThatWouldJoinW3) {
   Proposal p;
   p.live = Ids({1, 2});
@@ -88,6 +89,7 @@ TEST(AlterPartitionRulesTest, OnlyTheLeaderMayAskW3) {
   EXPECT_EQ(p.Original(), ErrorCode::NONE);
 }
 
+// [C74]
 TEST(AlterPartitionRulesTest, RefusesAnIsrWithoutTheLeaderOrWithStrangersW3) {
   Proposal p;
   p.proposed.isr = Ids({2});

@@ -106,6 +106,19 @@ std::vector<TopicResult> ClusterController::CreateTopics(std::vector<NewTopic> t
   return results;
 }
 
+std::vector<TopicResult> ClusterController::AutoCreateTopics(const std::vector<std::string>& names,
+                                                             core::MonotonicTime deadline) {
+  if (kafka_.IsActive()) return Controller::AutoCreateTopics(names, deadline);
+  std::vector<TopicResult> results = creation_.CreateTopics(names, deadline);
+  for (TopicResult& result : results) {
+    if (result.error != ErrorCode::NONE) continue;
+    // The controller heard of the leaders before we do.
+    if (Await(deadline, [&] { return HasLeaders(result.name); })) continue;
+    result.error = ErrorCode::REQUEST_TIMED_OUT;
+  }
+  return results;
+}
+
 TopicResult ClusterController::CreateTopic(const NewTopic& topic, CreateMode mode,
                                            const std::vector<std::string>& existing) {
   const std::vector<PlacedBroker> brokers = ToPlaced(view_.Brokers());

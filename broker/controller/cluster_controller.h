@@ -2,8 +2,8 @@
 
 // ClusterController: the Controller of a broker that is a member of a cluster. What is known comes
 // from this broker's own view of the cluster [C114]; changes are made where this broker is the
-// active controller, and answered with NOT_CONTROLLER elsewhere; settings can be changed at any
-// broker.
+// active controller, and answered with NOT_CONTROLLER elsewhere, but for topics that a client has
+// only named: the controller is asked for these. Settings can be changed at any broker.
 //
 //   ClusterController controller(env, config, view, zk, configs, kafka_controller);
 //   Services services{..., controller, ...};
@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/controller/auto_topic_creation_manager.h"
 #include "broker/controller/config_change_listener.h"
 #include "broker/controller/controller.h"
 #include "broker/controller/kafka_controller.h"
@@ -43,7 +44,13 @@ class ClusterController final : public Controller {
   ClusterController(core::Environment& env, const BrokerConfig& config, const Controller& view,
                     zk::KafkaZkClient& zk, const ConfigChangeListener& configs,
                     KafkaController& kafka)
-      : env_(env), config_(config), view_(view), zk_(zk), configs_(configs), kafka_(kafka) {}
+      : env_(env),
+        config_(config),
+        view_(view),
+        zk_(zk),
+        configs_(configs),
+        kafka_(kafka),
+        creation_(env, config, view) {}
 
   [[nodiscard]] KafkaController& kafka() { return kafka_; }
 
@@ -64,6 +71,8 @@ class ClusterController final : public Controller {
                                                       core::MonotonicTime deadline) override;
   [[nodiscard]] std::vector<TopicResult> DeleteTopics(std::vector<std::string> names,
                                                       core::MonotonicTime deadline) override;
+  [[nodiscard]] std::vector<TopicResult> AutoCreateTopics(const std::vector<std::string>& names,
+                                                          core::MonotonicTime deadline) override;
 
   // ---- Requests that only a cluster has. REQUIRES: on a fiber.
   [[nodiscard]] protocol::CreatePartitionsResponse CreatePartitions(
@@ -103,6 +112,7 @@ class ClusterController final : public Controller {
   zk::KafkaZkClient& zk_;
   const ConfigChangeListener& configs_;
   KafkaController& kafka_;
+  AutoTopicCreationManager creation_;
   mutable TopicSettings found_;  // by the last FindTopic
 };
 

@@ -38,6 +38,7 @@ class ClusterProducerIdSourceTest : public ::testing::Test {
   ClusterProducerIdSource source_{BrokerId(2), channel_, [this] { return epoch_; }};
 };
 
+// [X45]
 TEST_F(ClusterProducerIdSourceTest, TheBlockIsTheControllersAnswer) {
   channel_.answer.emplace();
   channel_.answer->producer_id_start = 3000;

@@ -98,6 +98,14 @@ class Controller {
                                                               core::MonotonicTime deadline) = 0;
   [[nodiscard]] virtual std::vector<TopicResult> DeleteTopics(std::vector<std::string> names,
                                                               core::MonotonicTime deadline) = 0;
+  // Makes topics that a client has only named, with the settings' numbers of partitions and
+  // replicas; also where this broker is not the controller, which is then asked. `names` differ.
+  [[nodiscard]] virtual std::vector<TopicResult> AutoCreateTopics(
+      const std::vector<std::string>& names, core::MonotonicTime deadline) {
+    std::vector<NewTopic> topics;
+    for (const std::string& name : names) topics.push_back({.name = name});
+    return CreateTopics(std::move(topics), CreateMode::kCreate, deadline);
+  }
 };
 
 }  // namespace highwater::broker

@@ -30,6 +30,7 @@ ElectionFacts Facts(const LeaderAndIsr& state, std::vector<BrokerId> live) {
           .target = Ids({1, 2, 3})};
 }
 
+// [C37, C38]
 TEST(ElectionTest, TakesTheFirstLiveMemberOfTheIsrInTheOrderOfTheAssignmentC32) {
   const LeaderAndIsr state = State(Ids({3, 2, 1}), BrokerId(1));
   const Elected elected = ElectOffline(Facts(state, Ids({2, 3})));
@@ -68,6 +69,7 @@ TEST(ElectionTest, AReassignmentPrefersItsTargetAndKeepsTheIsrC34) {
   EXPECT_EQ(elected.recipients, Ids({3}));
 }
 
+// [C37]
 TEST(ElectionTest, ThePreferredReplicaMustBeLiveAndInSyncC35) {
   const LeaderAndIsr state = State(Ids({1, 2}), BrokerId(2));
   EXPECT_EQ(ElectPreferred(Facts(state, Ids({1, 2}))).state.leader, BrokerId(1));
@@ -78,6 +80,7 @@ TEST(ElectionTest, ThePreferredReplicaMustBeLiveAndInSyncC35) {
             ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE);
 }
 
+// [C33, C37]
 TEST(ElectionTest, AShutdownTakesTheBrokerFromTheIsrC36) {
   const LeaderAndIsr state = State(Ids({1, 2, 3}), BrokerId(1));
   ElectionFacts facts = Facts(state, Ids({2, 3}));

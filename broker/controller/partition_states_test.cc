@@ -7,6 +7,7 @@
 namespace highwater::broker::controller {
 namespace {
 
+// [C20]
 TEST(PartitionStatesTest, FollowEachOtherAsC20Says) {
   using enum PartitionState;
   const std::vector<PartitionState> all{kNonExistent, kNew, kOnline, kOffline};
@@ -18,6 +19,7 @@ TEST(PartitionStatesTest, FollowEachOtherAsC20Says) {
   }
 }
 
+// [C21]
 TEST(ReplicaStatesTest, FollowEachOtherAsC21Says) {
   using enum ReplicaState;
   const std::vector<ReplicaState> all{

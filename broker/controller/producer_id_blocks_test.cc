@@ -11,6 +11,7 @@ ProducerIdBlock Block(int64_t first, int64_t size = 1000) {
   return {.first = ProducerId(first), .size = size};
 }
 
+// [X45]
 TEST(ProducerIdBlocksTest, WithoutABlockThereIsNoId) {
   ProducerIdBlocks blocks;
   EXPECT_TRUE(blocks.NeedsBlock());
@@ -30,6 +31,7 @@ TEST(ProducerIdBlocksTest, TheNextBlockIsAskedForWhenNineTenthsAreUsed) {
   EXPECT_EQ(blocks.Take(), ProducerId(5000)) << "gaps are normal";
 }
 
+// [M110]
 TEST(ProducerIdBlocksTest, ABlockBelowTheOneBeforeIsRefused) {
   ProducerIdBlocks blocks;
   ASSERT_TRUE(blocks.Offer(Block(2000)));

@@ -43,6 +43,7 @@ std::vector<Outgoing> Build(ControllerRequestBatch& batch, const ControllerConte
   return batch.Build(context, BrokerId(1), {});
 }
 
+// [C66]
 TEST(ControllerRequestBatchTest, SaysToEachBrokerWhatTheContextSaysC62) {
   const ControllerContext context = Context();
   ControllerRequestBatch batch;
@@ -65,6 +66,7 @@ TEST(ControllerRequestBatchTest, SaysToEachBrokerWhatTheContextSaysC62) {
   EXPECT_TRUE(state.is_new);
 }
 
+// [C22]
 TEST(ControllerRequestBatchTest, EachLeaderAndIsrAlsoUpdatesEverybodysMetadataC60) {
   ControllerContext context = Context();
   context.shutting_down.insert(BrokerId(3));

@@ -30,6 +30,7 @@ UpdateMetadataRequest Request(int32_t leader, int32_t epoch, Uuid id = kId) {
   return request;
 }
 
+// [C114, S2]
 TEST(MetadataCacheTest, IsEmptyUntilTheFirstRequest) {
   const MetadataCache cache;
   EXPECT_EQ(cache.controller(), kNoBroker);
@@ -37,6 +38,7 @@ TEST(MetadataCacheTest, IsEmptyUntilTheFirstRequest) {
   EXPECT_EQ(cache.Find("t"), nullptr);
 }
 
+// [C114]
 TEST(MetadataCacheTest, KeepsWhatARequestTells) {
   MetadataCache cache;
   cache.Update(Request(1, 5));
@@ -53,6 +55,7 @@ TEST(MetadataCacheTest, KeepsWhatARequestTells) {
   EXPECT_EQ(cache.brokers().at(BrokerId(1)).rack, "a");
 }
 
+// [R7]
 TEST(MetadataCacheTest, ReplacesTheLiveBrokersAsAWhole) {
   MetadataCache cache;
   cache.Update(Request(1, 5));
@@ -64,6 +67,7 @@ TEST(MetadataCacheTest, ReplacesTheLiveBrokersAsAWhole) {
   EXPECT_NE(cache.Find("t", kZero), nullptr) << "partitions that are not named stay";
 }
 
+// [R7, W6]
 TEST(MetadataCacheTest, TheLastRequestWinsWhateverItsEpoch) {
   MetadataCache cache;
   cache.Update(Request(1, 5));
@@ -71,6 +75,7 @@ TEST(MetadataCacheTest, TheLastRequestWinsWhateverItsEpoch) {
   EXPECT_EQ(cache.Find("t", kZero)->leader, BrokerId(2));
 }
 
+// [R7]
 TEST(MetadataCacheTest, ALeaderOfMinusTwoRemovesThePartitionAndThenTheTopic) {
   MetadataCache cache;
   cache.Update(Request(1, 5));
@@ -79,6 +84,7 @@ TEST(MetadataCacheTest, ALeaderOfMinusTwoRemovesThePartitionAndThenTheTopic) {
   EXPECT_EQ(cache.NameOf(kId), "");
 }
 
+// [C104]
 TEST(MetadataCacheTest, ALateDeletionLeavesTheNewTopicOfThatName) {
   MetadataCache cache;
   cache.Update(Request(1, 0, Uuid{8, 8}));

@@ -20,6 +20,7 @@ std::string HexOf(Encoder encoder) {
 }
 ByteChain ChainOf(std::string_view hex) { return Bytes::Copy(*testing::FromHex(hex)); }
 
+// [V3, Wire 1.2]
 TEST(EncoderTest, WritesVarintsInGroupsOfSevenBits) {
   Encoder encoder;
   for (const uint32_t value : {0u, 127u, 128u, 16383u, 16384u, 0xffffffffu})
@@ -63,6 +64,7 @@ TEST(EncoderTest, CopiesShortBytesAndSharesLongOnes) {
   EXPECT_EQ(std::get<Bytes>(payload.pieces()[1]).data(), long_bytes.data());
 }
 
+// [V3]
 TEST(DecoderTest, RefusesVarintsThatDoNotEnd) {
   const ByteChain longest = ChainOf("ffffffff0f");
   Decoder fits(longest);
@@ -74,6 +76,7 @@ TEST(DecoderTest, RefusesVarintsThatDoNotEnd) {
   EXPECT_EQ(decoder.status().message(), "a varint is longer than five bytes (at byte 5 of 6)");
 }
 
+// [V3]
 TEST(DecoderTest, ReadsSignedVarints) {
   const ByteChain chain = ChainOf("00010203feffffff0fffffffff0f");
   Decoder decoder(chain);
@@ -109,6 +112,7 @@ TEST(DecoderTest, ReadsNumbersThatStraddleSlices) {
   EXPECT_TRUE(decoder.ok());
 }
 
+// [Wire 1.2]
 TEST(DecoderTest, TakesAnyNegativeClassicLengthForNull) {
   const ByteChain chain = ChainOf("fffe8000000080000000");
   Decoder decoder(chain);

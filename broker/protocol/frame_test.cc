@@ -33,6 +33,7 @@ ByteChain FrameOf(const absl::StatusOr<core::Payload>& payload) {
   return **frame;
 }
 
+// [Wire 1.4]
 TEST(FrameTest, WritesTheRequestHeaderOfEachVersion) {
   // Length, key 18, version, correlation id 7, client id "ab"; version 3 adds a tag section and two
   // empty compact strings with theirs. The client id stays classic.
@@ -53,6 +54,7 @@ TEST(FrameTest, WritesTheRequestHeaderOfEachVersion) {
       "00000001");
 }
 
+// [Wire 1.4]
 TEST(FrameTest, WritesTheResponseHeaderOfEachVersion) {
   EXPECT_EQ(HexOf(EncodeResponse(CorrelationId(7), ProduceResponse(), 8)),
             "0000000c00000007"
@@ -101,6 +103,7 @@ TEST(FrameTest, TakesANullClientIdForEmpty) {
   EXPECT_EQ(parsed->header.client_id, "");
 }
 
+// [Wire 2.3]
 TEST(FrameTest, LetsApiVersionsThroughInAnyVersion) {
   // Version 4 counts as flexible.
   const auto parsed = ParseRequest(FromHexToChain("00120004000000070002616200ffff"));
@@ -109,6 +112,7 @@ TEST(FrameTest, LetsApiVersionsThroughInAnyVersion) {
   EXPECT_EQ(parsed->body.size(), 2u);
 }
 
+// [Wire 2.2]
 TEST(FrameTest, RefusesUnknownApisAndVersionsAndMalformedHeaders) {
   EXPECT_FALSE(ParseRequest(FromHexToChain("0034000000000007ffff00")).ok()) << "Vote is not served";
   EXPECT_FALSE(ParseRequest(FromHexToChain("7fff000000000007ffff00")).ok());

@@ -52,6 +52,7 @@ std::string NameOf(const MessageType& type, int16_t version) {
   return fmt::format("{} v{}", std::string(type.name), version);
 }
 
+// [Wire 1.2, Wire 2.9, Wire 4]
 TEST(MessagesTest, DecodesAndEncodesKafkasOwnBytes) {
   int lines = 0;
   for (const auto& words : testing::ReadVectorFile("wire-vectors.txt")) {
@@ -140,6 +141,7 @@ TEST(MessagesTest, RefusesVersionsThatDoNotExist) {
   }
 }
 
+// [Wire 1.5]
 TEST(MessagesTest, RefusesToDropAValueThatTheVersionLacks) {
   ProduceRequest request;
   request.transactional_id = "orders-tx";
@@ -149,6 +151,7 @@ TEST(MessagesTest, RefusesToDropAValueThatTheVersionLacks) {
   EXPECT_TRUE(EncodeMessage(request, 3).ok());
 }
 
+// [Wire 1.5]
 TEST(MessagesTest, DropsAnIgnorableValueThatTheVersionLacks) {
   FetchRequest request;
   request.max_bytes = 17;
@@ -168,6 +171,7 @@ TEST(MessagesTest, AllowsNullOnlyWhereTheVersionDoes) {
   EXPECT_EQ(DecodeMessage<MetadataRequest>(null_topics, 1)->topics, std::nullopt);
 }
 
+// [Wire 1.5]
 TEST(MessagesTest, GivesAbsentFieldsTheirDefaults) {
   const absl::StatusOr<FetchRequest> request = DecodeMessage<FetchRequest>(Bytes::Zeros(16), 0);
   ASSERT_TRUE(request.ok()) << request.status();
@@ -177,6 +181,7 @@ TEST(MessagesTest, GivesAbsentFieldsTheirDefaults) {
   EXPECT_EQ(request->cluster_id, std::nullopt);
 }
 
+// [Wire 1.3]
 TEST(MessagesTest, SkipsUnknownTagsAndRefusesBadTagSections) {
   const auto decode = [](std::string_view tags) {
     // Two empty compact strings, then the tag section.
@@ -202,6 +207,7 @@ TEST(MessagesTest, SkipsUnknownTagsAndRefusesBadTagSections) {
   EXPECT_FALSE(decode("\xff\xff\xff\xff\x0f"sv).ok()) << "a count without tags";
 }
 
+// [Wire 1.3]
 TEST(MessagesTest, RefusesATaggedFieldOfAnotherSizeThanGiven) {
   ApiVersionsResponse response;
   response.finalized_features_epoch = 7;
@@ -214,6 +220,7 @@ TEST(MessagesTest, RefusesATaggedFieldOfAnotherSizeThanGiven) {
   EXPECT_FALSE(DecodeMessage<ApiVersionsResponse>(Bytes::Copy(bytes), 3).ok());
 }
 
+// [Wire 1.3]
 TEST(MessagesTest, WritesATaggedFieldLongerThan127Bytes) {
   ApiVersionsResponse response;
   for (int i = 0; i < 100; ++i) {
@@ -224,6 +231,7 @@ TEST(MessagesTest, WritesATaggedFieldLongerThan127Bytes) {
   EXPECT_EQ(*DecodeMessage<ApiVersionsResponse>(bytes, 3), response);
 }
 
+// [Wire 1.2]
 TEST(MessagesTest, RefusesAnArrayLongerThanTheMessageBeforeReservingMemory) {
   // 0x7fffffff topics in a message of twenty bytes.
   std::string bytes(16, '\0');
@@ -294,6 +302,7 @@ TEST(MessagesTest, SendsRecordsOutOfFilesAsRanges) {
   EXPECT_FALSE(decoded->responses[0].partitions[1].records.is_null());
 }
 
+// [Wire 8]
 TEST(MessagesTest, ReadsAStoredMessageOfALaterVersionAsFarAsItIsKnown) {
   GroupMetadataKey key;
   key.group = "billing";

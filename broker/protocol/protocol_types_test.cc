@@ -33,6 +33,7 @@ TEST(UuidTest, RefusesOtherTexts) {
   EXPECT_EQ(Uuid::Parse("AAAAAAAAAAAAAAAAAAAAAB"), std::nullopt) << "bits past the 128th";
 }
 
+// [Z25]
 TEST(UuidTest, KeepsReservedIdsFromTopics) {
   EXPECT_TRUE(IsReservedUuid(Uuid()));
   EXPECT_TRUE(IsReservedUuid({0, 1}));
@@ -42,6 +43,7 @@ TEST(UuidTest, KeepsReservedIdsFromTopics) {
   EXPECT_FALSE(IsReservedUuid({uint64_t{61} << 58, 9}));
 }
 
+// [Wire 7, Y3]
 TEST(ErrorCodeTest, KnowsNamesAndWhatClientsDo) {
   EXPECT_EQ(NameOf(ErrorCode::NOT_LEADER_OR_FOLLOWER), "NOT_LEADER_OR_FOLLOWER");
   EXPECT_EQ(static_cast<int>(ErrorCode::NOT_LEADER_OR_FOLLOWER), 6);
@@ -57,6 +59,7 @@ TEST(ErrorCodeTest, KnowsNamesAndWhatClientsDo) {
   EXPECT_EQ(fmt::format("{} {}", ErrorCode::NONE, static_cast<ErrorCode>(107)), "NONE ERROR_107");
 }
 
+// [Wire 3]
 TEST(ApiTest, HasTheTableOf323) {
   EXPECT_EQ(std::size(kApis), 59u);
   EXPECT_EQ(InfoOf(ApiKey::kFetch).highest_version, 13);
@@ -73,6 +76,7 @@ TEST(ApiTest, HasTheTableOf323) {
             "AlterPartition Api52");
 }
 
+// [Wire 1.4]
 TEST(ApiTest, KnowsHeaderVersions) {
   EXPECT_EQ(RequestHeaderVersion(ApiKey::kProduce, 8), 1);
   EXPECT_EQ(RequestHeaderVersion(ApiKey::kProduce, 9), 2);
@@ -85,6 +89,7 @@ TEST(ApiTest, KnowsHeaderVersions) {
   EXPECT_EQ(RequestHeaderVersion(ApiKey::kSaslHandshake, 1), 1);
 }
 
+// [Wire 3]
 TEST(ApiTest, KnowsWhoMaySendAndWhereTo) {
   int internal = 0;
   int for_controller = 0;

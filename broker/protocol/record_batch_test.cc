@@ -92,6 +92,7 @@ RecordBatch BuildPlain(const RecordBatchOptions& options) {
 std::string HexOf(const RecordBatch& batch) { return ToHex(batch.bytes().ToString()); }
 std::string HexOf(const Bytes& bytes) { return ToHex(bytes.view()); }
 
+// [V2, Wire 8]
 TEST(RecordBatchVectorsTest, ReadsEveryBatchOfMagic2) {
   const std::map<std::string, int64_t> base_offsets = {{"v2_plain", 0},
                                                        {"v2_base100_epoch7_pid9_pe2_seq5", 100},
@@ -113,6 +114,7 @@ TEST(RecordBatchVectorsTest, ReadsEveryBatchOfMagic2) {
   }
 }
 
+// [V1]
 TEST(RecordBatchVectorsTest, ReadsTheHeader) {
   const RecordBatchHeader header = ParseVector("v2_base100_epoch7_pid9_pe2_seq5").header();
   EXPECT_EQ(header.base_offset, Offset(100));
@@ -127,6 +129,7 @@ TEST(RecordBatchVectorsTest, ReadsTheHeader) {
   EXPECT_EQ(ParseVector("v2_lz4").header().codec(), Codec::kLz4);
 }
 
+// [V2, V4]
 TEST(RecordBatchVectorsTest, BuildsKafkasOwnBytes) {
   EXPECT_EQ(HexOf(BuildPlain({})), HexOf(Vector("v2_plain")));
   EXPECT_EQ(HexOf(BuildPlain({.base_offset = Offset(100),
@@ -148,6 +151,7 @@ TEST(RecordBatchVectorsTest, CompressesSnappyAndLz4AsJavaDoes) {
   EXPECT_EQ(HexOf(BuildPlain({.codec = Codec::kLz4})), HexOf(Vector("v2_lz4")));
 }
 
+// [V6]
 TEST(RecordBatchVectorsTest, ReadsAndBuildsTransactionMarkers) {
   const TransactionMarker commit{.type = ControlType::kCommit,
                                  .producer_id = ProducerId(9),
@@ -236,6 +240,7 @@ TEST(RecordBatchTest, ValidatesABatchHoweverItIsCut) {
   }
 }
 
+// [V1]
 TEST(RecordBatchTest, MovesToAnotherOffsetWithoutTouchingWhatIsChecksummed) {
   const RecordBatch plain = ParseVector("v2_plain");
   const RecordBatch moved = plain.WithOffset(Offset(4711), LeaderEpoch(12));
@@ -249,6 +254,7 @@ TEST(RecordBatchTest, MovesToAnotherOffsetWithoutTouchingWhatIsChecksummed) {
             plain.bytes().slices()[0].data() + kBatchChecksumStart);
 }
 
+// [V1, V5]
 TEST(RecordBatchTest, StampsTheAppendTimeAndComputesTheChecksumAgain) {
   const RecordBatch plain = ParseVector("v2_zstd");
   const RecordBatch stamped = plain.WithAppendTime(Offset(5), LeaderEpoch(1), 1234);
@@ -259,6 +265,7 @@ TEST(RecordBatchTest, StampsTheAppendTimeAndComputesTheChecksumAgain) {
   EXPECT_EQ(stamped.bytes().slices()[1].data(), plain.body().slices()[0].data());
 }
 
+// [V5]
 TEST(RecordBatchTest, WrapsSequences) {
   RecordBatchHeader header;
   header.base_sequence = 2147483646;
@@ -274,6 +281,7 @@ TEST(RecordBatchTest, WrapsHostileOffsets) {
   EXPECT_EQ(header.last_offset(), Offset(INT64_MIN));
 }
 
+// [V8]
 TEST(RecordBatchReaderTest, StopsInFrontOfABatchThatIsCutOff) {
   const Bytes plain = Vector("v2_plain");
   for (size_t kept = 0; kept < plain.size(); ++kept) {
@@ -321,6 +329,7 @@ RecordBatch BatchWithBody(std::string_view body_hex) {
   return batch.WithHeader(header);
 }
 
+// [V4]
 TEST(RecordReaderTest, RefusesMalformedRecords) {
   // Length, attributes, timestamp delta, offset delta, key "k", value "v", one header "h" without a
   // value.
@@ -360,6 +369,7 @@ TEST(RecordReaderTest, KeepsAViewAsASharedSlice) {
   EXPECT_EQ(kept.view(), "v1");
 }
 
+// [V5]
 TEST(RecordBatchBuilderTest, LeavesGapsAndKeepsTheLastOffset) {
   RecordBatchBuilder builder({.base_offset = Offset(10), .delete_horizon_ms = 77});
   builder.AppendAt(Offset(12), 100, "a", std::nullopt);
@@ -376,6 +386,7 @@ TEST(RecordBatchBuilderTest, LeavesGapsAndKeepsTheLastOffset) {
             (std::vector<Owned>{{12, 100, "a", std::nullopt, {}}, {15, 90, "b", "x", {}}}));
 }
 
+// [V7]
 TEST(RecordBatchBuilderTest, BuildsAnEmptyBatch) {
   RecordBatchBuilder builder({.base_offset = Offset(10), .codec = Codec::kGzip});
   builder.SetLastOffset(Offset(12));
@@ -386,6 +397,7 @@ TEST(RecordBatchBuilderTest, BuildsAnEmptyBatch) {
   EXPECT_THAT(*ReadAll(*batch), ::testing::IsEmpty());
 }
 
+// [V4]
 RC_GTEST_PROP(RecordBatchBuilderTest, AnyRecordsComeBackFromAnyCodec, (uint64_t seed)) {
   ArbitrarySource source(seed);
   RecordBatchOptions options;

@@ -112,7 +112,12 @@ void Partition::OnEpochOnDisk(uint64_t serial, const Leadership& leadership,
   Settle(status);
 }
 
+void Partition::EndReaders(ErrorCode why) {
+  while (OffsetWaiter* waiter = readers_.Pop()) waiter->OnDone(why);
+}
+
 void Partition::Resign(ErrorCode why) {
+  EndReaders(why);
   Do([&](PartitionLeader::Effects& effects) { leader_.Resign(why, effects); });
 }
 
@@ -286,7 +291,9 @@ uint64_t Partition::BytesReadable(Offset from, BrokerId replica) const {
 }
 
 void Partition::AwaitReadable(OffsetWaiter& waiter, Offset from, BrokerId replica) {
-  if (replica != kNoBroker) {
+  if (!leader_.leads()) {
+    readers_.Insert(waiter, std::max(from, high_watermark_));
+  } else if (replica != kNoBroker) {
     // A fetch beyond the log end was refused already; it waits as one at the end does.
     leader_.AwaitAppended(waiter, std::max(from, leader_.log_end_offset()));
   } else {

@@ -141,8 +141,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Bytes between `from` and where a reader's view ends (high watermark, or log end for a
   // follower), as far as that can be told without waiting; at least 1 if there is anything.
   [[nodiscard]] uint64_t BytesReadable(Offset from, BrokerId replica) const;
+  // [P6, P19] Whether this replica can answer: its leader anybody, a follower consumers.
+  [[nodiscard]] bool Serves(BrokerId replica) const {
+    return leader_.leads() || (replica == kNoBroker && role_ == Role::kFollower && settled_);
+  }
   // `waiter` is told when there may be more to read at `from`, or when the partition is lost.
-  // REQUIRES: leads, and nothing is readable there.
+  // REQUIRES: Serves(replica), and nothing is readable there.
   void AwaitReadable(OffsetWaiter& waiter, Offset from, BrokerId replica);
   void OnFollowerStillThere(BrokerId follower, core::MonotonicTime at) {
     leader_.OnFollowerStillThere(follower, at);
@@ -202,6 +206,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   template <typename Step>
   void Do(Step step);
 
+  void EndReaders(protocol::ErrorCode why);
+
   template <typename Step>
   void DoFollow(Step step);
   void Carry(const PartitionFollower::Action& action, const core::ByteChain* records);
@@ -227,6 +233,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool settled_ = true;  // it has taken effect
   absl::Status role_error_;
   core::WaitQueue role_changed_;
+  WaiterList readers_;  // consumers, while it follows
 };
 
 }  // namespace highwater::broker

@@ -57,6 +57,10 @@ void Partition::DoFollow(Step step) {
   if (role_ == Role::kFollower && follower_.high_watermark() != high_watermark_) {
     high_watermark_ = follower_.high_watermark();
     observer_.OnFollowerHighWatermarkMoved(self_, id(), epoch_, high_watermark_);
+    // [P12, KAFKA-14334] Kafka 3.2.3 lets them wait for their time-out.
+    while (OffsetWaiter* waiter = readers_.PopBelow(high_watermark_)) {
+      waiter->OnDone(protocol::ErrorCode::NONE);
+    }
   }
 }
 

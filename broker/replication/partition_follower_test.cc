@@ -37,6 +37,7 @@ struct Machine {
   PartitionFollower follower;
 };
 
+// [F2, R22]
 TEST(PartitionFollowerTest, F3FetchesAtItsLogEndWithItsLatestEpoch) {
   const Machine m;
   EXPECT_EQ(m.follower.NextFetch(), (PartitionFollower::Fetch{Offset(10), kEpoch, LeaderEpoch(4)}));
@@ -60,6 +61,7 @@ TEST(PartitionFollowerTest, R23FetchesNothingUntilTheLogHasSettled) {
   EXPECT_FALSE(m.follower.NextFetch());
 }
 
+// [H6, L12, T4]
 TEST(PartitionFollowerTest, F7AppendsAndTakesTheHighWatermarkAfterwards) {
   Machine m;
   auto answer = m.Answer();
@@ -95,6 +97,7 @@ TEST(PartitionFollowerTest, F5AnAnswerToAnotherOffsetIsDropped) {
   EXPECT_EQ(m.follower.state(), State::kFetching);
 }
 
+// [F5]
 TEST(PartitionFollowerTest, W10AnAnswerOfAnOlderEpochIsDroppedButNotByKafka) {
   for (const bool as_kafka : {false, true}) {
     Machine m(as_kafka ? ReplicationRules::Kafka323() : ReplicationRules());
@@ -118,6 +121,7 @@ TEST(PartitionFollowerTest, F18CutsWhereTheLogsPartAndFetchesOn) {
   EXPECT_EQ(m.follower.NextFetch()->offset, Offset(7));
 }
 
+// [F8]
 TEST(PartitionFollowerTest, W8TheHighWatermarkOfADivergenceIsNotTrustedButKafkaDoes) {
   for (const bool as_kafka : {false, true}) {
     Machine m(as_kafka ? ReplicationRules::Kafka323() : ReplicationRules());
@@ -129,6 +133,7 @@ TEST(PartitionFollowerTest, W8TheHighWatermarkOfADivergenceIsNotTrustedButKafkaD
   }
 }
 
+// [F21, W14]
 TEST(PartitionFollowerTest, F22ACutBelowTheHighWatermarkTakesItAlong) {
   Machine m;
   auto answer = m.Answer();
@@ -161,6 +166,7 @@ TEST(PartitionFollowerTest, F9FencedUnderItsOwnEpochItStopsForGood) {
   EXPECT_TRUE(m.follower.NextFetch());
 }
 
+// [F2]
 TEST(PartitionFollowerTest, F9OtherErrorsDelayIt) {
   for (const ErrorCode error :
        {ErrorCode::UNKNOWN_LEADER_EPOCH, ErrorCode::NOT_LEADER_OR_FOLLOWER,
@@ -174,6 +180,7 @@ TEST(PartitionFollowerTest, F9OtherErrorsDelayIt) {
   }
 }
 
+// [W19]
 TEST(PartitionFollowerTest, F20OutOfRangeAboveTheLeaderItCutsToTheLeadersEnd) {
   Machine m;
   EXPECT_EQ(m.follower.OnFetched(m.Answer(ErrorCode::OFFSET_OUT_OF_RANGE), m.log()).kind,
@@ -183,6 +190,7 @@ TEST(PartitionFollowerTest, F20OutOfRangeAboveTheLeaderItCutsToTheLeadersEnd) {
   EXPECT_EQ(action.offset, Offset(8));
 }
 
+// [F23]
 TEST(PartitionFollowerTest, F20OutOfRangeBelowTheLeaderItStartsOverAtTheLeadersStart) {
   Machine m;
   static_cast<void>(m.follower.OnFetched(m.Answer(ErrorCode::OFFSET_OUT_OF_RANGE), m.log()));

@@ -84,6 +84,7 @@ struct Machine {
 
 // ---- High watermark [H1-H4, H7].
 
+// [R21]
 TEST(PartitionLeaderTest, AloneItCommitsWhatItHas) {
   Machine m({kSelf}, 7);
   EXPECT_EQ(m.high_watermark(), Offset(7)) << "[R21]";
@@ -138,6 +139,7 @@ TEST(PartitionLeaderTest, H7ANewLeaderBehindItsEpochStartDoesNotKnowTheEnd) {
   EXPECT_TRUE(m.leader.KnowsEndOffset());
 }
 
+// [P10]
 TEST(PartitionLeaderTest, H8AFetchOfSomebodyElseCountsForNothing) {
   Machine m({kSelf, kTwo});
   m.Appended(kEpoch, 5);
@@ -162,6 +164,7 @@ TEST(PartitionLeaderTest, W1AsKafkaTheLastOneStandingCommitsAlone) {
   EXPECT_TRUE(m.Appended(kEpoch, 3));
 }
 
+// [H16]
 TEST(PartitionLeaderTest, W1ATopicOfFewReplicasCommitsWithAllOfThem) {
   Machine m({kSelf, kTwo});
   m.leader.SetMinInsyncReplicas(3);
@@ -244,6 +247,7 @@ TEST(PartitionLeaderTest, H12WhoReachesHighWatermarkAndEpochStartIsProposedToJoi
   EXPECT_THAT(m.proposal->isr, ElementsAre(kSelf, kTwo));
 }
 
+// [R17]
 TEST(PartitionLeaderTest, H12TheHighWatermarkAloneIsNotEnoughAfterAFailover) {
   Machine m({kSelf, kThree}, 5, {kSelf, kTwo, kThree});
   ASSERT_EQ(m.high_watermark(), Offset(0));
@@ -279,6 +283,7 @@ TEST(PartitionLeaderTest, H13OneChangeAtATime) {
 
 // ---- The controller's answers [H21-H24].
 
+// [H24]
 TEST(PartitionLeaderTest, H22AnAnswerToAnOlderChangeIsIgnored) {
   Machine m({kSelf}, 0, {kSelf, kTwo});
   m.Fetched(kTwo, 0);
@@ -288,6 +293,7 @@ TEST(PartitionLeaderTest, H22AnAnswerToAnOlderChangeIsIgnored) {
   EXPECT_THAT(m.leader.isr(), ElementsAre(kSelf)) << "[H24]";
 }
 
+// [H21b]
 TEST(PartitionLeaderTest, H23WhatWasNotAttemptedIsTriedAgainByTheNextFetch) {
   Machine m({kSelf}, 0, {kSelf, kTwo});
   m.Fetched(kTwo, 0);
@@ -299,6 +305,7 @@ TEST(PartitionLeaderTest, H23WhatWasNotAttemptedIsTriedAgainByTheNextFetch) {
   EXPECT_NE(m.proposal->serial, expand.serial);
 }
 
+// [H24]
 TEST(PartitionLeaderTest, H23AConflictLeavesItPendingUntilALeaderAndIsrRequestComes) {
   for (const ErrorCode error :
        {ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::FENCED_LEADER_EPOCH,
@@ -324,6 +331,7 @@ TEST(PartitionLeaderTest, H23AnyOtherErrorIsAskedAgain) {
 
 // ---- A new epoch [R17-R21].
 
+// [W7]
 TEST(PartitionLeaderTest, R20ANewEpochOfTheSameLeaderForgetsWhatFollowersHad) {
   Machine m({kSelf, kTwo});
   m.Appended(kEpoch, 5);
@@ -334,6 +342,7 @@ TEST(PartitionLeaderTest, R20ANewEpochOfTheSameLeaderForgetsWhatFollowersHad) {
   EXPECT_EQ(m.high_watermark(), Offset(3));
 }
 
+// [R20]
 TEST(PartitionLeaderTest, W7AsKafkaItRemembers) {
   Machine m({kSelf, kTwo}, 0, {}, ReplicationRules::Kafka323());
   m.Appended(kEpoch, 5);
@@ -373,6 +382,7 @@ TEST(PartitionLeaderTest, AnswersAcksAllWhenTheHighWatermarkIsPastTheRecord) {
   EXPECT_EQ(client.answer, ErrorCode::NONE);
 }
 
+// [H3]
 TEST(PartitionLeaderTest, WakesAFetchOnlyWhenTheHighWatermarkMoves) {
   Machine m({kSelf, kTwo});
   Client consumer;
@@ -383,6 +393,7 @@ TEST(PartitionLeaderTest, WakesAFetchOnlyWhenTheHighWatermarkMoves) {
   EXPECT_EQ(consumer.answer, ErrorCode::NONE);
 }
 
+// [W5]
 TEST(PartitionLeaderTest, ACompletionOfAnOlderEpochChangesNothing) {
   Machine m;
   Client client;
@@ -393,6 +404,7 @@ TEST(PartitionLeaderTest, ACompletionOfAnOlderEpochChangesNothing) {
   EXPECT_EQ(m.leader.log_end_offset(), Offset(0));
 }
 
+// [W5]
 TEST(PartitionLeaderTest, ResigningTellsEverybodyWhy) {
   Machine m({kSelf, kTwo});
   Client appended, committed, watching;
@@ -438,6 +450,7 @@ TEST(PartitionLeaderTest, P6FencesOlderAndDoubtsNewerEpochs) {
   EXPECT_EQ(m.leader.CheckEpoch(kNoLeaderEpoch), ErrorCode::NONE);
 }
 
+// [P5]
 TEST(PartitionLeaderTest, ADestroyedWaiterIsForgotten) {
   Machine m;
   {
@@ -450,6 +463,7 @@ TEST(PartitionLeaderTest, ADestroyedWaiterIsForgotten) {
 
 // Whatever the order of appends, fetches and waits: each acks=all waiter is answered exactly when
 // the least log end of the ISR has passed its offset, and the high watermark never goes back.
+// [P5]
 RC_GTEST_PROP(PartitionLeaderProperty, AnswersExactlyWhatIsCommitted, ()) {
   Machine m({kSelf, kTwo});
   int64_t mine = 0;

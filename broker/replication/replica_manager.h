@@ -8,7 +8,7 @@
 //   auto response = replicas.BecomeLeaderOrFollower(request);      // LeaderAndIsr
 //   auto status = replicas.StartLeading(logs, id, ...);            // alone
 //
-// Follows replication facts 3.1 (R1-R9, R15-R28), H11, K8 and P3. Invariants:
+// Follows replication facts 3.1 (R1-R9, R15-R26, R28), H11, K8 and P3. Invariants:
 //   1. Requests of the controller are handled one at a time [R3].
 //   2. The controller epoch never goes back; what comes with a smaller one, or with a smaller
 //   broker epoch, changes nothing [R1, R2].

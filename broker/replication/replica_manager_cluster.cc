@@ -1,4 +1,4 @@
-// What a ReplicaManager does for the controller of its cluster [R1-R28].
+// What a ReplicaManager does for the controller of its cluster [R1-R9, R15-R26, R28].
 
 #include <algorithm>
 

@@ -356,6 +356,7 @@ TEST(ReplicationModelTest, TheSafeRulesSurviveThousandsOfHistories) {
   EXPECT_FALSE(Fails(ReplicationRules(), 5000));
 }
 
+// [H12]
 TEST(ReplicationModelTest, FindsAReplicaThatJoinsTheIsrTooEarly) {
   ReplicationRules rules;
   rules.MayJoinIsr = [](const ReplicaProgress&, const LeaderProgress&) { return true; };

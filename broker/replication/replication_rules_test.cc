@@ -44,6 +44,7 @@ TEST(ReplicationRulesTest, F17AnEpochThatWeLackMeansToAskAgainFromOurLastOneBelo
   EXPECT_FALSE(cut.done) << "the logs may have parted earlier (KIP-279)";
 }
 
+// [W9]
 TEST(ReplicationRulesTest, R8AStopOfTheSameEpochIsObeyedButNotByKafka) {
   const ReplicationRules safe;
   const ReplicationRules kafka = ReplicationRules::Kafka323();

@@ -6,9 +6,9 @@
 //   text)); auto config = BrokerConfig::FromMap({{"broker.id", "1"}, {"log.dirs", "data"},
 //   {"listeners", "PLAINTEXT://b1:9092"}});
 //
-// Names, types, defaults and ranges are Kafka 3.2's ([D1]-[D49]). An unknown name, a value out of
-// range and a name given twice are errors that say the line, what was expected and what was perhaps
-// meant.
+// Names, types, defaults and ranges are Kafka 3.2's [D1-D23, D30-D36]. An unknown name, a value out
+// of range and a name given twice are errors that say the line, what was expected and what was
+// perhaps meant.
 //
 // Not responsible for: settings of topics (topic_config.h), whose defaults it carries; changing
 // settings at run time.
@@ -27,6 +27,9 @@
 #include "core/network.h"
 
 namespace highwater::broker {
+
+inline constexpr std::string_view kRackAwareReplicaSelector =
+    "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
 struct BrokerConfig {
   BrokerId broker_id{0};
@@ -78,6 +81,7 @@ struct BrokerConfig {
   int32_t replica_fetch_response_max_bytes = 0;
   absl::Duration replica_fetch_wait_max;
   absl::Duration replica_lag_time_max;
+  bool rack_aware_reads = false;  // replica.selector.class
   absl::Duration replica_socket_timeout;
 
   TopicConfig topic_defaults;

@@ -330,6 +330,12 @@ constexpr ConfigKey kKeys[] = {
      .default_value = "30000",
      .min = 1,
      .about = "How long a follower may be behind before it leaves the ISR."},
+    {.name = "replica.selector.class",
+     .type = kString,
+     .choices = "org.apache.kafka.common.replica.LeaderSelector,"
+                "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+     .about = "Where consumers read: RackAwareReplicaSelector sends them to a replica in their own "
+              "rack (client.rack); empty: always to the leader."},
     {.name = "replica.socket.timeout.ms",
      .type = kMillis,
      .default_value = "30000",
@@ -441,6 +447,7 @@ void internal::SetFields(BrokerConfig& config) {
       static_cast<int32_t>(number("replica.fetch.response.max.bytes"));
   config.replica_fetch_wait_max = millis("replica.fetch.wait.max.ms");
   config.replica_lag_time_max = millis("replica.lag.time.max.ms");
+  config.rack_aware_reads = text("replica.selector.class") == kRackAwareReplicaSelector;
   config.replica_socket_timeout = millis("replica.socket.timeout.ms");
   config.recovery_threads_per_data_dir = number("num.recovery.threads.per.data.dir");
   config.request_timeout = absl::Milliseconds(number("request.timeout.ms"));

@@ -37,6 +37,7 @@ TEST(BrokerConfigTest, ReadsAPropertiesFile) {
   EXPECT_THAT(config->log_dirs, ElementsAre("/a", "/b"));
 }
 
+// [D1, D2, D3, D4, D5, D6, D7, D8, D9, D10, D11, D12, D13, D14, D15, D16, D17, D18, D19, D20, D21, D22, D23, D30, D31, D32, D33, D34, D36]
 TEST(BrokerConfigTest, HasKafkasDefaults) {
   const BrokerConfig config = ConfigOf({});
   EXPECT_EQ(config.num_partitions, 1);
@@ -51,6 +52,7 @@ TEST(BrokerConfigTest, HasKafkasDefaults) {
   EXPECT_EQ(config.advertised_listener, (core::Endpoint{"localhost", 9092}));
 }
 
+// [D11, D12, D13, D14, D15, D16, D17, D18, D19, D20, D21, D22, D23]
 TEST(BrokerConfigTest, GivesTopicsTheirDefaults) {
   const BrokerConfig config = ConfigOf({{"log.flush.interval.messages", "1"},
                                         {"log.segment.bytes", "4096"},
@@ -114,6 +116,7 @@ TEST(BrokerConfigTest, RefusesListenersThatItCannotServe) {
               HasSubstr(":2: advertised.listeners: clients need a host"));
 }
 
+// [D1, D2, D3]
 TEST(BrokerConfigTest, ReadsWhereZooKeeperIs) {
   EXPECT_EQ(ErrorOf("zookeeper.connect=zk1:2181,zk2:2181/kafka"), "no error");
   EXPECT_THAT(ErrorOf("zookeeper.connect=zk:port"), HasSubstr("zookeeper.connect"));

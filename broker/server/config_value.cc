@@ -57,7 +57,9 @@ absl::Status ValidateValue(const ConfigKey& key, std::string_view text) {
       return absl::InvalidArgumentError(fmt::format("expected a decimal number, got \"{}\"", text));
     }
     case ConfigType::kString:
-      if (key.choices.empty() || Contains(key.choices, text)) return absl::OkStatus();
+      if (key.choices.empty() || Contains(key.choices, text) || text == key.default_value) {
+        return absl::OkStatus();
+      }
       return NotAmong(key, text);
     case ConfigType::kList:
       for (const std::string& element : ReadList(text)) {

@@ -48,7 +48,7 @@ void FetchSession::PutBack(Entry& entry) {
 }
 
 bool FetchSession::LeaveToWait(Entry& entry) {
-  if (entry.partition == nullptr || !entry.partition->leader().leads()) return false;
+  if (entry.partition == nullptr || !entry.partition->Serves(replica_)) return false;
   entry.readable.Cancel();
   entry.at_log_end = Offset(entry.asked.fetch_offset) == entry.partition->leader().log_end_offset();
   entry.partition->AwaitReadable(entry.readable, Offset(entry.asked.fetch_offset), replica_);

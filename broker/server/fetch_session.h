@@ -87,8 +87,8 @@ class FetchSession {
   // The entries to look at, in order; each is then either put back or left to wait.
   [[nodiscard]] std::vector<Entry*> TakeDue();
   void PutBack(Entry& entry);
-  // Waits with its partition until there is more than there is now. False: a partition that is not
-  // led here tells nothing.
+  // Waits with its partition until there is more than there is now. False: a partition that does
+  // not serve this client here tells nothing.
   bool LeaveToWait(Entry& entry);
   [[nodiscard]] bool HasDue() const { return !due_.empty(); }
 

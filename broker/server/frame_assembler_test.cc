@@ -20,6 +20,7 @@ void Add(FrameAssembler& assembler, const std::string& bytes) {
   assembler.Add(core::ByteChain(core::Bytes::Copy(bytes)));
 }
 
+// [Wire 1.1]
 TEST(FrameAssemblerTest, GivesARequestOnceItIsWhole) {
   FrameAssembler assembler(100);
   Add(assembler, Frame("hello").substr(0, 6));
@@ -34,12 +35,14 @@ TEST(FrameAssemblerTest, GivesARequestOnceItIsWhole) {
   EXPECT_EQ(assembler.buffered(), 0u);
 }
 
+// [Wire 1.1]
 TEST(FrameAssemblerTest, RefusesALengthAboveTheLimitAtOnce) {
   FrameAssembler assembler(5);
   Add(assembler, Frame("123456").substr(0, 4));
   EXPECT_TRUE(absl::IsResourceExhausted(assembler.Take().status()));
 }
 
+// [Wire 1.1]
 TEST(FrameAssemblerTest, RefusesANegativeLength) {
   FrameAssembler assembler(5);
   Add(assembler, "\xff\xff\xff\xff");

@@ -29,6 +29,7 @@ ErrorCode Check(const core::ByteChain& records, const AppendRules& rules = {}) {
   return ValidateForAppend(records, rules).error;
 }
 
+// [P2, P2b]
 TEST(ValidateForAppendTest, TakesOneGoodBatchAsItIs) {
   const protocol::RecordBatch batch = Batch();
   const ValidatedAppend result = ValidateForAppend(batch.bytes(), {});
@@ -37,6 +38,7 @@ TEST(ValidateForAppendTest, TakesOneGoodBatchAsItIs) {
   EXPECT_EQ(result.log_append_time_ms, -1);
 }
 
+// [P2]
 TEST(ValidateForAppendTest, WantsExactlyOneBatch) {  // [V8]
   EXPECT_EQ(Check({}), ErrorCode::INVALID_RECORD);
   core::ByteChain two = Batch().bytes();
@@ -46,12 +48,14 @@ TEST(ValidateForAppendTest, WantsExactlyOneBatch) {  // [V8]
   EXPECT_EQ(Check(whole.Slice(0, whole.size() - 1)), ErrorCode::CORRUPT_MESSAGE);
 }
 
+// [P2]
 TEST(ValidateForAppendTest, ComparesTheChecksum) {
   std::string bytes = Batch().bytes().ToString();
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   EXPECT_EQ(Check(core::Bytes::Copy(bytes)), ErrorCode::CORRUPT_MESSAGE);
 }
 
+// [P2]
 TEST(ValidateForAppendTest, KnowsTheSizeLimits) {
   const core::ByteChain bytes = Batch().bytes();
   EXPECT_EQ(Check(bytes, {.max_message_bytes = static_cast<int64_t>(bytes.size())}),
@@ -85,6 +89,7 @@ TEST(ValidateForAppendTest, ACoordinatorMayWriteControlBatches) {
   EXPECT_EQ(Check(marker.bytes()), ErrorCode::INVALID_RECORD);
 }
 
+// [P2]
 TEST(ValidateForAppendTest, ACompactedTopicNeedsKeys) {
   protocol::RecordBatchBuilder builder({});
   builder.Append(1000, std::nullopt, "value");

@@ -20,6 +20,7 @@ TEST(CheckpointFileTest, PrintsOffsetsAsKafkaDoes) {  // [K6]
   EXPECT_EQ(PrintOffsetCheckpoint({}), "0\n0\n");
 }
 
+// [K6]
 TEST(CheckpointFileTest, ReadsWhatItPrints) {
   const std::vector<OffsetCheckpointEntry> entries = {Entry("orders", 0, 42),
                                                       Entry("a.b-c", 11, 0)};

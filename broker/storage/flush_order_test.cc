@@ -35,6 +35,7 @@ TEST(FlushOrderTest,
                           FlushStep{Kind::kDirectory, 0}));
 }
 
+// [M82]
 TEST(FlushOrderTest, TakesTheSegmentsBetweenRecoveryPointAndTarget) {  // [L6]
   EXPECT_THAT(SegmentsOf(FlushOrder(kSegments, Request(0, 30))), ElementsAre(0, 1, 2));
   EXPECT_THAT(SegmentsOf(FlushOrder(kSegments, Request(0, 10))), ElementsAre(0));

@@ -1,7 +1,7 @@
 #pragma once
 
-// LeaderEpochCache: which leader epoch wrote from which offset on, per partition [K1-K5]. Pure: the
-// Log writes it to `leader-epoch-checkpoint` after each change.
+// LeaderEpochCache: which leader epoch wrote from which offset on, per partition [K1-K3, K5]. Pure:
+// the Log writes it to `leader-epoch-checkpoint` after each change.
 //
 // Invariants:
 //   1. Entries are strictly increasing in epoch and in start offset [K1].

@@ -1,7 +1,7 @@
 #pragma once
 
 // LogConfig: what one partition's log needs to know of its topic's settings, under Kafka's names
-// with Kafka 3.2.3's defaults [D17-D24, D35].
+// with Kafka 3.2.3's defaults [D17-D23, D35].
 //
 //   LogConfig config;                                              // the defaults
 //   HW_RETURN_IF_ERROR(config.Set("segment.bytes", "1048576"));

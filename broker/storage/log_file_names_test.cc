@@ -8,6 +8,7 @@
 namespace highwater::broker::storage {
 namespace {
 
+// [L8]
 TEST(LogFileNamesTest, FilesHaveTwentyDigits) {  // [L1]
   EXPECT_EQ(FileNameOf(Offset(42), kLogSuffix), "00000000000000000042.log");
   EXPECT_EQ(OffsetOfFileName("00000000000000000042.log", kLogSuffix), Offset(42));
@@ -28,6 +29,7 @@ TEST(LogFileNamesTest, DirectoriesNameTopicAndPartition) {  // [L1]
   }
 }
 
+// [L1]
 TEST(LogFileNamesTest, ADeletedDirectoryFitsAFileSystem) {  // [R9]
   const protocol::Uuid unique{1, 2};
   const std::string name = DeleteDirectoryNameOf({"orders", PartitionIndex(0)}, unique);
@@ -41,6 +43,7 @@ TEST(LogFileNamesTest, ADeletedDirectoryFitsAFileSystem) {  // [R9]
   EXPECT_TRUE(IsDeleteDirectoryName(longest));
 }
 
+// [L3]
 TEST(LogConfigTest, TakesKafkasNamesAndRefusesWhatIsNoValue) {
   LogConfig config;
   EXPECT_TRUE(config.Set("segment.bytes", "1048576").ok());
@@ -57,6 +60,7 @@ TEST(LogConfigTest, TakesKafkasNamesAndRefusesWhatIsNoValue) {
   EXPECT_EQ(config.segment_bytes, 1048576);
 }
 
+// [L8]
 TEST(RecentBatchesTest, FindsTheBatchThatHoldsAnOffsetUntilItIsForgotten) {
   RecentBatches recent;
   EXPECT_EQ(recent.Find(Offset(0)), std::nullopt);

@@ -23,6 +23,7 @@ SegmentScan Scan(uint64_t size, const RecoveryRules& rules = {}, bool compacted 
   return SegmentScan(rules, compacted, Offset(0), Offset(10), size);
 }
 
+// [K12]
 TEST(SegmentScanTest, KeepsBatchesThatFollowEachOther) {
   SegmentScan scan = Scan(200);
   EXPECT_TRUE(scan.Accept(Batch(0, 10, 14)));
@@ -77,6 +78,7 @@ LogRecovery Recovery(Offset recovery_point, const RecoveryRules& rules = {}, boo
   return LogRecovery(rules, clean, false, recovery_point, {Offset(0), Offset(10), Offset(20)});
 }
 
+// [K11]
 TEST(LogRecoveryTest, ScansFromTheSegmentOfTheRecoveryPoint) {  // [K12]
   EXPECT_EQ(Recovery(Offset(0)).first_to_scan(), 0u);
   EXPECT_EQ(Recovery(Offset(9)).first_to_scan(), 0u);
@@ -85,6 +87,7 @@ TEST(LogRecoveryTest, ScansFromTheSegmentOfTheRecoveryPoint) {  // [K12]
   EXPECT_EQ(Recovery(Offset(5), {}, true).first_to_scan(), 3u) << "a clean log is trusted [K11]";
 }
 
+// [K12b]
 TEST(LogRecoveryTest, DropsWhatComesBehindALostPieceOrAHole) {  // [K12, W20]
   SegmentScan whole = Scan(100);
   ASSERT_TRUE(whole.Accept(Batch(0, 10, 19)));
@@ -104,6 +107,7 @@ TEST(LogRecoveryTest, DropsWhatComesBehindALostPieceOrAHole) {  // [K12, W20]
   EXPECT_TRUE(Recovery(Offset(0)).MustDropAfter(1, longer)) << "two batches with one offset";
 }
 
+// [L2]
 TEST(LogRecoveryTest, BoundsFollowCheckpointsAndSegments) {  // [K11, K12, K14]
   LoadedBounds bounds = BoundsAfterLoad(false, Offset(5), Offset(50), Offset(3), Offset(40));
   EXPECT_EQ(bounds.log_start_offset, Offset(5));

@@ -22,6 +22,7 @@ TEST(OffsetIndexTest, AnEntryIsEightBytesBigEndian) {  // [L9]
   EXPECT_EQ(Hex(index.Encode(0)), "010203040a0b0c0d");
 }
 
+// [L8]
 TEST(OffsetIndexTest, LooksUpTheLastEntryAtOrBelow) {
   OffsetIndex index;
   index.MaybeAppend(10, 100);
@@ -77,6 +78,7 @@ TEST(TimeIndexTest, LooksUpBelowTheTimestamp) {
   EXPECT_EQ(index.Lookup(9999), 20);
 }
 
+// [L9]
 RC_GTEST_PROP(TimeIndexTest, SurvivesItsFile, ()) {
   TimeIndex index;
   int64_t timestamp = 1;  // an entry of zeros alone is what preallocation leaves behind [M87]

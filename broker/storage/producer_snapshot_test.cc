@@ -47,6 +47,7 @@ TEST(ProducerSnapshotTest, HasKafkasLayout) {
                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}));
 }
 
+// [I11]
 TEST(ProducerSnapshotTest, KeepsAllRememberedBatchesTheLastOneLast) {
   const std::vector<ProducerStateEntry> entries = {EntryOf(1, 5), EntryOf(2, 0), EntryOf(3, 2)};
   const std::string bytes = EncodeProducerSnapshot(entries, ProducerStateRules());
@@ -57,6 +58,7 @@ TEST(ProducerSnapshotTest, KeepsAllRememberedBatchesTheLastOneLast) {
 }
 
 // [W12] What 3.2.3 itself writes.
+// [I11]
 TEST(ProducerSnapshotTest, ByKafkasOwnRuleOnlyTheLastBatchIsKept) {
   const std::string bytes = EncodeProducerSnapshot({EntryOf(1, 5)}, ProducerStateRules::Kafka323());
   const auto read = DecodeProducerSnapshot(bytes);
@@ -92,6 +94,7 @@ RC_GTEST_PROP(ProducerSnapshotProperty, AnyChangedOrMissingByteIsNoticed, ()) {
 }
 
 // [I12]
+// [M89]
 TEST(ProducerSnapshotTest, ASnapshotWithoutSegmentIsStrayUnlessItIsTheNewest) {
   const std::vector<Offset> snapshots = {Offset(3), Offset(10), Offset(15), Offset(22)};
   EXPECT_THAT(StraySnapshots(snapshots, {Offset(10)}), ElementsAre(Offset(3), Offset(15)));

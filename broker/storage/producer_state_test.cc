@@ -46,6 +46,7 @@ class ProducerStateTest : public ::testing::Test {
   ProducerStateManager producers_;
 };
 
+// [I1, I2, M100]
 TEST_F(ProducerStateTest, AnyOfTheLastFiveBatchesIsADuplicateWithItsOldOffsets) {
   WriteTen();
   for (int32_t i = 5; i < 10; ++i) {
@@ -58,17 +59,20 @@ TEST_F(ProducerStateTest, AnyOfTheLastFiveBatchesIsADuplicateWithItsOldOffsets) 
   }
 }
 
+// [I2]
 TEST_F(ProducerStateTest, AnOlderDuplicateIsOutOfOrder) {
   WriteTen();
   EXPECT_EQ(ErrorOf(Append(12, 0, 3)), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
 }
 
+// [I2]
 TEST_F(ProducerStateTest, ABatchThatOnlyOverlapsIsNoDuplicate) {
   WriteTen();
   EXPECT_EQ(ErrorOf(Append(27, 0, 2)), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
   EXPECT_EQ(ErrorOf(Append(28, 0, 2)), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
 }
 
+// [I4]
 TEST_F(ProducerStateTest, TheNextSequenceIsTheLastPlusOneAndNothingElse) {
   WriteTen();
   EXPECT_EQ(ErrorOf(Append(30, 0)), ErrorCode::NONE);
@@ -77,6 +81,7 @@ TEST_F(ProducerStateTest, TheNextSequenceIsTheLastPlusOneAndNothingElse) {
   EXPECT_EQ(ErrorOf(Append(0, 0)), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
 }
 
+// [I4]
 TEST_F(ProducerStateTest, SequencesWrapToZero) {
   producers_.Apply(Append(kMaxSequence - 1, 10, 2));
   EXPECT_EQ(ErrorOf(Append(0, 12)), ErrorCode::NONE);
@@ -91,10 +96,12 @@ TEST_F(ProducerStateTest, SequencesWrapToZero) {
   EXPECT_EQ(ErrorOf(Append(2, 14)), ErrorCode::NONE);
 }
 
+// [I5]
 TEST_F(ProducerStateTest, AnUnknownProducerMayBeginAnywhere) {
   EXPECT_EQ(ErrorOf(Append(1234, 0)), ErrorCode::NONE);
 }
 
+// [I3, I4]
 TEST_F(ProducerStateTest, AnOlderEpochIsFencedAndANewOneBeginsAtZero) {
   producers_.Apply(Append(0, 0, 1, 3));
   EXPECT_EQ(ErrorOf(Append(1, 1, 1, 2)), ErrorCode::INVALID_PRODUCER_EPOCH);
@@ -116,6 +123,7 @@ TEST_F(ProducerStateTest, AnAdmittedBatchIsADuplicateBeforeItIsWritten) {
 }
 
 // [I8]
+// [M104]
 TEST_F(ProducerStateTest, WhatIsAdmittedIsNoStateUntilItIsWritten) {
   producers_.Admit(Append(0, 40));
   EXPECT_TRUE(producers_.Entries().empty());
@@ -125,6 +133,7 @@ TEST_F(ProducerStateTest, WhatIsAdmittedIsNoStateUntilItIsWritten) {
   EXPECT_EQ(producers_.Entries()[0].last_sequence(), 0);
 }
 
+// [I6]
 TEST_F(ProducerStateTest, ANonTransactionalBatchInsideATransactionIsRefused) {
   ProducerAppend begin = Append(0, 10);
   begin.transactional = true;
@@ -136,6 +145,7 @@ TEST_F(ProducerStateTest, ANonTransactionalBatchInsideATransactionIsRefused) {
   EXPECT_EQ(ErrorOf(Append(1, 12)), ErrorCode::NONE);
 }
 
+// [I7]
 TEST_F(ProducerStateTest, AMarkerOfAGreaterEpochForgetsTheBatches) {
   producers_.Apply(Append(5, 10));
   producers_.Apply(Marker(11, 1));
@@ -144,6 +154,7 @@ TEST_F(ProducerStateTest, AMarkerOfAGreaterEpochForgetsTheBatches) {
   EXPECT_EQ(ErrorOf(Append(0, 12, 1, 1)), ErrorCode::NONE);
 }
 
+// [I14]
 TEST_F(ProducerStateTest, OnlyIdleProducersWithoutATransactionExpire) {
   producers_.Apply(Append(0, 0));  // at 1000
   producers_.RemoveExpired(2000, 1001);
@@ -162,6 +173,7 @@ TEST_F(ProducerStateTest, OnlyIdleProducersWithoutATransactionExpire) {
 }
 
 // Producers that send, resend and lose answers, against a model that remembers everything.
+// [I1]
 RC_GTEST_PROP(ProducerStateProperty, EachBatchIsWrittenOnceAndInOrder, ()) {
   ProducerStateManager producers;
   std::map<int64_t, int32_t> written;  // by offset, the first sequence

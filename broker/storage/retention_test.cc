@@ -44,6 +44,7 @@ TEST(RetentionTest, AnEmptyActiveSegmentStays) {
   EXPECT_FALSE(verdict.roll_first);
 }
 
+// [T2]
 TEST(RetentionTest, AYoungSegmentShieldsTheOlderOnesBehindIt) {
   const std::vector<RetentionSegment> segments = {
       {Offset(0), 100, 9000}, {Offset(10), 100, 2000}, {Offset(20), 100, 3000}};
@@ -57,6 +58,7 @@ TEST(RetentionTest, DropsBySizeWhileAWholeSegmentIsInExcess) {  // [T2]
   EXPECT_EQ(ApplyRetentionRules(kSegments, At(0), Config(-1, -1)).segments, 0u);
 }
 
+// [L12]
 TEST(RetentionTest, DropsBelowTheLogStartButNotTheActiveSegment) {  // [T2]
   EXPECT_EQ(ApplyRetentionRules(kSegments, At(0, Offset(30), Offset(19)), Config(-1, -1)).segments,
             1u);
@@ -64,6 +66,7 @@ TEST(RetentionTest, DropsBelowTheLogStartButNotTheActiveSegment) {  // [T2]
             2u);
 }
 
+// [T4]
 TEST(RetentionTest, NeverDropsAtOrAboveTheHighWatermark) {  // [T2]
   EXPECT_EQ(ApplyRetentionRules(kSegments, At(9999, Offset(19)), Config(1000, -1)).segments, 1u);
   EXPECT_EQ(ApplyRetentionRules(kSegments, At(9999, Offset(29)), Config(1000, -1)).segments, 2u);

@@ -23,6 +23,7 @@ std::vector<BrokerId> AnyReplicas() {
   return replicas;
 }
 
+// [C90]
 TEST(ReplicaAssignmentTest, PutsTheTargetFirstAndKeepsTheOrigin) {
   const ReplicaAssignment moved =
       ReplicaAssignment{.replicas = Ids({1, 2, 3})}.ReassignTo(Ids({3, 4}));
@@ -32,6 +33,7 @@ TEST(ReplicaAssignmentTest, PutsTheTargetFirstAndKeepsTheOrigin) {
   EXPECT_EQ(moved.Target(), Ids({3, 4}));
 }
 
+// [C94]
 TEST(ReplicaAssignmentTest, ACancelLeadsBackToTheOrigin) {
   const ReplicaAssignment moved =
       ReplicaAssignment{.replicas = Ids({1, 2})}.ReassignTo(Ids({2, 3}));
@@ -41,6 +43,7 @@ TEST(ReplicaAssignmentTest, ACancelLeadsBackToTheOrigin) {
             (std::set<BrokerId>{BrokerId(1), BrokerId(2)}));
 }
 
+// [C90]
 RC_GTEST_PROP(ReplicaAssignmentTest, AnyChainOfReassignmentsKeepsTheOriginAndEndsAtTheLastTarget,
               ()) {
   const std::vector<BrokerId> origin = AnyReplicas();

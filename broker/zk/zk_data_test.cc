@@ -38,6 +38,7 @@ TEST(ZkDataTest, WritesTopicsAsZ4) {
   EXPECT_EQ(*DecodeTopicZnode(text), topic);
 }
 
+// [Z4]
 TEST(ZkDataTest, ReadsTopicsOfOldVersionsInAnyOrder) {
   const auto topic = DecodeTopicZnode(R"({"partitions":{"1":[3],"0":[1]},"version":1})");
   ASSERT_TRUE(topic.ok());
@@ -45,6 +46,7 @@ TEST(ZkDataTest, ReadsTopicsOfOldVersionsInAnyOrder) {
   EXPECT_EQ(topic->partitions.at(PartitionIndex(1)).replicas, Ids({3}));
 }
 
+// [Z24]
 TEST(ZkDataTest, WritesStateAsZ7) {
   LeaderIsrAndControllerEpoch state{
       .leader_and_isr = {.leader = BrokerId(1), .leader_epoch = LeaderEpoch(4), .isr = Ids({1, 2})},
@@ -57,6 +59,7 @@ TEST(ZkDataTest, WritesStateAsZ7) {
             R"("leader_recovery_state":1})");
 }
 
+// [Z7]
 RC_GTEST_PROP(ZkDataTest, AnyStateSurvivesItsText, ()) {
   const auto brokers = [] {
     std::vector<BrokerId> ids;
@@ -98,6 +101,7 @@ TEST(ZkDataTest, WritesABrokerAsZ30) {
   EXPECT_EQ(*DecodeBrokerRegistration(BrokerId(3), BrokerEpoch(99), more), broker);
 }
 
+// [Z30]
 TEST(ZkDataTest, ABrokerWithoutAPlaintextEndpointHasNoHost) {
   const BrokerRegistration broker{
       .endpoints = {
@@ -107,6 +111,7 @@ TEST(ZkDataTest, ABrokerWithoutAPlaintextEndpointHasNoHost) {
   EXPECT_EQ(*DecodeBrokerRegistration(BrokerId(0), BrokerEpoch(0), text), broker);
 }
 
+// [Z30]
 TEST(ZkDataTest, ReadsABrokerThatAnApacheBrokerWrote) {
   // The order of keys and the extras are Apache Kafka's.
   const auto broker = DecodeBrokerRegistration(
@@ -119,6 +124,7 @@ TEST(ZkDataTest, ReadsABrokerThatAnApacheBrokerWrote) {
   EXPECT_FALSE(broker->unclean_start);
 }
 
+// [Z8, Z9, Z10, Z11]
 TEST(ZkDataTest, WritesNotificationsAndAdminRequestsAsZ8ToZ12) {
   const std::vector<TopicPartition> partitions{{"a", PartitionIndex(1)}, {"b", PartitionIndex(0)}};
   const std::string list =
@@ -134,6 +140,7 @@ TEST(ZkDataTest, WritesNotificationsAndAdminRequestsAsZ8ToZ12) {
   EXPECT_EQ(*DecodeReassignments(text), moves);
 }
 
+// [Z13]
 TEST(ZkDataTest, WritesConfigsAsZ13AndTheirChangesAsZ14) {
   const ConfigEntries entries{{"k", "v"}};
   EXPECT_EQ(EncodeConfig(entries), R"({"version":1,"config":{"k":"v"}})");
@@ -142,6 +149,7 @@ TEST(ZkDataTest, WritesConfigsAsZ13AndTheirChangesAsZ14) {
   EXPECT_EQ(*DecodeConfigChange(R"({"version":2,"entity_path":"topics/T"})"), "topics/T");
 }
 
+// [Z24]
 TEST(ZkDataTest, WritesProducerIdBlocksAsZ15) {
   const ProducerIdBlock block{BrokerId(1), 0, 999};
   const std::string text = R"({"version":1,"broker":1,"block_start":"0","block_end":"999"})";
@@ -149,6 +157,7 @@ TEST(ZkDataTest, WritesProducerIdBlocksAsZ15) {
   EXPECT_EQ(*DecodeProducerIdBlock(text), block);
 }
 
+// [Z16]
 TEST(ZkDataTest, WritesFeaturesAndTheClusterIdAsZ16AndZ17) {
   EXPECT_EQ(EncodeFeature(), R"({"version":1,"status":1,"features":{}})");
   EXPECT_EQ(EncodeClusterId("vPeOCWypqUOSepEvx0cbog"),

@@ -5,6 +5,7 @@
 namespace highwater::broker::zk {
 namespace {
 
+// [Z3, Z5, Z6, Z23]
 TEST(ZkPathsTest, ArePathsOfKafka) {
   const TopicPartition partition{"orders", PartitionIndex(3)};
   EXPECT_EQ(BrokerIdPath(BrokerId(7)), "/brokers/ids/7");
@@ -17,6 +18,7 @@ TEST(ZkPathsTest, ArePathsOfKafka) {
   EXPECT_EQ(LogDirEventPrefix(), "/log_dir_event_notification/log_dir_event_");
 }
 
+// [Z7]
 TEST(ZkPathsTest, ReadsBackTheStatePathAndNothingElse) {
   const TopicPartition partition{"a.b_c", PartitionIndex(12)};
   EXPECT_EQ(ParseStatePath(StatePath(partition)), partition);

@@ -40,7 +40,7 @@ class BrokerApplication final : public sim::Application {
 class ZooKeeperApplication final : public sim::Application {
  public:
   ZooKeeperApplication(core::Environment& env, zookeeper::ZooKeeperNodeOptions options)
-      : node_(env, std::move(options), words_) {}
+      : node_(env, std::move(options), words_, observer_) {}
 
   void Run(core::Environment& env) override {
     if (const absl::Status status = node_.Start(); !status.ok()) {
@@ -53,6 +53,7 @@ class ZooKeeperApplication final : public sim::Application {
 
  private:
   zookeeper::NoFourLetterWords words_;
+  broker::ZooKeeperObserver observer_;
   zookeeper::ZooKeeperNode node_;
 };
 

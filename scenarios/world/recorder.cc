@@ -106,6 +106,11 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
   send.offset = offset;
   send.completed = now_();
   if (partition.value() >= 0) send.partition.partition = partition;
+  if (outcome == invariants::SendOutcome::kFailed) {
+    const invariants::FailedSend failed{
+        .id = id, .partition = send.partition, .at = send.completed};
+    for (const auto& invariant : invariants_) invariant->OnSendFailed(failed);
+  }
   if (outcome != invariants::SendOutcome::kAcked) return;
   ++acked_;
   if (offset == broker::kNoOffset) return;  // acks=0 promises no place
@@ -124,12 +129,24 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
 }
 
 void Recorder::Consumed(std::string_view consumer, const TopicPartition& partition, Offset offset,
-                        const core::Bytes& value) {
+                        const core::Bytes& value, uint64_t poll) {
   ++consumed_;
   if (!Judges(partition)) return;
-  const invariants::ConsumedRecord record{
-      .consumer = consumer, .partition = partition, .offset = offset, .value = value, .at = now_()};
+  const invariants::ConsumedRecord record{.consumer = consumer,
+                                          .partition = partition,
+                                          .offset = offset,
+                                          .value = value,
+                                          .id = invariants::ParseValue(value),
+                                          .poll = poll,
+                                          .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnConsumed(record);
+}
+
+void Recorder::PositionJumped(std::string_view consumer, const TopicPartition& partition,
+                              Offset from, invariants::JumpReason reason) {
+  const invariants::PositionJump jump{
+      .consumer = consumer, .partition = partition, .from = from, .reason = reason, .at = now_()};
+  for (const auto& invariant : invariants_) invariant->OnPositionJumped(jump);
 }
 
 void Recorder::AtRest(const std::vector<invariants::PartitionAtRest>& partitions) {

@@ -38,8 +38,11 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
                             uint32_t size, int16_t acks);
   void Completed(invariants::RecordId id, invariants::SendOutcome outcome,
                  broker::PartitionIndex partition, broker::Offset offset);
+  // `poll`: which of the consumer's polls handed it out, from 1.
   void Consumed(std::string_view consumer, const broker::TopicPartition& partition,
-                broker::Offset offset, const core::Bytes& value);
+                broker::Offset offset, const core::Bytes& value, uint64_t poll);
+  void PositionJumped(std::string_view consumer, const broker::TopicPartition& partition,
+                      broker::Offset from, invariants::JumpReason reason);
   // What the readers of the heal phase found; judges what is judged at rest.
   void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
 

@@ -58,6 +58,18 @@ bool AwaitTopics(core::Environment& env, const WorkloadContext& context) {
   return context.topics_created;
 }
 
+invariants::JumpReason ReasonOf(client::ResetReason reason) {
+  switch (reason) {
+    case client::ResetReason::kNoPosition:
+      return invariants::JumpReason::kAsked;
+    case client::ResetReason::kOutOfRange:
+      return invariants::JumpReason::kOutOfRange;
+    case client::ResetReason::kTruncation:
+      return invariants::JumpReason::kTruncation;
+  }
+  HW_UNREACHABLE();
+}
+
 std::vector<std::string> AllTopics(const Scenario& scenario) {
   std::vector<std::string> result;
   for (const TopicSpec& topic : scenario.topics) result.push_back(topic.name);
@@ -164,21 +176,27 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
   client::Consumer consumer(env, ConfigOf<client::ConsumerConfig>(properties, context, named.name));
   uint64_t layout = context.layout.version();
   consumer.Assign(context.layout.PartitionsOf(named.spec->topics));
-  while (!env.process.StopRequested()) {
+  for (uint64_t poll = 1; !env.process.StopRequested(); ++poll) {
     if (std::exchange(layout, context.layout.version()) != context.layout.version()) {
       consumer.Assign(context.layout.PartitionsOf(named.spec->topics));
     }
     const client::PollResult polled = consumer.Poll(env.clock.Now() + absl::Seconds(1));
+    for (const client::PositionReset& reset : polled.resets) {
+      context.recorder.PositionJumped(named.name, reset.partition, reset.from,
+                                      ReasonOf(reset.reason));
+    }
     for (const client::PolledPartition& partition : polled.partitions) {
       for (const client::ConsumerRecord& record : partition.records) {
         context.recorder.Consumed(named.name, partition.partition, record.offset,
-                                  record.value.value_or(core::Bytes()));
+                                  record.value.value_or(core::Bytes()), poll);
       }
     }
     for (const client::ConsumerError& error : polled.errors) {
       context.recorder.Tell(named.name,
                             fmt::format("cannot read {} at offset {}: {}", error.partition,
                                         error.position, error.message));
+      context.recorder.PositionJumped(named.name, error.partition, broker::kNoOffset,
+                                      invariants::JumpReason::kAsked);
       consumer.SeekToBeginning(error.partition);
     }
   }
@@ -264,17 +282,21 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
     const std::optional<Offset> position = consumer.Position(rest.partition);
     return rest.log_start == rest.log_end || (position.has_value() && *position >= rest.log_end);
   };
-  while (env.clock.Now() < until) {
+  for (uint64_t poll = 1; env.clock.Now() < until; ++poll) {
     bool all = true;
     for (const auto& rest : found) all = all && at_end(rest);
     if (all) break;
     const client::PollResult polled = consumer.Poll(until);
+    for (const client::PositionReset& reset : polled.resets) {
+      context.recorder.PositionJumped("reader", reset.partition, reset.from,
+                                      ReasonOf(reset.reason));
+    }
     for (const client::PolledPartition& batch : polled.partitions) {
       const auto place = std::find(partitions.begin(), partitions.end(), batch.partition);
       invariants::PartitionAtRest& rest = found[static_cast<size_t>(place - partitions.begin())];
       for (const client::ConsumerRecord& record : batch.records) {
         const core::Bytes value = record.value.value_or(core::Bytes());
-        context.recorder.Consumed("reader", batch.partition, record.offset, value);
+        context.recorder.Consumed("reader", batch.partition, record.offset, value, poll);
         if (const auto id = invariants::ParseValue(value))
           rest.records.emplace_back(record.offset, *id);
       }

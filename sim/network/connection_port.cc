@@ -108,7 +108,7 @@ absl::Status ConnectionPort::WaitForRoom(core::MonotonicTime deadline) {
 
 absl::Status ConnectionPort::WriteRange(const core::FileRange& range,
                                         core::MonotonicTime deadline) {
-  side_->Flush();
+  // What fits into one chunk leaves together with what is written around it, as one segment.
   for (uint64_t done = 0; done < range.length;) {
     const uint64_t length = std::min(range.length - done, kRangeChunk);
     absl::StatusOr<core::ByteChain> part = range.file->ReadAt(range.offset + done, length);
@@ -122,7 +122,7 @@ absl::Status ConnectionPort::WriteRange(const core::FileRange& range,
     for (const core::Bytes& slice : part->slices()) {
       HW_RETURN_IF_ERROR(WriteBytes(slice, deadline));
     }
-    side_->Flush();
+    if (done < range.length) side_->Flush();
   }
   return absl::OkStatus();
 }

@@ -41,6 +41,7 @@ ErrorCode Delete(RawClient& client, const std::string& name, int16_t version) {
   return response.ok() ? response->responses.at(0).error_code : ErrorCode::UNKNOWN_SERVER_ERROR;
 }
 
+// [Wire 5]
 TEST(AdminTest, CreatesAndDeletesInEachVersion) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -150,6 +151,7 @@ TEST(AdminTest, DeletionCanBeForbidden) {
   });
 }
 
+// [C104]
 TEST(AdminTest, ATopicComesBackEmptyUnderItsName) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);

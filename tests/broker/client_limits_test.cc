@@ -16,6 +16,7 @@ bool Serves(core::Environment& env) {
   return client.Call(MetadataRequest{}, 4).ok();
 }
 
+// [Wire 2.2]
 TEST(ClientLimitsTest, WhatCannotBeReadClosesTheConnection) {
   BrokerWorld(Settings{{"socket.request.max.bytes", "1000"}}).Run([](core::Environment& env) {
     const std::vector<std::string> wrong = {
@@ -40,6 +41,7 @@ TEST(ClientLimitsTest, WhatCannotBeReadClosesTheConnection) {
   });
 }
 
+// [Wire 2.2]
 TEST(ClientLimitsTest, AnApiThatIsNotServedClosesTheConnection) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -48,6 +50,7 @@ TEST(ClientLimitsTest, AnApiThatIsNotServedClosesTheConnection) {
   });
 }
 
+// [Wire 2.1]
 TEST(ClientLimitsTest, PipelinedRequestsAreAnsweredInOrder) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);

@@ -36,6 +36,7 @@ void Produce(RawClient& client, const std::string& topic, const std::vector<std:
             ErrorCode::NONE);
 }
 
+// [Wire 5]
 TEST(FetchTest, ReadsWhatWasProducedInEachVersion) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -57,6 +58,7 @@ TEST(FetchTest, ReadsWhatWasProducedInEachVersion) {
   });
 }
 
+// [Wire 6]
 TEST(FetchTest, NeverSendsNullRecords) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -75,6 +77,7 @@ TEST(FetchTest, NeverSendsNullRecords) {
   });
 }
 
+// [Wire 5]
 TEST(FetchTest, OldFormatsCannotCarryNewBatches) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -87,6 +90,7 @@ TEST(FetchTest, OldFormatsCannotCarryNewBatches) {
   });
 }
 
+// [P6]
 TEST(FetchTest, FindsTopicsByIdFromVersionThirteen) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -112,6 +116,7 @@ FetchRequest NextOf(int32_t id, int32_t epoch, int32_t max_wait_ms = 0) {
   return request;
 }
 
+// [P15]
 TEST(FetchTest, ASessionTellsOnlyWhatIsNew) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -138,6 +143,7 @@ TEST(FetchTest, ASessionTellsOnlyWhatIsNew) {
   });
 }
 
+// [P11]
 TEST(FetchTest, ALongPollOfASessionEndsWhenAnyOfItsPartitionsHasRecords) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient consumer(env);
@@ -157,6 +163,7 @@ TEST(FetchTest, ALongPollOfASessionEndsWhenAnyOfItsPartitionsHasRecords) {
   });
 }
 
+// [P14]
 TEST(FetchTest, ASessionIsLostByAWrongIdOrEpoch) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -174,6 +181,7 @@ TEST(FetchTest, ASessionIsLostByAWrongIdOrEpoch) {
   });
 }
 
+// [P13]
 TEST(FetchTest, TheFirstBatchComesWholeHoweverLarge) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -195,6 +203,7 @@ TEST(FetchTest, TheFirstBatchComesWholeHoweverLarge) {
   });
 }
 
+// [H6, P12]
 TEST(FetchTest, ALongPollEndsWithTheNextAppend) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient consumer(env);
@@ -211,6 +220,7 @@ TEST(FetchTest, ALongPollEndsWithTheNextAppend) {
   });
 }
 
+// [P11]
 TEST(FetchTest, ALongPollEndsEmptyAtItsTime) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -222,6 +232,7 @@ TEST(FetchTest, ALongPollEndsEmptyAtItsTime) {
   });
 }
 
+// [P11]
 TEST(FetchTest, WaitsForMinBytes) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient consumer(env);
@@ -240,6 +251,7 @@ TEST(FetchTest, WaitsForMinBytes) {
   });
 }
 
+// [P6]
 TEST(FetchTest, EpochsAreFenced) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -280,6 +292,7 @@ ListOffsetsRequest ListOf(int64_t timestamp) {
   return request;
 }
 
+// [P7, P17]
 TEST(ListOffsetsTest, FindsEndsAndTimes) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -309,6 +322,7 @@ TEST(ListOffsetsTest, FindsEndsAndTimes) {
   });
 }
 
+// [P17]
 TEST(ListOffsetsTest, RefusesWhatItMust) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -329,6 +343,7 @@ TEST(ListOffsetsTest, RefusesWhatItMust) {
   });
 }
 
+// [P16]
 TEST(OffsetForLeaderEpochTest, TellsWhereAnEpochEnds) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);

@@ -43,6 +43,7 @@ void StopAndWait(BrokerWorld& w) {
   ASSERT_FALSE(w.host.running()) << w.world.DescribeFibers();
 }
 
+// [K10, K11, M81, S1, S3]
 TEST(LifecycleTest, StopsCleanlyAndKeepsEverything) {
   BrokerWorld w;
   w.Run([](core::Environment& env) {
@@ -61,6 +62,7 @@ TEST(LifecycleTest, StopsCleanlyAndKeepsEverything) {
   });
 }
 
+// [S3]
 TEST(LifecycleTest, AStopEndsLongPollsAndAnswersWhatIsAtWork) {
   BrokerWorld w;
   w.Run([&](core::Environment& env) {
@@ -171,6 +173,7 @@ TEST(LifecycleTest, ACrashAtAnyPointOfADeletionLeavesItWholeOrDone) {
   }
 }
 
+// [L7]
 TEST(LifecycleTest, WithFlushMessagesOneAPowerLossTakesNothingAcknowledged) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     BrokerWorld w(Settings{{"log.flush.interval.messages", "1"}}, seed, sim::StrategyKind::kRandom);
@@ -210,6 +213,7 @@ TEST(LifecycleTest, WithoutALogDirectoryItHalts) {
   EXPECT_THAT(w.events.failed_directories, SizeIs(1));
 }
 
+// [P3]
 TEST(LifecycleTest, AFailedDirectoryTakesOnlyItsOwnPartitions) {
   BrokerWorld w(Settings{{"log.dirs", "one,two"}}, 1, sim::StrategyKind::kFifo, {"one", "two"});
   auto* disk = static_cast<sim::Disk*>(w.host.disk());
@@ -240,6 +244,7 @@ TEST(LifecycleTest, AFailedDirectoryTakesOnlyItsOwnPartitions) {
   EXPECT_THAT(w.events.failed_directories, SizeIs(1));
 }
 
+// [K16]
 TEST(LifecycleTest, AnotherBrokersDirectoryIsRefused) {
   BrokerWorld w;
   w.Run([&](core::Environment& env) { RawClient client(env); });

@@ -19,6 +19,7 @@ core::ByteChain Changed(const core::ByteChain& batch, size_t at, char to) {
   return core::Bytes::Copy(bytes);
 }
 
+// [Wire 5]
 TEST(ProduceTest, GivesOffsetsInEachVersion) {
   BrokerWorld w;
   w.Run([](core::Environment& env) {
@@ -58,6 +59,7 @@ TEST(ProduceTest, AnswersForEachPartitionByItself) {
   });
 }
 
+// [P1, P2]
 TEST(ProduceTest, RefusesWhatIsNoProperBatch) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -198,6 +200,7 @@ TEST(ProduceTest, DuplicatesAreKnownAfterACrashAndAfterAStop) {
   produce(15, 21);
 }
 
+// [P1, Wire 2.7]
 TEST(ProduceTest, AcksZeroHasNoAnswerAndClosesOnAnError) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -212,6 +215,7 @@ TEST(ProduceTest, AcksZeroHasNoAnswerAndClosesOnAnError) {
   });
 }
 
+// [H16]
 TEST(ProduceTest, TooFewInSyncReplicasForAcksAll) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -232,6 +236,7 @@ TEST(ProduceTest, StampsTheAppendTimeWhereTheTopicSaysSo) {
   });
 }
 
+// [P4]
 TEST(ProduceTest, AStalledDiskTimesOutAcksAllAndNobodyElse) {
   BrokerWorld w(Settings{{"log.flush.interval.messages", "1"}});
   auto* disk = static_cast<sim::Disk*>(w.host.disk());

@@ -28,6 +28,7 @@ int64_t Ask(RawClient& client, int16_t version = 4) {
   return response->producer_id;
 }
 
+// [X10]
 TEST(ProducerIdTest, EachVersionGivesAnIdOfItsOwn) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -35,6 +36,7 @@ TEST(ProducerIdTest, EachVersionGivesAnIdOfItsOwn) {
   });
 }
 
+// [X10]
 TEST(ProducerIdTest, WhatAProducerHadBeforeDoesNotMatterWithoutATransactionalId) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -49,6 +51,7 @@ TEST(ProducerIdTest, WhatAProducerHadBeforeDoesNotMatterWithoutATransactionalId)
   });
 }
 
+// [X10]
 TEST(ProducerIdTest, RefusesWhatItCannotServe) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);

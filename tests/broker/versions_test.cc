@@ -20,6 +20,7 @@ ApiVersionsRequest Named(std::string name) {
   return {.client_software_name = std::move(name), .client_software_version = "1.0"};
 }
 
+// [Wire 2.5, Wire 2.6]
 TEST(VersionsTest, ListsWhatIsServedFromVersionZero) {
   BrokerWorld().Run([](core::Environment& env) {
     for (int16_t version = 0; version <= 3; ++version) {
@@ -37,6 +38,7 @@ TEST(VersionsTest, ListsWhatIsServedFromVersionZero) {
   });
 }
 
+// [Wire 2.3]
 TEST(VersionsTest, AnUnknownVersionIsAnsweredInVersionZero) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -51,6 +53,7 @@ TEST(VersionsTest, AnUnknownVersionIsAnsweredInVersionZero) {
   });
 }
 
+// [Wire 2.4]
 TEST(VersionsTest, ABadSoftwareNameIsInvalid) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);
@@ -134,6 +137,7 @@ TEST(MetadataTest, DoesNotCreateWhereTheBrokerForbidsIt) {
   });
 }
 
+// [Wire 5]
 TEST(MetadataTest, EmptyAndNullMeanAllOrNothing) {
   BrokerWorld().Run([](core::Environment& env) {
     RawClient client(env);

@@ -75,6 +75,7 @@ TEST(ConsumerLeadersTest, RecordsThatWereFetchedFromADeposedLeaderAreFetchedAgai
 }
 
 // [N32]
+// [N20]
 TEST(ConsumerLeadersTest, AnUnknownLeaderEpochIsTriedAgainWithoutNewMetadata) {
   LeadersWorld world;
   int refused = 0;
@@ -400,6 +401,7 @@ TEST(ConsumerLeadersTest, TheLeaderIsAskedAgainWhenThePreferenceIsOld) {
 }
 
 // [N32]
+// [P19]
 TEST(ConsumerLeadersTest, OutOfRangeAtAFollowerIsTheLeadersToJudge) {
   FollowerWorld world;
   world.RunReader(FollowerWorld::Config(), [&](core::Environment& env, Consumer& consumer) {

@@ -206,6 +206,7 @@ void ReadThroughTrouble(uint64_t seed, bool retention) {
   ASSERT_EQ(reading.From(log.start), log.Values());
 }
 
+// [N31]
 TEST(ConsumerPropertyTest, TheReadingIsTheLogWhateverHappensToLeadersAndTheirLogs) {
   for (uint64_t seed = 1; seed <= 400; ++seed) {
     ReadThroughTrouble(seed, false);
@@ -213,6 +214,7 @@ TEST(ConsumerPropertyTest, TheReadingIsTheLogWhateverHappensToLeadersAndTheirLog
   }
 }
 
+// [N36]
 TEST(ConsumerPropertyTest, OnlyWhatRetentionTookAwayIsJumpedOver) {
   for (uint64_t seed = 1; seed <= 400; ++seed) {
     ReadThroughTrouble(seed, true);

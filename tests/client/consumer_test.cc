@@ -40,6 +40,7 @@ TEST(ConsumerTest, FromTheLatestItSeesOnlyWhatComes) {
   EXPECT_EQ(polled.values, Numbered(10, 15));
 }
 
+// [N36]
 TEST(ConsumerTest, WithoutAPolicyItAsksTheApplication) {
   ClientWorld world;
   Polled polled;
@@ -87,6 +88,7 @@ TEST(ConsumerTest, SeeksToOffsetsEndsAndTimes) {
 }
 
 // [N32]
+// [N36]
 TEST(ConsumerTest, AnOffsetOutOfRangeResetsByPolicyAndSaysSo) {
   ClientWorld world;
   Polled polled;
@@ -103,6 +105,7 @@ TEST(ConsumerTest, AnOffsetOutOfRangeResetsByPolicyAndSaysSo) {
   EXPECT_EQ(polled.resets[0].from, Offset(100));
 }
 
+// [N30]
 TEST(ConsumerTest, FollowsTheLeaderAndLosesNothing) {
   ClientWorld world;
   Polled polled;

@@ -49,6 +49,7 @@ TEST(ProducerTest, AcknowledgesEachRecordWithItsOffset) {
       << "sent in one run of the fiber: one batch";
 }
 
+// [N3]
 TEST(ProducerTest, ALostAnswerLeavesTheOutcomeUnknown) {
   for (const Fate fate : {Fate::kClosedAfter, Fate::kClosedBefore}) {
     ClientWorld world;
@@ -62,6 +63,7 @@ TEST(ProducerTest, ALostAnswerLeavesTheOutcomeUnknown) {
   }
 }
 
+// [N3]
 TEST(ProducerTest, ALostAnswerIsRetriedAndMayDuplicate) {
   ClientWorld world;
   world.cluster.script = FirstProduces(1, {.fate = Fate::kClosedAfter});
@@ -197,6 +199,7 @@ TEST(ProducerTest, ASilentBrokerEndsInUnknownAtTheDeliveryTimeout) {
   EXPECT_GE(world.cluster.CountOf(ApiKey::kProduce), 2);
 }
 
+// [N3]
 TEST(ProducerTest, FollowsTheLeader) {
   ClientWorld world;
   Outcomes outcomes;
@@ -229,6 +232,7 @@ TEST(ProducerTest, WaitsForATopicThatIsNotThereYet) {
   EXPECT_THAT(world.cluster.partition("late", 2).Values(), ElementsAre("b"));
 }
 
+// [N3]
 TEST(ProducerTest, SplitsABatchThatIsTooLarge) {
   ClientWorld world;
   world.cluster.max_batch_bytes = 200;

@@ -24,6 +24,7 @@ struct ThreeBrokers : ControllerWorld {
   }
 };
 
+// [Z22, Z50]
 TEST(KafkaControllerTest, TheFirstBrokerBecomesControllerWithEpochOne) {
   ControllerWorld w(2);
   w.Start(0);
@@ -37,6 +38,7 @@ TEST(KafkaControllerTest, TheFirstBrokerBecomesControllerWithEpochOne) {
   EXPECT_EQ(w.Process(1)->live_brokers, (std::set{BrokerId(0), BrokerId(1)}));
 }
 
+// [C23, C100, Z27]
 TEST(KafkaControllerTest, ANewTopicGetsItsFirstLiveReplicaAsLeader) {
   ThreeBrokers w;
   const zk::LeaderAndIsr state = w.StateOf(kOrders);
@@ -50,6 +52,7 @@ TEST(KafkaControllerTest, ANewTopicGetsItsFirstLiveReplicaAsLeader) {
   }
 }
 
+// [C12, C24, C31, C42, C44, C52, Z54]
 TEST(KafkaControllerTest, ADeadLeaderIsReplacedFromTheIsr) {
   ThreeBrokers w;
   w.Crash(1);
@@ -71,6 +74,7 @@ TEST(KafkaControllerTest, ADeadLeaderIsReplacedFromTheIsr) {
   EXPECT_EQ(w.StateOf(kOrders).isr, Ids({2}));
 }
 
+// [W1]
 TEST(KafkaControllerTest, WithoutTheSafeRulesTheLastReplicaAloneLeadsAgain) {
   ThreeBrokers w(ControllerRules::Kafka323());
   for (const int32_t id : {1, 0, 2}) {
@@ -86,6 +90,7 @@ TEST(KafkaControllerTest, WithoutTheSafeRulesTheLastReplicaAloneLeadsAgain) {
   EXPECT_EQ(w.StateOf(kOrders).isr, Ids({2}));
 }
 
+// [W1]
 TEST(KafkaControllerTest, AnEligibleReplicaTakesOverFromAnUncleanOne) {
   ThreeBrokers w;
   w.Crash(1);
@@ -164,6 +169,7 @@ TEST(KafkaControllerTest, AnUncleanFollowerOutsideTheIsrCannotBeProposedForWhatI
   EXPECT_EQ(w.StateOf(kOrders).isr, Ids({0, 1}));
 }
 
+// [C6, C50, C51]
 TEST(KafkaControllerTest, ABouncedBrokerIsHandledAsFailedAndStarted) {
   ThreeBrokers w;
   w.Process(0)->client.HoldWatches(true);
@@ -179,6 +185,7 @@ TEST(KafkaControllerTest, ABouncedBrokerIsHandledAsFailedAndStarted) {
   EXPECT_EQ(w.StateOf(kOrders).isr, Ids({0, 1, 2}));
 }
 
+// [C72]
 TEST(KafkaControllerTest, AnIsrChangeNeedsThePartitionEpochThatStands) {
   ThreeBrokers w;
   EXPECT_EQ(w.ProposeIsr(kOrders, Ids({0, 1})), ErrorCode::NONE);
@@ -207,6 +214,7 @@ TEST(KafkaControllerTest, AnIsrChangeNeedsThePartitionEpochThatStands) {
   });
 }
 
+// [C72, W2, Z42]
 TEST(KafkaControllerTest, AnIsrChangeWhoseReplyWasLostIsASuccess) {
   for (const bool safe : {true, false}) {
     ThreeBrokers w(safe ? ControllerRules::Safe() : ControllerRules::Kafka323());
@@ -220,6 +228,7 @@ TEST(KafkaControllerTest, AnIsrChangeWhoseReplyWasLostIsASuccess) {
   }
 }
 
+// [C70, W17]
 TEST(KafkaControllerTest, AnIsrChangeOfAStaleBrokerEpochIsRefused) {
   ThreeBrokers w;
   broker::protocol::AlterPartitionRequest request;
@@ -237,6 +246,7 @@ TEST(KafkaControllerTest, AnIsrChangeOfAStaleBrokerEpochIsRefused) {
   });
 }
 
+// [C4, Z20, Z45, Z54]
 TEST(KafkaControllerTest, AZombieIsStoppedByItsFence) {
   ThreeBrokers w;
   // Broker 0 hears nothing while its node goes and 1 or 2 is elected.
@@ -263,6 +273,7 @@ TEST(KafkaControllerTest, AZombieIsStoppedByItsFence) {
   EXPECT_FALSE(w.Process(0)->controller.IsActive());
 }
 
+// [C54, Z32, Z34, Z44, Z55]
 TEST(KafkaControllerTest, AnExpiredControllerComesBackAsABrokerWithANewEpoch) {
   ThreeBrokers w;
   const BrokerEpoch before = w.Process(0)->registrar.epoch();
@@ -279,6 +290,7 @@ TEST(KafkaControllerTest, AnExpiredControllerComesBackAsABrokerWithANewEpoch) {
   EXPECT_EQ(w.Process(0)->replicas[kOrders].leader, w.StateOf(kOrders).leader);
 }
 
+// [C36, C40, C45, C82, C82b, C83]
 TEST(KafkaControllerTest, AShutdownMovesLeadersAndTheStopIsHeeded) {
   for (const bool safe : {true, false}) {
     ThreeBrokers w(safe ? ControllerRules::Safe() : ControllerRules::Kafka323());
@@ -305,6 +317,7 @@ TEST(KafkaControllerTest, AShutdownMovesLeadersAndTheStopIsHeeded) {
   }
 }
 
+// [C61, W18]
 TEST(KafkaControllerTest, ARequestThatABrokerMissedIsSentAgain) {
   ThreeBrokers w;
   w.deaf.insert(BrokerId(2));

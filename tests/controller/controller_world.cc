@@ -179,6 +179,10 @@ core::Payload ControllerWorld::Answer(FakeBrokerProcess& process, const core::By
           FakeReplica& replica = process.replicas[id];
           auto& entry = answer.partition_errors.emplace_back();
           entry.partition_index = state.partition_index;
+          if (on_failed_directory.contains({process.id, id})) {
+            entry.error_code = ErrorCode::KAFKA_STORAGE_ERROR;
+            continue;
+          }
           if (LeaderEpoch(state.leader_epoch) <= replica.leader_epoch) {  // [R5]
             entry.error_code = ErrorCode::STALE_CONTROLLER_EPOCH;
             continue;
@@ -198,6 +202,7 @@ core::Payload ControllerWorld::Answer(FakeBrokerProcess& process, const core::By
       protocol::UpdateMetadataResponse response;
       response.error_code = admit(request);
       if (response.error_code != ErrorCode::NONE) return Encode(*parsed, response);
+      process.cache.Update(request);
       process.live_brokers.clear();
       for (const auto& live : request.live_brokers) process.live_brokers.insert(BrokerId(live.id));
       note(fmt::format("UMR brokers={}",

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker/controller/kafka_controller.h"
+#include "broker/metadata/metadata_cache.h"
 #include "broker/protocol/leader_and_isr.h"
 #include "broker/protocol/stop_replica.h"
 #include "broker/protocol/update_metadata.h"
@@ -66,6 +67,7 @@ struct FakeBrokerProcess {
   std::map<TopicPartition, broker::protocol::UpdateMetadataRequest::UpdateMetadataPartitionState>
       metadata;
   std::set<BrokerId> live_brokers;
+  broker::MetadataCache cache;  // all of that, as a broker keeps it
 };
 
 // One request as a broker got it, in a line: "LISR orders-0 leader=1 epoch=0 isr=1,2,3".
@@ -117,6 +119,8 @@ class ControllerWorld {
   std::vector<Received> received;
   // What each broker's disk holds.
   std::map<BrokerId, std::map<TopicPartition, LogEnd>> log_ends;
+  // Replicas whose log directory has failed: requests about them are answered so.
+  std::set<std::pair<BrokerId, TopicPartition>> on_failed_directory;
   // Brokers that hang up on the controller.
   std::set<BrokerId> deaf;
   // [C32] Leaders from outside the ISR and the eligible replicas.

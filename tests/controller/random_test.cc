@@ -99,6 +99,7 @@ void RunSeed(uint64_t seed) {
   EXPECT_EQ(w.unclean_elections, 0);
 }
 
+// [C13, C31, C42, C51, S1, Z53, Z55]
 TEST(ControllersUnderTroubleTest, NeverBreakAPartitionsStateAndHeal) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     RunSeed(seed);

@@ -55,6 +55,7 @@ void CatchUp(ControllerWorld& w) {
   w.Run(absl::Seconds(1));
 }
 
+// [C25, C26, C75, C91, C92, C93, C95]
 TEST(ReassignmentTest, MovesReplicasOnceTheNewOnesAreInSync) {
   ControllerWorld w(5);
   StartAll(w, 5);
@@ -75,6 +76,7 @@ TEST(ReassignmentTest, MovesReplicasOnceTheNewOnesAreInSync) {
   EXPECT_EQ(Reassign(w, std::nullopt), ErrorCode::NO_REASSIGNMENT_IN_PROGRESS);
 }
 
+// [C90]
 TEST(ReassignmentTest, IsRefusedToTheDeadAndTheUnknown) {
   ControllerWorld w(4);
   StartAll(w, 3);
@@ -84,6 +86,7 @@ TEST(ReassignmentTest, IsRefusedToTheDeadAndTheUnknown) {
   EXPECT_EQ(Reassign(w, std::vector<int32_t>{}), ErrorCode::INVALID_REPLICA_ASSIGNMENT);
 }
 
+// [C45, C92, C94]
 TEST(ReassignmentTest, ACancelTakesTheAddedReplicaAwayW15) {
   for (const bool safe : {true, false}) {
     ControllerWorld w(5, 1, safe ? ControllerRules::Safe() : ControllerRules::Kafka323());
@@ -99,6 +102,7 @@ TEST(ReassignmentTest, ACancelTakesTheAddedReplicaAwayW15) {
   }
 }
 
+// [C93]
 TEST(ReassignmentTest, SurvivesACrashOfTheControllerAtEachWrite) {
   int crashes = 0;
   for (int write = 1; write <= 24; ++write) {
@@ -133,6 +137,7 @@ TEST(ReassignmentTest, SurvivesACrashOfTheControllerAtEachWrite) {
   EXPECT_GE(crashes, 6);
 }
 
+// [C6, C53, C102, C103]
 TEST(TopicDeletionTest, WaitsForAnOfflineReplica) {
   ControllerWorld w(3);
   StartAll(w, 3);
@@ -154,6 +159,7 @@ TEST(TopicDeletionTest, WaitsForAnOfflineReplica) {
   EXPECT_EQ(w.StateOf(kOrders).leader_epoch, LeaderEpoch(0));
 }
 
+// [C10, C102, Z10]
 TEST(TopicDeletionTest, IsTakenUpByTheNextController) {
   for (int write = 1; write <= 12; ++write) {
     SCOPED_TRACE(write);
@@ -174,6 +180,7 @@ TEST(TopicDeletionTest, IsTakenUpByTheNextController) {
   }
 }
 
+// [C6, C101]
 TEST(TopicGrowthTest, NewPartitionsGetTheirLeaders) {
   ControllerWorld w(3);
   StartAll(w, 3);
@@ -186,6 +193,7 @@ TEST(TopicGrowthTest, NewPartitionsGetTheirLeaders) {
   EXPECT_EQ(w.StateOf({"orders", PartitionIndex(1)}).leader, BrokerId(1));
 }
 
+// [C35]
 TEST(ElectionRequestTest, PreferredLeadersComeBackAndUncleanOnesOnlyIfAsked) {
   ControllerWorld w(3);
   StartAll(w, 3);
@@ -221,6 +229,7 @@ TEST(ElectionRequestTest, PreferredLeadersComeBackAndUncleanOnesOnlyIfAsked) {
   EXPECT_EQ(w.unclean_elections, 1);
 }
 
+// [C113, Z15]
 TEST(ProducerIdsTest, AreGivenOutInBlocksOnceEach) {
   ControllerWorld w(2);
   StartAll(w, 2);

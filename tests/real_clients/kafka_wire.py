@@ -91,8 +91,8 @@ class Connection:
         at = 4 + 2 + len(topic) + 4 + 4
         return struct.unpack_from(">hq", answer, at)
 
-    def create_topic(self, name, partitions, configs=()):
-        body = struct.pack(">i", 1) + string(name) + struct.pack(">ihii", partitions, 1, 0, len(configs))
+    def create_topic(self, name, partitions, configs=(), replicas=1):
+        body = struct.pack(">i", 1) + string(name) + struct.pack(">ihii", partitions, replicas, 0, len(configs))
         for key, value in configs:
             body += string(key) + string(value)
         body += struct.pack(">i?", 10000, False)

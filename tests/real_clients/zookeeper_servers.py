@@ -1,5 +1,6 @@
 """ZooKeeper servers on loopback for tests: ours and, where Debian's packages are installed, Apache's."""
 
+import ctypes
 import pathlib
 import shutil
 import signal
@@ -22,6 +23,12 @@ def missing_apache():
     return None
 
 
+def end_with_parent():
+    """For preexec_fn: a script that is killed leaves no server behind."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
@@ -40,9 +47,9 @@ def ask(port, word, timeout=PATIENCE):
 class Server:
     """A server on a directory of its own, on one port over all its starts."""
 
-    def __init__(self, directory=None, **settings):
+    def __init__(self, directory=None, port=None, **settings):
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="highwater-zookeeper-"))
-        self.port = free_port()
+        self.port = port or free_port()
         self.settings = {"tickTime": 2000, "clientPortAddress": "127.0.0.1", "maxClientCnxns": 0,
                          "admin.enableServer": "false", "4lw.commands.whitelist": "*", **settings}
         self.process = None
@@ -62,12 +69,19 @@ class Server:
         raise NotImplementedError
 
     def start(self):
-        self.data.mkdir(exist_ok=True)
+        self.launch()
+        return self.wait_until_it_serves()
+
+    def launch(self):
+        self.data.mkdir(parents=True, exist_ok=True)
         config = self.directory / "zoo.cfg"
         settings = {**self.settings, "dataDir": self.data, "clientPort": self.port}
         config.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
         with open(self.directory / "out", "w") as out:
-            self.process = subprocess.Popen(self.command(config), stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(self.command(config), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                            start_new_session=True, preexec_fn=end_with_parent)
+
+    def wait_until_it_serves(self):
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -89,6 +103,42 @@ class Server:
         if self.process and self.process.poll() is None:
             self.end(signal.SIGKILL)
         shutil.rmtree(self.directory)
+
+
+class Ensemble:
+    """Servers that know each other; of one, a server on its own. Each in a directory of its own below `directory`."""
+
+    def __init__(self, kind, count, directory, ports=None, **settings):
+        ports = ports or [free_port() for _ in range(count)]
+        self.servers = [kind(pathlib.Path(directory) / f"zookeeper-{i}", port, **settings)
+                        for i, port in enumerate(ports, 1)]
+        if count == 1:
+            return
+        # Ports for the quorum and for the election, which nobody else needs to know.
+        peers = {f"server.{i}": f"127.0.0.1:{free_port()}:{free_port()}" for i in range(1, count + 1)}
+        for i, server in enumerate(self.servers, 1):
+            server.settings.update({"initLimit": 10, "syncLimit": 5, **peers})
+            server.data.mkdir(parents=True, exist_ok=True)
+            (server.data / "myid").write_text(f"{i}\n")
+
+    @property
+    def hosts(self):
+        return ",".join(server.hosts for server in self.servers)
+
+    def start(self):
+        for server in self.servers:
+            server.launch()
+        for server in self.servers:
+            server.wait_until_it_serves()
+        return self
+
+    def end(self, how=signal.SIGTERM):
+        for server in self.servers:
+            if server.process and server.process.poll() is None:
+                server.process.send_signal(how)
+        for server in self.servers:
+            if server.process:
+                server.process.wait(PATIENCE)
 
 
 class OurServer(Server):

@@ -44,8 +44,9 @@ void RunSeed(uint64_t seed, Tally& tally) {
       // The last one does not ask for the others: what it writes parts the logs.
       const int16_t acks = p == 2 ? 1 : -1;
       w.env().fibers.Spawn("load", [&, p, acks] {
-        for (int n = 0; load; ++n) {
-          const std::string value = fmt::format("{}-{}", p, n);
+        int n = 0;
+        while (load) {
+          const std::string value = fmt::format("{}-{}", p, n++);
           const ErrorCode error = w.Produce(w.leader, value, acks, 300);
           if (error == ErrorCode::NONE && acks == -1) acknowledged.insert(value);
           w.Sleep(absl::Milliseconds(10));

@@ -1,6 +1,7 @@
 // What a broker accepts of a controller: epochs, topic ids, stops; and AlterPartition as the
 // controller meets it.
 
+#include "broker/protocol/fetch.h"
 #include "tests/broker/broker_world.h"
 #include "tests/replication/replicated_world.h"
 
@@ -53,6 +54,7 @@ TEST(ControllerRequestsTest, R5AnEpochThatIsNotGreaterIsRefused) {
   });
 }
 
+// [K15]
 TEST(ControllerRequestsTest, R5AnotherTopicIdIsRefused) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -79,6 +81,7 @@ TEST(ControllerRequestsTest, R5ABrokerThatIsNoReplicaIsNotMadeOne) {
   });
 }
 
+// [W4]
 TEST(ControllerRequestsTest, R24ALeaderThatIsNotAliveIsNotFollowed) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -92,6 +95,7 @@ TEST(ControllerRequestsTest, R24ALeaderThatIsNotAliveIsNotFollowed) {
   });
 }
 
+// [F24]
 TEST(ControllerRequestsTest, R9AStoppedFollowerFetchesNoMore) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -184,6 +188,27 @@ TEST(ControllerRequestsTest, OlderVersionsSayTheSame) {
   });
 }
 
+// [H8, W16]
+TEST(ControllerRequestsTest, P10AFetchOfABrokerThatIsNoReplicaGetsNothingAndNoError) {
+  ReplicatedWorld w;
+  w.Run([&] {
+    w.Lead(1, {1, 2, 3});
+    EXPECT_EQ(w.Produce(1, "x"), ErrorCode::NONE);
+    for (const int32_t replica : {-1, 9}) {
+      FetchRequest request{.replica_id = replica, .max_wait_ms = 0, .min_bytes = 0};
+      request.topics.push_back({.topic = "t",
+                                .topic_id = w.LeaderAndIsr().topic_states[0].topic_id,
+                                .partitions = {{.partition_max_bytes = 1 << 20}}});
+      const auto response = w.Call(1, request);
+      ASSERT_TRUE(response.ok()) << response.status();
+      const auto& data = response->responses.at(0).partitions.at(0);
+      EXPECT_EQ(data.error_code, ErrorCode::NONE);
+      EXPECT_EQ(ValuesOf(data.records).empty(), replica == 9);
+    }
+  });
+}
+
+// [H20, S4]
 TEST(ControllerRequestsTest, H21AlterPartitionIsAskedAgainUntilItIsAnswered) {
   ReplicatedWorld w;
   w.Run([&] {

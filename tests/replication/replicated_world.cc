@@ -17,6 +17,7 @@ namespace {
 constexpr int32_t kController = 100;
 constexpr Uuid kTopicId{0x1111, 0x2222};
 
+std::string RackOf(int32_t id) { return fmt::format("rack-{}", id); }
 std::string NameOf(int32_t broker) { return fmt::format("b{}", broker); }
 
 }  // namespace
@@ -74,6 +75,7 @@ ReplicatedWorld::ReplicatedWorld(Options options)
     hosts_[id] = &host;
     host.SetMain([this, id](core::Environment& env) {
       Settings settings = options_.settings;
+      settings["broker.rack"] = RackOf(id);
       settings["broker.id"] = fmt::format("{}", id);
       settings["listeners"] = fmt::format("PLAINTEXT://{}:9092", NameOf(id));
       settings.try_emplace("log.dirs", "data");
@@ -156,7 +158,9 @@ UpdateMetadataRequest ReplicatedWorld::UpdateMetadata() const {
   UpdateMetadataRequest request{.controller_id = kController, .controller_epoch = controller_epoch};
   for (const auto& [id, host] : hosts_) {
     request.live_brokers.push_back(
-        {.id = id, .endpoints = {{.port = 9092, .host = NameOf(id), .listener = "PLAINTEXT"}}});
+        {.id = id,
+         .endpoints = {{.port = 9092, .host = NameOf(id), .listener = "PLAINTEXT"}},
+         .rack = RackOf(id)});
   }
   request.live_brokers.push_back(
       {.id = kController,
@@ -283,17 +287,28 @@ ErrorCode ReplicatedWorld::Produce(int32_t broker, const std::string& value, int
       request, env().fibers.Now() + absl::Milliseconds(timeout_ms) + absl::Seconds(1)));
 }
 
+FetchResponse::PartitionData ReplicatedWorld::Fetch(int32_t broker, int64_t offset,
+                                                    int32_t max_wait_ms, std::string rack) {
+  FetchRequest request{.replica_id = -1, .max_wait_ms = max_wait_ms, .min_bytes = 1};
+  request.topics.push_back(
+      {.topic = "t",
+       .topic_id = kTopicId,
+       .partitions = {{.fetch_offset = offset, .partition_max_bytes = 1 << 20}}});
+  request.rack_id = std::move(rack);
+  const auto client = FreeClientOf(broker);
+  const auto response = client->Call(
+      request, env().fibers.Now() + absl::Seconds(5) + absl::Milliseconds(max_wait_ms));
+  if (!response.ok() || response->responses.empty()) {
+    ADD_FAILURE() << "broker " << broker << " gave no answer: " << response.status();
+    return {.error_code = ErrorCode::UNKNOWN_SERVER_ERROR};
+  }
+  return response->responses[0].partitions.at(0);
+}
+
 std::vector<std::string> ReplicatedWorld::Read(int32_t broker) {
   std::vector<std::string> values;
   while (true) {
-    FetchRequest request{.replica_id = -1, .max_wait_ms = 0, .min_bytes = 1};
-    request.topics.push_back({.topic = "t",
-                              .topic_id = kTopicId,
-                              .partitions = {{.fetch_offset = static_cast<int64_t>(values.size()),
-                                              .partition_max_bytes = 1 << 20}}});
-    const auto response = Call(broker, request);
-    if (!response.ok() || response->responses.empty()) return {"no answer"};
-    const auto& data = response->responses[0].partitions.at(0);
+    const auto data = Fetch(broker, static_cast<int64_t>(values.size()));
     if (data.error_code != ErrorCode::NONE) {
       return {fmt::format("error {}", static_cast<int>(data.error_code))};
     }

@@ -12,8 +12,8 @@
 //     w.Lead(2, {2, 3});
 //   });
 //
-// One topic "t" with one partition, replicas 1, 2, 3. The test's function runs on a host of its
-// own.
+// One topic "t" with one partition, replicas 1, 2, 3, in the racks "rack-1" to "rack-3". The test's
+// function runs on a host of its own.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,6 +29,7 @@
 #include "broker/client/broker_connection.h"
 #include "broker/observer.h"
 #include "broker/protocol/alter_partition.h"
+#include "broker/protocol/fetch.h"
 #include "broker/protocol/leader_and_isr.h"
 #include "broker/protocol/stop_replica.h"
 #include "broker/protocol/update_metadata.h"
@@ -153,6 +154,10 @@ class ReplicatedWorld {
   // The error of one record sent to this broker. UNKNOWN_SERVER_ERROR: no answer.
   ErrorCode Produce(int32_t broker, const std::string& value, int16_t acks = -1,
                     int32_t timeout_ms = 3000);
+  // A consumer's fetch of the one partition, outside of any session, and its answer.
+  broker::protocol::FetchResponse::PartitionData Fetch(int32_t broker, int64_t offset,
+                                                       int32_t max_wait_ms = 0,
+                                                       std::string rack = "");
   // All values that a consumer sees at this broker.
   std::vector<std::string> Read(int32_t broker);
   broker::protocol::LeaderAndIsrRequest LeaderAndIsr() const;

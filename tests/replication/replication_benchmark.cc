@@ -14,6 +14,7 @@ void ProduceOneByOne(ReplicatedWorld& w, int64_t window, int64_t total) {
   config.bootstrap_servers = {{.host = "b1", .port = 9092}};
   config.max_in_flight = window;
   config.batch_size = 0;
+  config.enable_idempotence = false;  // The controller of this world gives no producer ids.
   broker::client::Producer producer(w.env(), config);
   const std::string value(1024, 'v');
   int64_t acked = 0;

@@ -15,6 +15,7 @@ ReplicatedWorld::Options With(ReplicatedWorld::Settings settings) {
   return {.settings = std::move(settings)};
 }
 
+// [F1, F4, P7, P8]
 TEST(ReplicationTest, FollowersGetWhatTheLeaderHas) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -28,6 +29,7 @@ TEST(ReplicationTest, FollowersGetWhatTheLeaderHas) {
   });
 }
 
+// [S2]
 TEST(ReplicationTest, OnlyTheLeaderTakesRecords) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -37,6 +39,7 @@ TEST(ReplicationTest, OnlyTheLeaderTakesRecords) {
   });
 }
 
+// [P4, P7]
 TEST(ReplicationTest, AnAnswerToAcksAllWaitsForTheWholeIsr) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -51,6 +54,7 @@ TEST(ReplicationTest, AnAnswerToAcksAllWaitsForTheWholeIsr) {
   });
 }
 
+// [R15]
 TEST(ReplicationTest, ANewLeaderHasEverythingThatWasAcknowledged) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -66,6 +70,7 @@ TEST(ReplicationTest, ANewLeaderHasEverythingThatWasAcknowledged) {
   });
 }
 
+// [R22]
 TEST(ReplicationTest, ALeaderThatIsReplacedAnswersWhoWaitsAndFollows) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -89,6 +94,7 @@ TEST(ReplicationTest, ALeaderThatIsReplacedAnswersWhoWaitsAndFollows) {
   });
 }
 
+// [H11]
 TEST(ReplicationTest, ASlowFollowerLeavesTheIsrAndComesBack) {
   ReplicatedWorld w(With({{"min.insync.replicas", "2"}}));
   w.Run([&] {
@@ -133,6 +139,7 @@ TEST(ReplicationTest, TooFewInSyncRefuseAcksAll) {
   });
 }
 
+// [H15]
 TEST(ReplicationTest, TheIsrShrinkingUnderAWriteIsTold) {
   ReplicatedWorld w(With({{"min.insync.replicas", "2"}}));
   w.Run([&] {
@@ -151,6 +158,7 @@ TEST(ReplicationTest, TheIsrShrinkingUnderAWriteIsTold) {
 
 // KIP-101: a follower that cut to its high watermark, and then led, would lose what its leader had
 // acknowledged.
+// [K9]
 TEST(ReplicationTest, Kip101AFollowerThatRestartsKeepsWhatItsLeaderAcknowledged) {
   ReplicatedWorld w(With({{"replica.high.watermark.checkpoint.interval.ms", "600000"}}));
   w.Run([&] {
@@ -170,6 +178,7 @@ TEST(ReplicationTest, Kip101AFollowerThatRestartsKeepsWhatItsLeaderAcknowledged)
 
 // KIP-101, the other history: after two leaders wrote at the same offset the logs must not stay
 // different.
+// [P9, R18]
 TEST(ReplicationTest, Kip101WhatAFormerLeaderWroteAloneIsCut) {
   ReplicatedWorld w(With({{"log.flush.interval.messages", "1"}}));
   w.Run([&] {
@@ -192,6 +201,7 @@ TEST(ReplicationTest, Kip101WhatAFormerLeaderWroteAloneIsCut) {
 
 // KIP-279: several fast failovers, in which each leader wrote alone; a single comparison of epochs
 // would leave them different.
+// [F17, P9]
 TEST(ReplicationTest, Kip279LogsThatPartedSeveralTimesBecomeEqual) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -219,6 +229,7 @@ TEST(ReplicationTest, Kip279LogsThatPartedSeveralTimesBecomeEqual) {
   });
 }
 
+// [F24, W16]
 TEST(ReplicationTest, AZombieLeaderIsFencedAndItsRecordsAreCut) {
   ReplicatedWorld w(With({{"min.insync.replicas", "2"}}));
   w.Run([&] {
@@ -284,6 +295,7 @@ TEST(ReplicationTest, AFollowerThatCameBackShorterHoldsTheHighWatermarkBack) {
 }
 
 // [F20] What a new follower lacks may be gone at the leader: it starts at the leader's log start.
+// [T5]
 TEST(ReplicationTest, AFollowerFarBehindStartsAtTheLeadersLogStart) {
   ReplicatedWorld w(With({{"log.segment.bytes", "2000"},
                           {"log.retention.bytes", "4000"},
@@ -305,6 +317,7 @@ TEST(ReplicationTest, AFollowerFarBehindStartsAtTheLeadersLogStart) {
   });
 }
 
+// [P3, R28]
 TEST(ReplicationTest, AFailedDirectoryEndsItsPartitionAndAnotherLeads) {
   ReplicatedWorld w({.settings = {{"log.dirs", "d1/data,d2/data"}}, .mounts = {"d1", "d2"}});
   w.Run([&] {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/protocol/record_batch_builder.h"
+#include "broker/storage/log_segment.h"
 #include "log_script.h"
 
 namespace highwater::broker::storage::testing {
@@ -11,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
+// [K12b]
 TEST(LogFaultTest, TheOriginalRuleKeepsAHoleThatTheSafeRuleCuts) {  // [W20]
   ScriptOptions options{.config = TinyConfig()};
   options.disk.write_back = {10'000, 60'000'000};
@@ -84,6 +86,7 @@ class TwoDirectories : public ::testing::Test {
   const TopicPartition orders_{"orders", PartitionIndex(0)};
 };
 
+// [R26]
 TEST_F(TwoDirectories, AFailedSyncTakesItsDirectoryOfflineAndNothingElse) {  // [M83, P3]
   bool ran = false;
   const sim::ProcessEnd end = Run([&](core::Environment&, LogManager& logs) {
@@ -136,6 +139,47 @@ TEST_F(TwoDirectories, AFailedWriteFailsEverythingBehindIt) {
     EXPECT_EQ((*log)->busy(), false);
   });
   EXPECT_THAT(outcomes, ElementsAre("append failed", "truncate failed", "append failed"));
+}
+
+TEST_F(TwoDirectories, ABadCheckpointIsDoneWithoutIfTheSegmentsCanSayIt) {  // [K7]
+  const auto after = [&](const char* file) {
+    bool offline = false;
+    Run([&](core::Environment& env, LogManager& logs) {
+      ASSERT_TRUE(logs.Start().ok());
+      if (logs.Find(orders_) == nullptr) {
+        ASSERT_TRUE(logs.Create(orders_, {}, {}, IsNew::kYes).ok());
+      }
+      AdmittedOffsets at;
+      ASSERT_TRUE(logs.Find(orders_)->AppendAsLeaderAndWait(Batch(), LeaderEpoch(0), &at).ok());
+      ASSERT_TRUE(logs.Stop().ok());
+      ASSERT_TRUE(core::WriteFileAtomically(env.files, std::string("a/") + file, "no\n").ok());
+    });
+    Run([&](core::Environment&, LogManager& logs) {
+      ASSERT_TRUE(logs.Start().ok());
+      offline = !logs.OfflineDirectories().empty();
+      EXPECT_EQ(logs.Find(orders_) == nullptr, offline);
+      if (!offline) {
+        EXPECT_GT(logs.Find(orders_)->log_end_offset(), Offset(0));
+      }
+      EXPECT_TRUE(logs.Stop().ok());
+    });
+    return offline;
+  };
+  EXPECT_FALSE(after("recovery-point-offset-checkpoint"));
+  EXPECT_FALSE(after("log-start-offset-checkpoint"));
+  EXPECT_TRUE(after("replication-offset-checkpoint"));
+}
+
+TEST_F(TwoDirectories, AnEmptySegmentInTheWayIsReplacedAndOneWithRecordsIsNot) {  // [L5]
+  Run([&](core::Environment& env, LogManager&) {
+    ASSERT_TRUE(env.files.CreateDirectory("a/t-0").ok());
+    ASSERT_TRUE(LogSegment::Create(env.files, "a/t-0", Offset(7), absl::UnixEpoch()).ok());
+    const auto again = LogSegment::Create(env.files, "a/t-0", Offset(7), absl::UnixEpoch());
+    ASSERT_TRUE(again.ok()) << again.status();
+    ASSERT_TRUE(core::WriteFileAtomically(env.files, (*again)->PathOf(".log"), "records").ok());
+    EXPECT_TRUE(absl::IsAlreadyExists(
+        LogSegment::Create(env.files, "a/t-0", Offset(7), absl::UnixEpoch()).status()));
+  });
 }
 
 TEST_F(TwoDirectories, TheProcessHaltsWithoutAnyDirectory) {  // [K16]

@@ -76,6 +76,7 @@ sim::DiskOptions EagerDisk() {
   return disk;
 }
 
+// [K8, K10, K17, L2, M81, M91]
 RC_GTEST_PROP(LogPowerLossTest, AnyScriptOfIncarnationsKeepsWhatWasFlushedAndInventsNothing, ()) {
   const auto incarnations = *rc::gen::container<std::vector<Incarnation>>(4, AnyIncarnation());
   ScriptOptions options{.config = TinyConfig(), .disk = EagerDisk()};
@@ -107,6 +108,7 @@ void FailAtEveryEffect(const std::vector<Command>& story, const std::vector<Comm
   EXPECT_GT(lost, 0u) << "no power loss took anything away";
 }
 
+// [K1, L3, L4]
 TEST(LogPowerLossTest, AtEveryEffectOfAppendsAndRolls) {
   FailAtEveryEffect({{Kind::kAppend, 5, 90},
                      {Kind::kSleep, 1500},
@@ -120,6 +122,7 @@ TEST(LogPowerLossTest, AtEveryEffectOfAppendsAndRolls) {
                     {});
 }
 
+// [F21, F22, M82]
 TEST(LogPowerLossTest, AtEveryEffectOfATruncationAndWhatFollowsIt) {
   FailAtEveryEffect(
       {{Kind::kTruncate, 400},
@@ -131,6 +134,7 @@ TEST(LogPowerLossTest, AtEveryEffectOfATruncationAndWhatFollowsIt) {
       {{Kind::kAppend, 12, 90}, {Kind::kFlush}, {Kind::kCheckpoint}, {Kind::kSleep, 100}});
 }
 
+// [F23, M93]
 TEST(LogPowerLossTest, AtEveryEffectOfRetentionAndAFullTruncation) {
   FailAtEveryEffect({{Kind::kRetain},
                      {Kind::kAppend, 3, 10},

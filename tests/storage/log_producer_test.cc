@@ -106,6 +106,7 @@ TEST_F(LogProducerTest, ASnapshotIsTakenAtEachRollAndAtTheEnd) {
 }
 
 // [I12]
+// [I15, M102]
 TEST_F(LogProducerTest, SnapshotsGoWithTheirSegmentsAndTheEntriesStay) {
   Run([&](core::Environment& env) {
     const auto log = Open(env);
@@ -128,6 +129,7 @@ TEST_F(LogProducerTest, SnapshotsGoWithTheirSegmentsAndTheEntriesStay) {
 }
 
 // [I12]
+// [K14, M89]
 TEST_F(LogProducerTest, BehindADamagedSnapshotAnOlderOneIsUsedAndTheLogReplayed) {
   Run([&](core::Environment& env) {
     const auto log = Open(env);
@@ -151,6 +153,7 @@ TEST_F(LogProducerTest, BehindADamagedSnapshotAnOlderOneIsUsedAndTheLogReplayed)
 }
 
 // [I13, M101]
+// [F22]
 TEST_F(LogProducerTest, ATruncationGoesBackToWhatItLeaves) {
   Run([&](core::Environment& env) {
     const auto log = Open(env);
@@ -168,6 +171,7 @@ TEST_F(LogProducerTest, ATruncationGoesBackToWhatItLeaves) {
 }
 
 // [I16]
+// [M101]
 TEST_F(LogProducerTest, AFollowerLearnsWhatItsLeaderWroteAndGivesNoVerdictBefore) {
   Run([&](core::Environment& env) {
     const auto log = Open(env);

@@ -35,6 +35,7 @@ std::string Explain(const std::optional<SeedResult>& result) {
   return text;
 }
 
+// [K17, L7]
 TEST(SingleBrokerTest, LosesAckedRecordsAtAPowerLossUnderTheDefaultFlushPolicy) {
   EXPECT_TRUE(FindSeed(PowerLoss(false), 1, 50, {}, ViolatesRule("acked-durable")).has_value());
 }
@@ -45,6 +46,7 @@ TEST(SingleBrokerTest, ALossBeyondTheGuaranteeIsNotJudgedWithinIt) {
   EXPECT_FALSE(FindSeed(scenario, 1, 50, {}, ViolatesRule("acked-durable")).has_value());
 }
 
+// [L7]
 TEST(SingleBrokerTest, KeepsThemWhenEachRecordIsFlushed) {
   const auto failed = FindSeed(PowerLoss(true), 1, 100, {}, Fails());
   EXPECT_FALSE(failed.has_value()) << Explain(failed);

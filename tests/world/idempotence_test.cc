@@ -34,6 +34,7 @@ Scenario LostReplies(Settings producer_settings) {
   return scenario;
 }
 
+// [I16]
 TEST(IdempotenceTest, EachRecordIsStoredOnceAndInOrder) {
   const auto failed = FindSeed(LostReplies({}), 1, 100, {}, [](const SeedResult& result) {
     return result.verdict != Verdict::kHeld && result.verdict != Verdict::kVacuous;

@@ -57,6 +57,7 @@ ErrorCode FakeZooKeeper::Create(SessionId session, const CreateRequest& request,
   parent->second.stat.pzxid = Zxid(zxid_);
   Node node{.data = Text(request.data)};
   node.stat.czxid = node.stat.mzxid = node.stat.pzxid = Zxid(zxid_);
+  node.stat.ctime = node.stat.mtime = now_ms;
   if (IsEphemeral(request.mode)) node.stat.ephemeral_owner = session;
   nodes_[made] = std::move(node);
   fired_.push_back({WatchEventType::kNodeCreated, made});

@@ -33,6 +33,8 @@ class FakeZooKeeper {
   };
   // Asked of each request: true loses its reply.
   std::function<bool(const broker::zookeeper::Request&)> lose_reply;
+  // The time at which a znode is said to be made.
+  int64_t now_ms = 0;
   // Told of each write that changes the tree: path, new data ("" if deleted).
   std::function<void(const std::string& path, const Node* node)> on_write;
 

@@ -59,6 +59,7 @@ BrokerRegistration Broker(int32_t id) {
   return {.id = BrokerId(id), .endpoints = {{.host = "h", .port = 9092}}};
 }
 
+// [Z3, Z31]
 TEST(KafkaZkClientTest, RegistersUnderTheCzxidAsEpoch) {
   ZkWorld w;
   w.Run([&](auto&, auto&, KafkaZkClient& zk) {
@@ -70,6 +71,7 @@ TEST(KafkaZkClientTest, RegistersUnderTheCzxidAsEpoch) {
   });
 }
 
+// [Z32]
 TEST(KafkaZkClientTest, TakesARegistrationOfItsOwnSessionForItsOwn) {
   ZkWorld w;
   w.LoseOneMulti();
@@ -81,6 +83,7 @@ TEST(KafkaZkClientTest, TakesARegistrationOfItsOwnSessionForItsOwn) {
   });
 }
 
+// [Z32]
 TEST(KafkaZkClientTest, RefusesAnIdThatAnotherSessionHolds) {
   ZkWorld w;
   w.Run([&](core::Environment& env, auto&, KafkaZkClient& zk) {
@@ -94,6 +97,7 @@ TEST(KafkaZkClientTest, RefusesAnIdThatAnotherSessionHolds) {
   });
 }
 
+// [Z20, Z21, Z22, Z50, Z51]
 TEST(KafkaZkClientTest, TheFirstControllerHasEpochOneAndTheNextIsFencedByIt) {
   ZkWorld w;
   w.Run([&](core::Environment&, auto&, KafkaZkClient& zk) {
@@ -113,6 +117,7 @@ TEST(KafkaZkClientTest, TheFirstControllerHasEpochOneAndTheNextIsFencedByIt) {
   });
 }
 
+// [Z41, Z52]
 TEST(KafkaZkClientTest, AnElectionWhoseReplyWasLostIsWon) {
   ZkWorld w;
   w.LoseOneMulti();
@@ -125,6 +130,7 @@ TEST(KafkaZkClientTest, AnElectionWhoseReplyWasLostIsWon) {
   });
 }
 
+// [C23]
 TEST(KafkaZkClientTest, WritesStatesOnlyOverTheVersionThatWasRead) {
   ZkWorld w;
   w.Run([&](auto&, auto&, KafkaZkClient& zk) {
@@ -154,6 +160,7 @@ TEST(KafkaZkClientTest, WritesStatesOnlyOverTheVersionThatWasRead) {
   });
 }
 
+// [Z14]
 TEST(KafkaZkClientTest, ReadsConfigChangesAfterTheLastOneSeen) {
   ZkWorld w;
   w.Run([&](auto&, auto&, KafkaZkClient& zk) {

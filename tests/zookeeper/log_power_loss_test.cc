@@ -18,6 +18,7 @@ sim::DiskOptions EagerDisk() {
   return disk;
 }
 
+// [3.10]
 TEST(ZooKeeperLogPowerLossTest, AtEveryEffectNothingThatWasDurableIsLost) {
   uint64_t lost = 0;
   uint64_t snapshots = 0;

@@ -320,6 +320,7 @@ void WatchUnderTrouble(uint64_t seed, Totals& totals) {
   });
 }
 
+// [2.5]
 TEST(ZooKeeperClientFaultsTest, AnEventComesBeforeTheDataThatShowsIt) {
   Totals totals;
   for (uint64_t seed = 1; seed <= 40; ++seed) WatchUnderTrouble(seed, totals);

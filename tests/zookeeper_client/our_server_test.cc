@@ -70,6 +70,7 @@ Response One(ZooKeeperClient& zk, Request request) {
   return zk.RetryUntilConnected({std::move(request)})[0];
 }
 
+// [1.5]
 TEST(OurServerTest, ServesTheClient) {
   OurServerWorld w(1);
   std::vector<std::string> log;

@@ -11,6 +11,7 @@ using namespace broker::zookeeper;  // NOLINT: the whole vocabulary
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 CreateRequest Create(std::string path, CreateMode mode = CreateMode::kPersistent) {
   return {.path = std::move(path), .data = core::Bytes::Copy("x"), .acl = OpenAcl(), .mode = mode};
@@ -27,6 +28,7 @@ std::vector<ErrorCode> ErrorsOf(const std::vector<Response>& responses) {
   return errors;
 }
 
+// [Z40]
 TEST(SessionClientTest, ServesEveryRequestInOrder) {
   ZooKeeperClientWorld w;
   w.RunConnected([](core::Environment&, ZooKeeperClient& zk) {
@@ -205,8 +207,10 @@ TEST(SessionClientTest, ASessionOutlivesItsServerAndSoDoItsWatches) {
     zk.RegisterSessionStateHandler(sessions);
     zk.RegisterZNodeChangeHandler(handler);
     zk.RegisterZNodeChangeHandler(missing);
-    zk.HandleRequests({Create("/a"), Create("/e", CreateMode::kEphemeral),
-                       GetDataRequest{.path = "/a"}, ExistsRequest{.path = "/missing"}});
+    EXPECT_THAT(
+        zk.HandleRequests({Create("/a"), Create("/e", CreateMode::kEphemeral),
+                           GetDataRequest{.path = "/a"}, ExistsRequest{.path = "/missing"}}),
+        SizeIs(4));
     const SessionId session = zk.session_id();
     const int first = w.ServerOf(zk);
     w.ensemble.host(first).Crash();
@@ -254,6 +258,7 @@ TEST(SessionClientTest, AServerThatLagsIsLeftForOneThatDoesNot) {
   });
 }
 
+// [2.3]
 TEST(SessionClientTest, AMovedSessionComesBack) {
   ZooKeeperClientWorld w;
   w.RunConnected([&](core::Environment&, ZooKeeperClient& zk) {
@@ -266,6 +271,7 @@ TEST(SessionClientTest, AMovedSessionComesBack) {
   });
 }
 
+// [2.4]
 TEST(SessionClientTest, AnExpiredSessionIsFollowedByANewOne) {
   ZooKeeperClientWorld w;
   std::vector<std::string> log;
@@ -276,7 +282,9 @@ TEST(SessionClientTest, AnExpiredSessionIsFollowedByANewOne) {
     zk.RegisterSessionStateHandler(one);
     zk.RegisterSessionStateHandler(two);
     zk.RegisterZNodeChangeHandler(handler);
-    zk.HandleRequests({Create("/e", CreateMode::kEphemeral), ExistsRequest{.path = "/e"}});
+    EXPECT_THAT(
+        zk.HandleRequests({Create("/e", CreateMode::kEphemeral), ExistsRequest{.path = "/e"}}),
+        SizeIs(2));
     const SessionId first = zk.session_id();
     w.world.At(w.world.Elapsed() + absl::Milliseconds(1), [&] { w.client.Freeze(); });
     w.world.At(w.world.Elapsed() + absl::Seconds(8), [&] { w.client.Thaw(); });

@@ -51,6 +51,7 @@ TEST(ZooKeeperServerTest, PipelinedRequestsAreAnsweredInOrder) {
   });
 }
 
+// [1.1]
 TEST(ZooKeeperServerTest, AFrameOfIllegalLengthClosesTheConnection) {
   for (const int32_t length : {-1, 0x100000, INT32_MAX}) {
     ServerWorld w;
@@ -65,6 +66,7 @@ TEST(ZooKeeperServerTest, AFrameOfIllegalLengthClosesTheConnection) {
   }
 }
 
+// [2.1]
 TEST(ZooKeeperServerTest, ASessionExpiresNotBeforeItsTimeOutAndNotLongAfterIt) {
   ServerWorld w;
   w.Run([](core::Environment& env) {

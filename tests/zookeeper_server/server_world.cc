@@ -74,7 +74,7 @@ void ServerWorld::Run(std::vector<ClientMain> mains, absl::Duration limit) {
 
 absl::Status WireClient::Connect(int32_t timeout_ms) {
   HW_ASSIGN_OR_RETURN(
-      connection_, env_.network.Dial({"zk", kZooKeeperPort}, env_.clock.Now() + absl::Seconds(1)));
+      connection_, env_.network.Dial(server, env_.clock.Now() + absl::Seconds(1)));
   assembler_ = zk::FrameAssembler(1 << 20);
   const core::Bytes password =
       session_ == zk::kNoSession ? core::Bytes::Zeros(16) : zk::PasswordOf(session_);

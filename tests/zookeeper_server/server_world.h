@@ -113,6 +113,7 @@ class WireClient {
 
   [[nodiscard]] zk::SessionId session() const { return session_; }
   [[nodiscard]] core::Environment& env() { return env_; }
+  core::Endpoint server{"zk", kZooKeeperPort};
   std::vector<std::string> events;  // "NodeCreated /a"
   zk::Zxid last_zxid;
 

@@ -1,6 +1,7 @@
 #include "broker/server/handlers/cluster_handlers.h"
 
 #include <optional>
+#include <utility>
 
 namespace highwater::broker {
 
@@ -36,6 +37,28 @@ absl::StatusOr<Answer> OfAdmin(core::Environment& env, ClusterController& contro
   });
 }
 
+// Version 0 has no error for the request as a whole: each partition that was asked for gets it.
+absl::StatusOr<Answer> HandleElectLeaders(core::Environment& env, ClusterController& controller,
+                                          const Call& call) {
+  using protocol::ElectLeadersRequest;
+  return ServeOptional<ElectLeadersRequest>(call, [&](const ElectLeadersRequest& request) {
+    auto response =
+        controller.kafka().ElectLeaders(request, DeadlineAfter(env, request.timeout_ms));
+    if (!response || call.header.api_version > 0) return response;
+    const auto error = std::exchange(response->error_code, protocol::ErrorCode::NONE);
+    if (error == protocol::ErrorCode::NONE || !request.topic_partitions) return response;
+    for (const auto& topic : *request.topic_partitions) {
+      auto& result = response->replica_election_results.emplace_back();
+      result.topic = topic.topic;
+      for (const int32_t index : topic.partitions) {
+        result.partition_result.push_back(
+            {.partition_id = index, .error_code = error, .error_message = std::nullopt});
+      }
+    }
+    return response;
+  });
+}
+
 absl::StatusOr<Answer> HandleCreatePartitions(core::Environment& env, ClusterController& controller,
                                               const Call& call) {
   return Serve<protocol::CreatePartitionsRequest>(call, [&](const auto& request) {
@@ -63,7 +86,7 @@ constexpr ClusterApi kApis[] = {
      OfBroker<protocol::ControlledShutdownRequest, &Kafka::ControlledShutdown>},
     {ApiKey::kAlterConfigs, HandleAlterConfigs},
     {ApiKey::kCreatePartitions, HandleCreatePartitions},
-    {ApiKey::kElectLeaders, OfAdmin<protocol::ElectLeadersRequest, &Kafka::ElectLeaders>},
+    {ApiKey::kElectLeaders, HandleElectLeaders},
     {ApiKey::kIncrementalAlterConfigs, HandleIncrementalAlterConfigs},
     {ApiKey::kAlterPartitionReassignments,
      OfAdmin<protocol::AlterPartitionReassignmentsRequest, &Kafka::AlterReassignments>},

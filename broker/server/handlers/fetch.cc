@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "broker/replication/replica_selector.h"
 #include "broker/server/fetch_session.h"
 #include "broker/server/handlers/handler.h"
+#include "core/mark.h"
 #include "core/wait_queue.h"
 
 namespace highwater::broker {
@@ -125,7 +127,8 @@ class Fetcher {
       slot.data = ReadOne(*entry, tells_progress);
       if (tells_progress) entry->to_be_heard = false;
       const bool records = !slot.data.records.empty();
-      const bool told = slot.data.error_code != ErrorCode::NONE || IsDiverging(slot.data);
+      const bool told = slot.data.error_code != ErrorCode::NONE || IsDiverging(slot.data) ||
+                        slot.data.preferred_read_replica >= 0;
       must_answer_ = must_answer_ || told;
       if (records) {
         with_records.push_back(entry);
@@ -151,7 +154,7 @@ class Fetcher {
 
   // Whether there is something that had no room.
   [[nodiscard]] bool BytesLeftOut(const Entry& entry) const {
-    return entry.partition != nullptr && entry.partition->leader().leads() &&
+    return entry.partition != nullptr && entry.partition->Serves(session_->replica()) &&
            entry.partition->BytesReadable(Offset(entry.asked.fetch_offset), session_->replica()) >
                0;
   }
@@ -170,7 +173,9 @@ class Fetcher {
 
   // [P6]
   ErrorCode FindPartition(Entry& entry) {
-    if (entry.partition != nullptr && entry.partition->leader().leads()) return ErrorCode::NONE;
+    if (entry.partition != nullptr && entry.partition->Serves(session_->replica())) {
+      return ErrorCode::NONE;
+    }
     if (session_->by_id() && entry.topic.empty()) {
       entry.topic = NameOf(entry.topic_id);
       if (entry.topic.empty()) return ErrorCode::UNKNOWN_TOPIC_ID;
@@ -185,15 +190,39 @@ class Fetcher {
     return ErrorCode::NONE;
   }
 
+  // [P19] Another replica than this leader, where the consumer had better read.
+  [[nodiscard]] std::optional<BrokerId> PreferredReadReplica(const Entry& entry) const {
+    const bool asks = services_.config.rack_aware_reads && session_->replica() == kNoBroker &&
+                      version_ >= kFollowersMayAnswer && !request_.rack_id.empty();
+    const PartitionLeader& leader = entry.partition->leader();
+    if (!asks || !leader.leads() || request_.rack_id == services_.config.rack) return std::nullopt;
+    const std::vector<BrokerAddress> alive = services_.controller.Brokers();
+    std::vector<ReplicaView> others;
+    for (ReplicaView& view :
+         HoldersOf(leader, Offset(entry.asked.fetch_offset), services_.env.clock.Now())) {
+      const auto known = std::find_if(alive.begin(), alive.end(),
+                                      [&](const auto& broker) { return broker.id == view.broker; });
+      if (known == alive.end()) continue;
+      view.rack = known->rack;
+      others.push_back(view);
+    }
+    const BrokerId self = services_.config.broker_id;
+    const BrokerId best =
+        SelectRackAware(request_.rack_id, {.broker = self, .rack = services_.config.rack}, others);
+    return best == self ? std::nullopt : std::optional(best);
+  }
+
   void ReadRecords(Entry& entry, bool tells_progress, Data& data) {
     const auto& asked = entry.asked;
-    const uint64_t wanted = static_cast<uint64_t>(std::max(asked.partition_max_bytes, 0));
+    const auto preferred = PreferredReadReplica(entry);
+    const uint64_t wanted =
+        preferred ? 0 : static_cast<uint64_t>(std::max(asked.partition_max_bytes, 0));
     const ReadOutcome read =
         entry.partition->Read({.from = Offset(asked.fetch_offset),
                                .max_bytes = std::min(wanted, left_),
                                // [P13] Only the first partition that has anything may go past the
                                // limits, and only for clients that expect it.
-                               .at_least_one_batch = version_ >= 3 && bytes_ == 0,
+                               .at_least_one_batch = version_ >= 3 && bytes_ == 0 && !preferred,
                                .current_leader_epoch = LeaderEpoch(asked.current_leader_epoch),
                                .last_fetched_epoch = LeaderEpoch(asked.last_fetched_epoch),
                                .replica = session_->replica(),
@@ -208,6 +237,10 @@ class Fetcher {
     if (read.diverging.has_value()) {
       data.diverging_epoch = {.epoch = read.diverging->epoch.value(),
                               .end_offset = read.diverging->end_offset.value()};
+    }
+    if (read.error == ErrorCode::NONE && preferred) {
+      HW_MARK("fetch_named_a_preferred_read_replica");
+      data.preferred_read_replica = preferred->value();
     }
     if (read.error != ErrorCode::NONE || read.records.length == 0) return;
     if (version_ < 4) {
@@ -225,7 +258,8 @@ class Fetcher {
   [[nodiscard]] bool IsNews(const Slot& slot) const {
     const Data& data = slot.data;
     return full_ || data.error_code != ErrorCode::NONE || !data.records.empty() ||
-           IsDiverging(data) || data.high_watermark != slot.entry->sent_high_watermark ||
+           IsDiverging(data) || data.preferred_read_replica >= 0 ||
+           data.high_watermark != slot.entry->sent_high_watermark ||
            data.log_start_offset != slot.entry->sent_log_start;
   }
 
@@ -259,7 +293,7 @@ class Fetcher {
   std::vector<Slot> slots_;
   uint64_t bytes_ = 0;
   uint64_t left_ = 0;
-  bool must_answer_ = false;  // [P11] an error or a divergence is told at once
+  bool must_answer_ = false;  // [P11] errors, divergences and preferred replicas are told at once
 };
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace highwater::broker {
 using protocol::LeaderAndIsrRequest;
 using protocol::LeaderAndIsrResponse;
 
-// [R1-R6, R15-R28]
+// [R1-R6, R15-R26, R28]
 absl::StatusOr<Answer> HandleLeaderAndIsr(Services& services, const Call& call) {
   return Serve<LeaderAndIsrRequest>(call, [&](const LeaderAndIsrRequest& request) {
     if (!services.replicas.in_cluster()) {

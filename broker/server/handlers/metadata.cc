@@ -15,7 +15,9 @@ using protocol::MetadataResponse;
 using Topic = MetadataResponse::MetadataResponseTopic;
 
 constexpr size_t kTopicsBetweenYields = 64;
-constexpr int32_t kCreationTimeoutMs = 30'000;
+// Well below what clients wait for metadata: an unknown topic must not keep them from what is
+// known.
+constexpr int32_t kCreationTimeoutMs = 5'000;
 
 Topic Refusal(std::string name, ErrorCode error) {
   Topic topic;
@@ -96,6 +98,7 @@ class Answerer {
     }
     std::set<std::string> names;
     std::set<protocol::Uuid> ids;
+    std::vector<std::string> wanted;
     for (const auto& topic : *request_.topics) {
       // Where there is an id the name does not count: Java sends it empty.
       if (version_ >= 12 && !topic.topic_id.is_zero()) {
@@ -103,9 +106,10 @@ class Answerer {
       } else if (!topic.name.has_value()) {
         response_.topics.push_back(Refusal("", ErrorCode::INVALID_REQUEST));
       } else if (names.insert(*topic.name).second) {
-        AddByName(*topic.name);
+        AddByName(*topic.name, wanted);
       }
     }
+    if (!wanted.empty()) CreateAndAdd(wanted);
   }
 
   void AddById(const protocol::Uuid& id) {
@@ -117,7 +121,8 @@ class Answerer {
     response_.topics.push_back(std::move(topic));
   }
 
-  void AddByName(const std::string& name) {
+  // A topic that is unknown and may be made joins `wanted`.
+  void AddByName(const std::string& name, std::vector<std::string>& wanted) {
     if (AddKnown(name)) return;
     if (!WhyIllegalTopicName(name).empty()) {
       response_.topics.push_back(Refusal(name, ErrorCode::INVALID_TOPIC_EXCEPTION));
@@ -129,15 +134,22 @@ class Answerer {
       response_.topics.push_back(Refusal(name, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
       return;
     }
-    const auto results = services_.controller.CreateTopics(
-        {{.name = name}}, CreateMode::kCreate, DeadlineAfter(services_.env, kCreationTimeoutMs));
-    const ErrorCode error = results.front().error;
-    if (error == ErrorCode::NONE || error == ErrorCode::TOPIC_ALREADY_EXISTS) {
-      if (AddKnown(name)) return;
+    wanted.push_back(name);
+  }
+
+  void CreateAndAdd(const std::vector<std::string>& names) {
+    const auto results = services_.controller.AutoCreateTopics(
+        names, DeadlineAfter(services_.env, kCreationTimeoutMs));
+    for (const TopicResult& result : results) {
+      const ErrorCode error = result.error;
+      if (error == ErrorCode::NONE || error == ErrorCode::TOPIC_ALREADY_EXISTS) {
+        if (AddKnown(result.name)) continue;
+      }
+      const bool illegal = error == ErrorCode::INVALID_TOPIC_EXCEPTION ||
+                           error == ErrorCode::INVALID_REPLICATION_FACTOR;
+      response_.topics.push_back(
+          Refusal(result.name, illegal ? error : ErrorCode::LEADER_NOT_AVAILABLE));
     }
-    const bool illegal = error == ErrorCode::INVALID_TOPIC_EXCEPTION ||
-                         error == ErrorCode::INVALID_REPLICATION_FACTOR;
-    response_.topics.push_back(Refusal(name, illegal ? error : ErrorCode::LEADER_NOT_AVAILABLE));
   }
 
   bool AddKnown(const std::string& name) {

@@ -7,7 +7,7 @@ namespace highwater::broker {
 using protocol::StopReplicaRequest;
 using protocol::StopReplicaResponse;
 
-// [R8-R10]
+// [R8, R9]
 absl::StatusOr<Answer> HandleStopReplica(Services& services, const Call& call) {
   return Serve<StopReplicaRequest>(call, [&](const StopReplicaRequest& request) {
     if (!services.replicas.in_cluster()) {

@@ -95,6 +95,7 @@ TEST(ZooKeeperSessionTest, WaitsADrawnPartOfASecondBeforeItReconnects) {
   EXPECT_GT(waits.size(), 15u);
 }
 
+// [2.4]
 TEST(ZooKeeperSessionTest, SilenceOfTwoThirdsOfTheTimeOutEndsTheConnection) {
   SessionTranscript s;
   s.Open(7, 6000);
@@ -112,6 +113,7 @@ TEST(ZooKeeperSessionTest, AnyFrameIsASignOfLife) {
   }
 }
 
+// [2.4]
 TEST(ZooKeeperSessionTest, PingsBeforeTheServerCouldMissIt) {
   EXPECT_EQ(PingAfter(absl::Milliseconds(1000)), absl::Milliseconds(500));
   EXPECT_EQ(PingAfter(absl::Seconds(3)), kSecond);
@@ -146,6 +148,7 @@ TEST(ZooKeeperSessionTest, RequestsArePipelinedAndAnsweredInOrder) {
   EXPECT_TRUE(std::holds_alternative<Empty>(s.responses[1].body));
 }
 
+// [1.3]
 TEST(ZooKeeperSessionTest, AnAnswerThatIsNotTheOldestRequestsEndsTheConnection) {
   SessionTranscript s;
   s.Open();
@@ -171,6 +174,7 @@ TEST(ZooKeeperSessionTest, WhatDoesNotParseEndsTheConnection) {
   EXPECT_EQ(s.Raw(core::Bytes::Copy("xyz")), "hang up #2");
 }
 
+// [2.4]
 TEST(ZooKeeperSessionTest, WhatWasSentAndNotAnsweredIsLostWithItsConnection) {
   SessionTranscript s;
   s.Open();
@@ -298,6 +302,7 @@ TEST(ZooKeeperSessionTest, AnEventIsDeliveredOnceAndBeforeLaterAnswers) {
   EXPECT_EQ(s.Notified(WatchEventType::kNodeDataChanged, "/a"), "");
 }
 
+// [1.8]
 TEST(ZooKeeperSessionTest, ADeletionFiresDataAndChildWatches) {
   SessionTranscript s;
   s.Open();
@@ -319,6 +324,7 @@ TEST(ZooKeeperSessionTest, AChildEventLeavesTheDataWatch) {
   EXPECT_EQ(s.session.watches(), 1u);
 }
 
+// [2.4]
 TEST(ZooKeeperSessionTest, WatchesOfAllKindsAreSetAgainWithTheLastZxid) {
   SessionTranscript s;
   s.Open();

@@ -43,6 +43,7 @@ TEST(ElectionConnectionsTest, TheFirstMessageDialsAndGoesOutWhenConnected) {
   EXPECT_THAT(Do([&](auto& out) { c.OnDialed(kLow, Conn(7), out); }), ElementsAre("write 7 a"));
 }
 
+// [3.2]
 TEST(ElectionConnectionsTest, OnlyTheNewestUnsentMessageWaits) {
   ElectionConnections c(kSelf);
   Do([&](auto& out) { c.Send(kLow, Text("a"), out); });
@@ -63,6 +64,7 @@ TEST(ElectionConnectionsTest, AConnectionToAGreaterSidIsGivenUpForItsOwn) {
   EXPECT_EQ(c.ConnectionTo(kHigh), Conn(8));
 }
 
+// [3.2]
 TEST(ElectionConnectionsTest, ASmallerSidThatDialsIsDialledBack) {
   ElectionConnections c(kSelf);
   EXPECT_THAT(Do([&](auto& out) { c.OnAccepted(kLow, Conn(7), out); }),
@@ -75,6 +77,7 @@ TEST(ElectionConnectionsTest, ItsOwnSidIsIgnored) {
   EXPECT_THAT(Do([&](auto& out) { c.Send(kSelf, Text("a"), out); }), ElementsAre());
 }
 
+// [3.2]
 TEST(ElectionConnectionsTest, ANewConnectionReplacesTheOldAndRepeatsWhatWasSentLast) {
   ElectionConnections c(kSelf);
   Do([&](auto& out) { c.OnAccepted(kHigh, Conn(7), out); });

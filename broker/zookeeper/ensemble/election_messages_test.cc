@@ -18,6 +18,7 @@ const std::vector<int> kRoundForm = {0, 0, 0, 2,               // LEADING
                                      0, 0, 0, 5, 0, 0, 0, 9,   // zxid
                                      0, 0, 0, 0, 0, 0, 0, 4};  // round
 
+// [3.2]
 TEST(ElectionMessagesTest, TheInitialMessageIsTagSidAndAddress) {
   EXPECT_EQ(EncodeInitialMessage({ServerId(2), {"a:1"}}),
             Raw({255, 255, 255, 255, 255, 255, 0, 0,  // -65536
@@ -60,6 +61,7 @@ TEST(ElectionMessagesTest, AnUnknownTagOrAnAbsurdLengthEndsTheConnection) {
   EXPECT_FALSE(TakeInitialMessage(length).ok());
 }
 
+// [3.2]
 TEST(ElectionMessagesTest, ANotificationIs44BytesAndTheConfiguration) {
   const Notification notification{.state = PeerState::kLeading,
                                   .vote = {ServerId(3), Zxid(0x500000009), ZabEpoch(5)},

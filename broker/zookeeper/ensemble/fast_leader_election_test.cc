@@ -65,6 +65,7 @@ TEST(FastLeaderElectionTest, ALookingServerVotesForItselfAndTellsTheOthers) {
   EXPECT_EQ(s.sent[0].content.vote, (Vote{kOne, kZxid, ZabEpoch(1)}));
 }
 
+// [3.3]
 TEST(FastLeaderElectionTest, ABetterVoteOfTheRoundIsAdoptedAndTold) {
   Server s;
   s.Hears(kTwo, kLooking, kTwo, 1);
@@ -75,6 +76,7 @@ TEST(FastLeaderElectionTest, ABetterVoteOfTheRoundIsAdoptedAndTold) {
   EXPECT_TRUE(s.sent.empty());
 }
 
+// [3.3]
 TEST(FastLeaderElectionTest, AQuorumDecidesAfterTheSettleTime) {
   Server s;
   s.Hears(kTwo, kLooking, kTwo, 1);
@@ -109,6 +111,7 @@ TEST(FastLeaderElectionTest, ItLeadsWhenAQuorumVotesForIt) {
 }
 
 // #21: what was best in a former round may have lost its supporters.
+// [3.3]
 TEST(FastLeaderElectionTest, AHigherRoundClearsTheVotesAndStartsFromTheInitialOne) {
   Server s;
   s.Hears(kThree, kLooking, kThree, 1, kZxid + 4);
@@ -142,6 +145,7 @@ TEST(FastLeaderElectionTest, ASupporterThatGoesAwayStopsTheSettling) {
 
 // ---- Servers that have settled.
 
+// [3.3]
 TEST(FastLeaderElectionTest, AStandingLeaderIsJoinedWhenAQuorumAndItselfSaySo) {
   Server s;
   s.Hears(kTwo, kFollowing, kThree, 7, kZxid + 9, 4);

@@ -25,6 +25,7 @@ PacketAssembler Assembler(const core::Bytes& bytes) {
 
 // ---- Layouts: the same bytes as Apache 3.8 writes.
 
+// [3.4, 3.12]
 TEST(QuorumPacketTest, APacketHasNoFrameAndNullsForWhatIsAbsent) {
   EXPECT_EQ(EncodePacket({.type = PacketType::kAck, .zxid = Zxid(0x500000007)}),
             Raw({0, 0, 0, 3, 0, 0, 0, 5, 0, 0, 0, 7, 255, 255, 255, 255, 255, 255, 255, 255}));
@@ -62,6 +63,7 @@ TEST(QuorumPacketTest, ARevalidationAsksWithATimeoutAndIsAnsweredWithABool) {
   EXPECT_FALSE(DecodeRevalidate({.data = EncodeTouches({})}).ok());
 }
 
+// [3.4]
 TEST(QuorumPacketTest, AForwardedRequestKeepsTheClientsOwnBytes) {
   const ForwardedRequest request{SessionId(9), Xid(4), OpCode::kDelete, Raw({1, 2, 3})};
   const core::Bytes bytes = EncodeForwardedRequest(request);
@@ -92,6 +94,7 @@ QuorumPacket AnyPacket() {
   return packet;
 }
 
+// [3.4]
 RC_GTEST_PROP(QuorumPacketTest, PacketsSurviveAnyCutOfTheStream, ()) {
   std::vector<QuorumPacket> sent;
   core::BytesBuilder stream;

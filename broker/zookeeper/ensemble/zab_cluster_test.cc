@@ -41,12 +41,14 @@ void ExpectExercised(const ZabClusterModel::Result& sum) {
   EXPECT_GT(sum.epochs_taken_from_log, 0);
 }
 
+// [3.9]
 TEST(ZabClusterTest, ThreeServersKeepWhatTheyCommitAndComeToRest) {
   const Campaign campaign = RunSeeds(3, 1500);
   EXPECT_EQ(campaign.violation, "") << "seed " << campaign.seed;
   ExpectExercised(campaign.sum);
 }
 
+// [3.9]
 TEST(ZabClusterTest, FiveServersKeepWhatTheyCommitAndComeToRest) {
   const Campaign campaign = RunSeeds(5, 500);
   EXPECT_EQ(campaign.violation, "") << "seed " << campaign.seed;

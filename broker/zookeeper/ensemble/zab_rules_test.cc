@@ -140,11 +140,13 @@ TEST(ZabRulesTest, ALowerEpochIsRefusedAndAnEqualOneIsNoPromise) {
   EXPECT_EQ(zab::JudgeEpoch(ZabEpoch(6), ZabEpoch(7)), EpochVerdict::kRefuse);
 }
 
+// [3.1]
 TEST(ZabRulesTest, TheCounterNeverRunsIntoTheEpoch) {
   EXPECT_FALSE(zab::EpochIsUsedUp(0xfffffffe));
   EXPECT_TRUE(zab::EpochIsUsedUp(0xffffffff));
 }
 
+// [3.1]
 TEST(ZabRulesTest, TransactionsFollowWithoutAGapAndEpochsBeginWithOne) {
   EXPECT_TRUE(Follows(Z(1, 2), Z(1, 1)));
   EXPECT_FALSE(Follows(Z(1, 3), Z(1, 1)));

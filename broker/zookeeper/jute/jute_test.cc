@@ -13,6 +13,7 @@ core::Bytes Raw(std::initializer_list<int> bytes) {
   return core::Bytes::Copy(content);
 }
 
+// [1.1]
 TEST(JuteTest, IntegersAreBigEndian) {
   JuteWriter writer;
   writer(int32_t{0x01020304});
@@ -22,6 +23,7 @@ TEST(JuteTest, IntegersAreBigEndian) {
             Raw({1, 2, 3, 4, 255, 255, 255, 255, 255, 255, 255, 254, 1}));
 }
 
+// [1.1]
 TEST(JuteTest, NullAndEmptyBuffersAreKeptApart) {
   JuteWriter writer;
   writer(std::optional<core::Bytes>());

@@ -3,6 +3,8 @@
 #include <absl/strings/numbers.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/status_macros.h"
 
 namespace highwater::broker::zookeeper {
@@ -45,14 +47,7 @@ absl::StatusOr<int32_t> ParseEpoch(std::string_view text) {
 absl::StatusOr<Epochs> JudgeEpochs(const StoredEpochs& stored, Zxid last) {
   const int32_t logged = EpochOf(last);
   Epochs epochs;
-  epochs.current = stored.current.value_or(logged);
-  // The last leader's history is in the log, but its epoch was on its way when the server stopped.
-  if (logged > epochs.current && stored.unfinished.value_or(-1) == logged) epochs.current = logged;
-  if (logged > epochs.current) {
-    return absl::DataLossError(
-        fmt::format("currentEpoch is {}, but the log ends at 0x{:x}, of epoch {}", epochs.current,
-                    last.value(), logged));
-  }
+  epochs.current = std::max(stored.current.value_or(logged), logged);
   epochs.accepted = stored.accepted.value_or(epochs.current);
   if (epochs.accepted < epochs.current) {
     return absl::DataLossError(fmt::format("acceptedEpoch, {}, is less than currentEpoch, {}",
@@ -64,15 +59,8 @@ absl::StatusOr<Epochs> JudgeEpochs(const StoredEpochs& stored, Zxid last) {
 absl::StatusOr<Epochs> LoadEpochs(core::FileSystem& files, const DataDirectories& directories,
                                   Zxid last) {
   StoredEpochs stored;
-  const std::string current = PathOf(directories, kCurrent);
   HW_ASSIGN_OR_RETURN(stored.accepted, ReadEpoch(files, PathOf(directories, kAccepted)));
-  HW_ASSIGN_OR_RETURN(stored.current, ReadEpoch(files, current));
-  // A temporary file may be torn: then it says nothing.
-  if (const auto unfinished = ReadEpoch(files, current + ".tmp"); unfinished.ok()) {
-    stored.unfinished = *unfinished;
-  } else if (!absl::IsDataLoss(unfinished.status())) {
-    return unfinished.status();
-  }
+  HW_ASSIGN_OR_RETURN(stored.current, ReadEpoch(files, PathOf(directories, kCurrent)));
   HW_ASSIGN_OR_RETURN(const Epochs epochs, JudgeEpochs(stored, last));
   if (stored.accepted != epochs.accepted) {
     HW_RETURN_IF_ERROR(StoreAcceptedEpoch(files, directories, epochs.accepted));

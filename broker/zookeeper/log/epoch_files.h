@@ -24,14 +24,16 @@ struct Epochs {
   friend bool operator==(const Epochs&, const Epochs&) = default;
 };
 
-// What the files say, each if it is there. `unfinished`: a currentEpoch that was not renamed.
+// What the files say, each if it is there.
 struct StoredEpochs {
   std::optional<int32_t> accepted;
   std::optional<int32_t> current;
-  std::optional<int32_t> unfinished;
 };
-// [3.1] What a server starts with whose log ends at `last`. DataLoss: the files contradict each
-// other or the log. Pure.
+// [3.1] What a server starts with whose log ends at `last`. A log of a later epoch than
+// currentEpoch is what a crash leaves between the sync data and the epoch file [3.6: log, then
+// epoch, then acknowledgement]: by then it is a prefix of that epoch's history, so the epoch is
+// taken from it. Apache's server, whose order was the other one, refuses to start. DataLoss: less
+// was promised than was taken over, so that a promise was forgotten. Pure.
 [[nodiscard]] absl::StatusOr<Epochs> JudgeEpochs(const StoredEpochs& stored, Zxid last);
 
 // A decimal number, perhaps with blanks around it. InvalidArgument: it is none.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kLogPrefix = "log.";
 constexpr std::string_view kSnapshotPrefix = "snapshot.";
+constexpr std::string_view kInstallPrefix = "install.";
 
 // Lower-case hex without leading zeros, as Java's Long.toHexString: a zxid has one name.
 std::optional<Zxid> ParseName(std::string_view name, std::string_view prefix) {
@@ -30,6 +31,10 @@ std::string SnapshotFileName(Zxid zxid) {
   return fmt::format("{}{:x}", kSnapshotPrefix, zxid.value());
 }
 
+std::string InstallFileName(Zxid zxid) {
+  return fmt::format("{}{:x}", kInstallPrefix, zxid.value());
+}
+
 DataFiles ClassifyFiles(absl::Span<const core::DirectoryEntry> entries) {
   DataFiles files;
   for (const core::DirectoryEntry& entry : entries) {
@@ -38,6 +43,8 @@ DataFiles ClassifyFiles(absl::Span<const core::DirectoryEntry> entries) {
       files.logs.push_back(*log);
     } else if (const auto snapshot = ParseName(entry.name, kSnapshotPrefix)) {
       files.snapshots.push_back(*snapshot);
+    } else if (const auto installing = ParseName(entry.name, kInstallPrefix)) {
+      files.installing = *installing;
     } else if (entry.name.starts_with(kSnapshotPrefix) && entry.name.ends_with(".tmp")) {
       files.unfinished.push_back(entry.name);
     }

@@ -47,7 +47,7 @@ absl::Status LogFileReader::ReadHeader() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<LoggedTxn>> LogFileReader::Next() {
+absl::StatusOr<std::optional<LogRecord>> LogFileReader::Next() {
   if (position_ == 0) HW_RETURN_IF_ERROR(ReadHeader());
   if (position_ == 0) return std::nullopt;
   HW_RETURN_IF_ERROR(Fill(kRecordPrefixSize));
@@ -57,7 +57,7 @@ absl::StatusOr<std::optional<LoggedTxn>> LogFileReader::Next() {
     record = ParseRecord(window_);
   }
   if (record.kind != ParsedRecord::Kind::kRecord) return std::nullopt;
-  absl::StatusOr<LoggedTxn> logged = DecodePayload(record.payload);
+  absl::StatusOr<LogRecord> logged = DecodePayload(record.payload);
   if (!logged.ok()) {
     return absl::DataLossError(fmt::format("{}: the record at byte {} holds no transaction: {}",
                                            path_, position_,

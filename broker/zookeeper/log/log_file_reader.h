@@ -30,7 +30,7 @@ class LogFileReader {
 
   // The next record; nullopt where none stands (and then for ever). Fails when the file does not
   // read, and with DataLoss when a whole record holds no transaction.
-  [[nodiscard]] absl::StatusOr<std::optional<LoggedTxn>> Next();
+  [[nodiscard]] absl::StatusOr<std::optional<LogRecord>> Next();
 
   [[nodiscard]] const std::string& path() const { return path_; }
   // Behind the last record that Next gave: the end of what is good.

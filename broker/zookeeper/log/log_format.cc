@@ -88,8 +88,8 @@ ParsedRecord ParseRecord(const core::Bytes& bytes) {
   return record;
 }
 
-absl::StatusOr<LoggedTxn> DecodePayload(const core::Bytes& payload) {
-  LoggedTxn logged;
+absl::StatusOr<LogRecord> DecodePayload(const core::Bytes& payload) {
+  LogRecord logged;
   core::Bytes txn = payload;
   if (payload.size() >= kGroupTrailerSize) {
     const uint8_t* trailer = payload.data() + payload.size() - kGroupTrailerSize;

@@ -61,13 +61,13 @@ struct ParsedRecord {
 [[nodiscard]] ParsedRecord ParseRecord(const core::Bytes& bytes);
 
 // A record as its reader wants it.
-struct LoggedTxn {
+struct LogRecord {
   Txn txn;
   // Absent from what Apache's server wrote.
   std::optional<uint64_t> group_start;
 };
 // InvalidArgument: the payload is not a transaction.
-[[nodiscard]] absl::StatusOr<LoggedTxn> DecodePayload(const core::Bytes& payload);
+[[nodiscard]] absl::StatusOr<LogRecord> DecodePayload(const core::Bytes& payload);
 
 // Whether a log may have `next` behind `last`: the next one of its epoch, or the first of a later
 // one. Anything else means that something is missing, or comes twice.

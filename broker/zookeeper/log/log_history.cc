@@ -47,7 +47,7 @@ absl::StatusOr<std::optional<Txn>> LogHistory::Read() {
       files_.pop_front();
       HW_ASSIGN_OR_RETURN(reader_, LogFileReader::Open(env_, path));
     }
-    HW_ASSIGN_OR_RETURN(std::optional<LoggedTxn> record, reader_->Next());
+    HW_ASSIGN_OR_RETURN(std::optional<LogRecord> record, reader_->Next());
     if (record.has_value()) return std::move(record->txn);
     reader_.reset();
   }

@@ -31,7 +31,7 @@ std::optional<Found> FindRecord(const core::Bytes& rest, uint64_t at, Zxid last)
     if (std::memcmp(rest.data() + i, "\0\0\0\0", 4) != 0) continue;
     const ParsedRecord record = ParseRecord(rest.Slice(i, rest.size() - i));
     if (record.kind != ParsedRecord::Kind::kRecord) continue;
-    const absl::StatusOr<LoggedTxn> logged = DecodePayload(record.payload);
+    const absl::StatusOr<LogRecord> logged = DecodePayload(record.payload);
     if (!logged.ok() || logged->txn.header.zxid <= last) continue;
     const Found found{.position = at + i,
                       .zxid = logged->txn.header.zxid,

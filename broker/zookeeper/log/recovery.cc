@@ -7,6 +7,7 @@
 #include "broker/zookeeper/log/log_file_reader.h"
 #include "broker/zookeeper/log/log_tail.h"
 #include "broker/zookeeper/log/snapshot_files.h"
+#include "broker/zookeeper/log/snapshot_install.h"
 #include "core/mark.h"
 #include "core/status_macros.h"
 
@@ -23,6 +24,10 @@ class Recovery {
     HW_ASSIGN_OR_RETURN(found_, ListDataFiles(env_.files, directories_));
     for (const std::string& name : found_.unfinished) {
       HW_RETURN_IF_ERROR(env_.files.Remove(directories_.snapshots + "/" + name));
+    }
+    if (found_.installing.has_value()) {  // rule 5
+      HW_RETURN_IF_ERROR(FinishInstall(env_, directories_, found_));
+      found_ = DataFiles{.snapshots = {*found_.installing}};
     }
     HW_RETURN_IF_ERROR(RemoveEmptyEnd());
     if (found_.snapshots.empty()) {
@@ -42,7 +47,7 @@ class Recovery {
       const Zxid first = found_.logs.back();
       const std::string path = directories_.LogPath(first);
       HW_ASSIGN_OR_RETURN(const auto reader, LogFileReader::Open(env_, path));
-      HW_ASSIGN_OR_RETURN(const std::optional<LoggedTxn> record, reader->Next());
+      HW_ASSIGN_OR_RETURN(const std::optional<LogRecord> record, reader->Next());
       if (record.has_value()) return absl::OkStatus();
       HW_ASSIGN_OR_RETURN(const core::Bytes rest, reader->Rest());
       const TailVerdict verdict = JudgeTail(rest, reader->position(), first - 1);
@@ -89,7 +94,7 @@ class Recovery {
                                            directories_.snapshots, result_.notes.back()));
   }
 
-  // Rules 3 to 5.
+  // Rules 3, 4 and 6.
   absl::Status ReplayLogs() {
     // The last file that may hold the transaction behind the snapshot, and those behind it.
     auto file = std::upper_bound(found_.logs.begin(), found_.logs.end(), result_.snapshot + 1);
@@ -108,7 +113,7 @@ class Recovery {
     std::optional<Zxid> before;  // in this file
     while (true) {
       const uint64_t at = reader->position();
-      HW_ASSIGN_OR_RETURN(const std::optional<LoggedTxn> record, reader->Next());
+      HW_ASSIGN_OR_RETURN(const std::optional<LogRecord> record, reader->Next());
       if (!record.has_value()) break;
       const Txn& txn = record->txn;
       const Zxid zxid = txn.header.zxid;

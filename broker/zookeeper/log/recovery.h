@@ -16,7 +16,8 @@
 //   4. The end of the last file may be torn (JudgeTail): cut. The last file is synced, torn or not:
 //      what was read may not be on the device. A last file without a record is removed. Elsewhere
 //      nothing may be torn.
-//   5. The log reaches the zxid up to which the snapshot's nodes may hold changes.
+//   5. An installation that was begun (snapshot_install.h) is finished first.
+//   6. The log reaches the zxid up to which the snapshot's nodes may hold changes.
 
 #include <absl/status/statusor.h>
 

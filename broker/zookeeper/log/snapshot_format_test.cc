@@ -59,6 +59,7 @@ Content Example() {
   return content;
 }
 
+// [3.11]
 TEST(SnapshotFormatTest, ASnapshotComesBackAsItWas) {
   EXPECT_EQ(*Decode(Encode(Example(), {OpenAcl(), kReadOnly})), Example());
 }

@@ -55,7 +55,7 @@ class Truncation {
       HW_ASSIGN_OR_RETURN(const auto reader,
                           LogFileReader::Open(env_, directories_.LogPath(*file)));
       while (true) {
-        HW_ASSIGN_OR_RETURN(const std::optional<LoggedTxn> record, reader->Next());
+        HW_ASSIGN_OR_RETURN(const std::optional<LogRecord> record, reader->Next());
         if (!record.has_value() || record->txn.header.zxid > zxid_) break;
         if (record->txn.header.zxid != zxid_) continue;
         cut_file_ = reader->path();

@@ -47,6 +47,7 @@ class FourLetterWordsTest : public ::testing::Test {
   OperatorsWords words_{{"*"}, "clientPort=1\n", "os.name=x\n"};
 };
 
+// [6.1]
 TEST_F(FourLetterWordsTest, SrvrIsApaches) {
   EXPECT_EQ(Ask("srvr"),
             "Zookeeper version: 3.8.4-highwater, built on 1970-01-01 00:00 UTC\n"
@@ -68,6 +69,7 @@ TEST_F(FourLetterWordsTest, StatAndConsListTheClients) {
             "lcxid=0x3,lzxid=0x9,minlat=0,avglat=0,maxlat=0)\n\n");
 }
 
+// [6.1]
 TEST_F(FourLetterWordsTest, MntrIsKeysTabsValues) {
   const std::string text = Ask("mntr");
   for (const char* line :
@@ -92,6 +94,7 @@ TEST_F(FourLetterWordsTest, TheRestAnswersToo) {
   EXPECT_FALSE(words_.AnswerTo("srvr", stats_).reset);
 }
 
+// [6.1]
 TEST_F(FourLetterWordsTest, OnlyWhatIsAllowedIsAnswered) {
   OperatorsWords words({"srvr"}, "", "");
   EXPECT_THAT(words.AnswerTo("srvr", stats_).text, HasSubstr("Mode: standalone"));
@@ -101,6 +104,7 @@ TEST_F(FourLetterWordsTest, OnlyWhatIsAllowedIsAnswered) {
   EXPECT_FALSE(words.IsWord("xxxx"));
 }
 
+// [6.1]
 TEST_F(FourLetterWordsTest, AServerThatDoesNotServeSaysSo) {
   stats_.mode = ServerMode::kNotServing;
   for (const char* word : {"srvr", "stat", "mntr", "conf"}) {

@@ -17,6 +17,7 @@ std::string ErrorOf(std::string_view text) {
   return config.ok() ? "" : std::string(config.status().message());
 }
 
+// [6.2]
 TEST(ZooConfigTest, TheSampleOfApacheIsTaken) {
   const auto config = ZooConfig::Parse(
       "zoo.cfg",
@@ -36,6 +37,7 @@ TEST(ZooConfigTest, TheSampleOfApacheIsTaken) {
   EXPECT_THAT(config->warnings, IsEmpty());
 }
 
+// [6.2]
 TEST(ZooConfigTest, WhatIsGivenCounts) {
   const auto config = ZooConfig::Parse(
       "zoo.cfg", kLeast +
@@ -84,6 +86,7 @@ TEST(ZooConfigTest, ForceSyncCanNotBeTurnedOff) {
   EXPECT_THAT(config->warnings, ElementsAre(HasSubstr("zoo.cfg:3: forceSync is not heeded")));
 }
 
+// [6.2]
 TEST(ZooConfigTest, ServersOfAnEnsembleAreRead) {
   const auto config =
       ZooConfig::Parse("zoo.cfg", kLeast +

@@ -208,6 +208,7 @@ TEST_F(PrepTest, ARequestIsDecidedAgainstWhatIsProposed) {
   EXPECT_EQ(m.prep.pending(), 0u);
 }
 
+// [4.6]
 TEST_F(PrepTest, AFailedMultiLeavesWhatWasPendingBeforeItThePartsParentIncluded) {
   m.Ask(1, Create("/p"));
   m.Ask(1, Create("/p/s-", CreateMode::kPersistentSequential));
@@ -219,6 +220,7 @@ TEST_F(PrepTest, AFailedMultiLeavesWhatWasPendingBeforeItThePartsParentIncluded)
   EXPECT_EQ(Proposed<CreateTxn>().path, "/p/x");
 }
 
+// [1.6]
 TEST_F(PrepTest, AFailedMultiSaysForEachOperationWhatBecameOfIt) {
   m.Ask(1, MultiRequest{{Create("/a"), CheckRequest{"/a", 3}, Create("/b")}});
   m.CommitAll();
@@ -304,6 +306,7 @@ TEST_F(PrepTest, AParentIsEmptyOnceTheCloseOfItsLastEphemeralIsProposed) {
   EXPECT_EQ(Proposed<DeleteTxn>().path, "/p");
 }
 
+// [2.1]
 TEST_F(PrepTest, ANewTermGivesEverySessionAWholeTimeOut) {
   SessionTracker sessions(1000, m.rules);
   PrepRequestProcessor prep(m.tree, sessions, {}, m.rules);

@@ -124,6 +124,7 @@ TEST(OrderTest, WritesAreHandedOnAtOnceAndAReadStaysBetweenThem) {
   EXPECT_THAT(m.Take(), ElementsAre("1: reply 3 zxid 3"));
 }
 
+// [1.3]
 TEST(OrderTest, AFailedWriteIsAnsweredInItsPlaceWithAZxidOfItsOwn) {
   Machine m;
   m.Connect(1);
@@ -142,6 +143,7 @@ TEST(OrderTest, AnAuthIsAnsweredAtOnce) {
   EXPECT_THAT(m.Take(), ElementsAre("1: reply -4 zxid 0"));
 }
 
+// [1.9]
 TEST(OrderTest, AnUnknownSchemeIsRefusedAndEndsTheConnection) {
   Machine m;
   m.Connect(1);
@@ -149,6 +151,7 @@ TEST(OrderTest, AnUnknownSchemeIsRefusedAndEndsTheConnection) {
   EXPECT_THAT(m.Take(), ElementsAre("1: reply -4 zxid 0 AUTHFAILED", "1: closed"));
 }
 
+// [1.4, 1.6]
 TEST(OrderTest, AnUnknownOperationAndALoneCheckAreRefusedBehindWhatCameBefore) {
   for (const OpCode op : {OpCode(77), OpCode::kCheck, OpCode::kCreateSession,
                           OpCode::kDeleteContainer, OpCode::kError}) {
@@ -235,6 +238,7 @@ TEST(WatchOrderTest, AFailedReadSetsNoWatchButAnExistsOfAMissingNodeDoes) {
   EXPECT_EQ(m.processor.watches().size(), 1u);
 }
 
+// [1.9]
 TEST(WatchOrderTest, OnlyThoseWhoMayReadTheNodeAreTold) {
   Machine m;
   m.Connect(1);
@@ -283,6 +287,7 @@ TEST(WatchOrderTest, SettingWatchesAgainTellsFirstWhatWasMissed) {
   EXPECT_EQ(m.processor.watches().size(), 3u);
 }
 
+// [4.5]
 TEST(WatchOrderTest, PersistentWatchesAreSetAgainWithoutCatchingUp) {
   Machine m;
   m.Connect(1);

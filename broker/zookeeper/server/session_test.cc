@@ -23,6 +23,7 @@ std::string Hex(const core::Bytes& bytes) {
 }
 
 // What an Apache 3.8.0 server gave for these ids.
+// [1.2]
 TEST(SessionIdTest, PasswordsAreApaches) {
   EXPECT_EQ(Hex(PasswordOf(SessionId(0x010000f5fdad000c))), "2ee7fe8d22c4fd724e98370aa76870a2");
   EXPECT_EQ(Hex(PasswordOf(SessionId(0x010000f5fdad000d))), "4108f98dc20fddb743db9e357af1846f");
@@ -53,6 +54,7 @@ struct Tracked {
   SessionTracker sessions{1000, rules};
 };
 
+// [2.1]
 TEST(SessionTrackerTest, DeadlinesAreRoundedUpToATickStrictlyLater) {
   Tracked t;
   t.sessions.Add(kOne, 3000, 1000);
@@ -96,6 +98,7 @@ TEST(SessionTrackerTest, AnUnknownSessionIsExpired) {
   EXPECT_EQ(t.sessions.CheckSession(kOne, ServerId(1)), ErrorCode::kSessionExpired);
 }
 
+// [2.3]
 TEST(SessionTrackerTest, OnlyItsOwnerWritesForASession) {
   Tracked t;
   t.sessions.Add(kOne, 3000, 0);
@@ -106,6 +109,7 @@ TEST(SessionTrackerTest, OnlyItsOwnerWritesForASession) {
   EXPECT_EQ(t.sessions.CheckSession(kOne, ServerId(1)), ErrorCode::kSessionMoved);
 }
 
+// [2.1]
 RC_GTEST_PROP(SessionTrackerTest, NoSessionExpiresEarlyAndNoneIsForgotten, ()) {
   Tracked t;
   std::map<SessionId, int64_t> last_touch;

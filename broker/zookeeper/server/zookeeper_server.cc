@@ -5,10 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "broker/zookeeper/server/broadcast.h"
 #include "broker/zookeeper/server/client_connection.h"
-#include "broker/zookeeper/server/prep_request_processor.h"
 #include "broker/zookeeper/server/request_processor.h"
+#include "broker/zookeeper/server/standalone_upstream.h"
 #include "core/check.h"
 #include "core/mark.h"
 #include "core/status_macros.h"
@@ -18,9 +17,6 @@ namespace highwater::broker::zookeeper {
 namespace {
 
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
-// [4.3] How often empty containers are looked for, and how many are deleted at once.
-constexpr int64_t kContainerSweepMs = 60'000;
-constexpr size_t kContainersAtOnce = 100;
 // A client that does not take its answers is not read from beyond this.
 constexpr size_t kMaxUnsentBytes = 4 << 20;
 
@@ -34,30 +30,43 @@ SessionId GreatestOf(const DataTree::Sessions& sessions, ServerId server) {
   return greatest;
 }
 
+// What lives from BeginServing to EndServing.
+struct Serving {
+  Serving(DataTree& tree, Upstream& by, const ServerConfig& config, const ZooKeeperRules& rules,
+          int64_t clock_ms)
+      : upstream(by),
+        ids(config.server_id, clock_ms, GreatestOf(tree.sessions(), config.server_id)),
+        processor(tree, ids, by, config, rules) {}
+
+  Upstream& upstream;
+  SessionIds ids;
+  RequestProcessor processor;
+};
+
 }  // namespace
 
-class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastListener {
+class ZooKeeperServer::Impl final : public ConnectionHost, public UpstreamListener {
  public:
   Impl(core::Environment& env, ServerConfig config, DataTree tree, TxnLog& log,
        FourLetterWords& words)
       : env_(env),
         config_(std::move(config)),
-        log_(log),
         words_(words),
-        tree_(std::move(tree)),
-        sessions_(config_.tick_time_ms, rules_),
-        ids_(config_.server_id, absl::ToUnixMillis(env.clock.WallNow()),
-             GreatestOf(tree_.sessions(), config_.server_id)),
-        prep_(tree_, sessions_, {.extended_types_enabled = config_.extended_types_enabled}, rules_),
-        processor_(tree_, ids_, sessions_, config_, rules_),
-        broadcast_(log, *this),
+        own_tree_(std::move(tree)),
+        tree_(own_tree_),
+        standalone_(std::make_unique<StandaloneUpstream>(env, tree_, log, config_, rules_, *this)),
         fibers_(env.fibers) {}
+
+  Impl(core::Environment& env, ServerConfig config, DataTree& tree, FourLetterWords& words)
+      : env_(env), config_(std::move(config)), words_(words), tree_(tree), fibers_(env.fibers) {}
 
   absl::Status Start() {
     HW_ASSIGN_OR_RETURN(listener_, env_.network.Listen(config_.client_address));
     started_ = env_.fibers.Now();
-    prep_.Start(tree_.last_processed_zxid(), At().now_ms);
-    next_sweep_ms_ = At().now_ms + kContainerSweepMs;
+    if (standalone_ != nullptr) {
+      standalone_->Start();
+      BeginServing(*standalone_);
+    }
     fibers_.Add(2);
     env_.fibers.Spawn("zk accept", [this] {
       AcceptLoop();
@@ -68,6 +77,18 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
       fibers_.Done();
     });
     return absl::OkStatus();
+  }
+
+  void BeginServing(Upstream& upstream) {
+    // Those that came while nobody was served are nobody's clients.
+    CloseClients();
+    serving_ = std::make_unique<Serving>(tree_, upstream, config_, rules_, At().wall_ms);
+  }
+
+  void EndServing() {
+    CloseClients();
+    effects_.clear();
+    serving_.reset();
   }
 
   absl::Status WaitUntilStopped() {
@@ -88,8 +109,12 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
   [[nodiscard]] const DataTree& tree() const { return tree_; }
 
   [[nodiscard]] ServerStats Stats() const {
-    ServerStats stats = processor_.Stats();
-    stats.mode = stopping_ ? ServerMode::kNotServing : ServerMode::kStandalone;
+    ServerStats stats;
+    stats.tree = &tree_;
+    if (serving_ != nullptr) {
+      stats = serving_->processor.Stats();
+      if (!stopping_) stats.mode = serving_->upstream.mode();
+    }
     stats.connections_refused = refused_;
     stats.uptime = env_.fibers.Now() - started_;
     return stats;
@@ -98,15 +123,21 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
   // ---- ConnectionHost.
 
   void OnFrame(ClientConnection& connection, core::Bytes frame) override {
+    if (serving_ == nullptr) return connection.Close();
     Effects effects;
-    processor_.Receive(connection.id(), std::move(frame), At(), effects);
+    serving_->processor.Receive(connection.id(), std::move(frame), At(), effects);
     Perform(std::move(effects));
   }
 
   bool OnFirstWord(ClientConnection& connection, std::string_view word) override {
-    if (!words_.IsWord(word)) return false;
+    if (!words_.IsWord(word)) {
+      if (serving_ != nullptr) return false;
+      HW_MARK("zk_client_came_while_looking");
+      connection.Close();
+      return true;
+    }
     const FourLetterWords::Answer answer = words_.AnswerTo(word, Stats());
-    if (answer.reset) processor_.ResetStats();
+    if (answer.reset && serving_ != nullptr) serving_->processor.ResetStats();
     connection.Send(core::Bytes::Copy(answer.text));
     connection.Finish();
     return true;
@@ -115,12 +146,14 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
   // [6.2] Past the limit a connection has to wait for its own requests before it may ask more.
   bool MayRead(const ClientConnection& connection) const override {
     if (connection.unsent_bytes() > kMaxUnsentBytes) return false;
-    return processor_.outstanding() <= config_.global_outstanding_limit ||
-           processor_.OutstandingOf(connection.id()) == 0;
+    if (serving_ == nullptr) return true;
+    const RequestProcessor& processor = serving_->processor;
+    return processor.outstanding() <= config_.global_outstanding_limit ||
+           processor.OutstandingOf(connection.id()) == 0;
   }
 
   void OnClosed(ClientConnection& connection) override {
-    processor_.OnDisconnected(connection.id());
+    if (serving_ != nullptr) serving_->processor.OnDisconnected(connection.id());
     const auto count = by_host_.find(connection.peer().host);
     if (--count->second == 0) by_host_.erase(count);
     clients_.erase(connection.id());
@@ -160,7 +193,7 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
     }
     const ConnectionId id = ++last_id_;
     ++by_host_[peer.host];
-    processor_.OnConnected(id, peer.host, peer.port, At());
+    if (serving_ != nullptr) serving_->processor.OnConnected(id, peer.host, peer.port, At());
     const Client client = std::make_shared<ClientConnection>(
         env_, *this, fibers_, id, std::move(connection), config_.jute_max_buffer);
     clients_.emplace(id, client);
@@ -178,74 +211,59 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
   }
 
   void Tick() {
-    const auto at = At();
-    for (const SessionId session : sessions_.TakeExpired(at.now_ms)) {
-      HW_MARK("zk_session_expired");
-      Propose({.session = session, .op = OpCode::kCloseSession, .owner = config_.server_id});
-    }
-    if (at.now_ms >= next_sweep_ms_) {
-      next_sweep_ms_ = at.now_ms + kContainerSweepMs;
-      for (std::string& path : tree_.ContainersToDelete(at.wall_ms, kContainersAtOnce)) {
-        Propose({.op = OpCode::kDeleteContainer, .body = ToJute(DeleteTxn{std::move(path)})});
-      }
-    }
+    if (serving_ == nullptr) return;
+    serving_->upstream.Tick();
+    if (serving_ == nullptr) return;
     Effects effects;
-    processor_.Tick(at, effects);
+    serving_->processor.Tick(At(), effects);
     Perform(std::move(effects));
-  }
-
-  void Propose(const ClientRequest& request) {
-    const auto at = At();
-    broadcast_.Propose(prep_.Prepare(request, {.wall_ms = at.wall_ms, .now_ms = at.now_ms}));
   }
 
   // Never waits: what an effect brings about is done behind the effects that are there.
   void Perform(Effects effects) {
-    for (size_t i = 0; i < effects.size(); ++i) {
-      const Effect effect = std::move(effects[i]);
-      std::visit([&](const auto& e) { Do(e, effects); }, effect);
+    for (Effect& effect : effects) effects_.push_back(std::move(effect));
+    if (performing_) return;
+    performing_ = true;
+    while (!effects_.empty()) {
+      const Effect effect = std::move(effects_.front());
+      effects_.pop_front();
+      std::visit([&](const auto& e) { Do(e); }, effect);
     }
+    performing_ = false;
   }
 
-  void Do(const Send& send, Effects&) {
+  void Do(const Send& send) {
     if (const Client client = Find(send.to)) client->Send(send.frame);
   }
-  void Do(const CloseConnection& close, Effects&) {
+  void Do(const CloseConnection& close) {
     if (const Client client = Find(close.connection)) client->Finish();
   }
-  void Do(const Revalidate& revalidate, Effects& more) {
-    const auto at = At();
-    const bool valid = sessions_.Touch(revalidate.session, revalidate.timeout_ms, at.now_ms);
-    if (valid) sessions_.SetOwner(revalidate.session, config_.server_id);
-    processor_.OnRevalidated(revalidate.connection, valid, at, more);
+  void Do(const Revalidate& revalidate) {
+    serving_->upstream.Revalidate(revalidate.connection, revalidate.session, revalidate.timeout_ms);
   }
-  void Do(const Submit& submit, Effects& more) {
-    if (KindOf(submit.request.op) != OpKind::kSync) return Propose(submit.request);
-    // [2.5] Behind everything that is proposed by now.
-    syncs_.push_back({prep_.last_proposed(), submit.request.session, submit.request.xid});
-    FinishSyncs(more);
-  }
+  void Do(const Submit& submit) { serving_->upstream.Submit(submit.request); }
 
-  void FinishSyncs(Effects& out) {
-    while (!syncs_.empty() && syncs_.front().zxid <= tree_.last_processed_zxid()) {
-      const Sync sync = syncs_.front();
-      syncs_.pop_front();
-      processor_.OnSynced(sync.session, sync.xid, At(), out);
-    }
-  }
-
-  // ---- BroadcastListener.
+  // ---- UpstreamListener.
 
   void OnCommitted(const Txn& txn) override {
     Effects effects;
-    processor_.OnCommitted(txn, At(), effects);
-    prep_.OnApplied(txn.header);
-    FinishSyncs(effects);
+    serving_->processor.OnCommitted(txn, At(), effects);
     Perform(std::move(effects));
-    if (log_.SnapshotDue()) log_.TakeSnapshot(tree_);
   }
 
-  void OnBroadcastFailed(const absl::Status& status) override {
+  void OnSynced(SessionId session, Xid xid) override {
+    Effects effects;
+    serving_->processor.OnSynced(session, xid, At(), effects);
+    Perform(std::move(effects));
+  }
+
+  void OnRevalidated(ConnectionId connection, bool valid) override {
+    Effects effects;
+    serving_->processor.OnRevalidated(connection, valid, At(), effects);
+    Perform(std::move(effects));
+  }
+
+  void OnUpstreamFailed(const absl::Status& status) override {
     status_ = status;
     BeginStop();
   }
@@ -260,30 +278,26 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
     stopping_ = true;
     if (listener_ != nullptr) listener_->Close();
     ticker_.Cancel();
-    std::vector<Client> all;
-    for (const auto& [id, client] : clients_) all.push_back(client);
-    for (const Client& client : all) client->Close();
+    CloseClients();
     stopped_.WakeAll();
   }
 
-  struct Sync {
-    Zxid zxid;
-    SessionId session;
-    Xid xid;
-  };
+  void CloseClients() {
+    std::vector<Client> all;
+    for (const auto& [id, client] : clients_) all.push_back(client);
+    for (const Client& client : all) client->Close();
+  }
 
   core::Environment& env_;
   const ServerConfig config_;
   const ZooKeeperRules rules_;
-  TxnLog& log_;
   FourLetterWords& words_;
-  DataTree tree_;
-  SessionTracker sessions_;
-  SessionIds ids_;
-  PrepRequestProcessor prep_;
-  RequestProcessor processor_;
-  LogBroadcast broadcast_;
-  std::deque<Sync> syncs_;
+  DataTree own_tree_;  // of a server on its own
+  DataTree& tree_;
+  std::unique_ptr<StandaloneUpstream> standalone_;
+  std::unique_ptr<Serving> serving_;
+  std::deque<Effect> effects_;  // to be performed, in this order
+  bool performing_ = false;
 
   std::unique_ptr<core::Listener> listener_;
   std::map<ConnectionId, Client> clients_;
@@ -291,7 +305,6 @@ class ZooKeeperServer::Impl final : public ConnectionHost, private BroadcastList
   ConnectionId last_id_;
   core::FiberHandle ticker_;
   core::MonotonicTime started_;
-  int64_t next_sweep_ms_ = 0;
   int64_t refused_ = 0;
   bool stopping_ = false;
   absl::Status status_;
@@ -303,9 +316,16 @@ ZooKeeperServer::ZooKeeperServer(core::Environment& env, ServerConfig config, Da
                                  TxnLog& log, FourLetterWords& words)
     : impl_(std::make_unique<Impl>(env, std::move(config), std::move(tree), log, words)) {}
 
+ZooKeeperServer::ZooKeeperServer(core::Environment& env, ServerConfig config, DataTree& tree,
+                                 FourLetterWords& words)
+    : impl_(std::make_unique<Impl>(env, std::move(config), tree, words)) {}
+
 ZooKeeperServer::~ZooKeeperServer() = default;
 
 absl::Status ZooKeeperServer::Start() { return impl_->Start(); }
+void ZooKeeperServer::BeginServing(Upstream& upstream) { impl_->BeginServing(upstream); }
+void ZooKeeperServer::EndServing() { impl_->EndServing(); }
+UpstreamListener& ZooKeeperServer::listener() { return *impl_; }
 absl::Status ZooKeeperServer::WaitUntilStopped() { return impl_->WaitUntilStopped(); }
 void ZooKeeperServer::Stop() { impl_->Stop(); }
 const core::Endpoint& ZooKeeperServer::local() const { return impl_->local(); }

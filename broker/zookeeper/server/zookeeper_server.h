@@ -1,13 +1,17 @@
 #pragma once
 
-// ZooKeeperServer: one server on its own, on the seam: connections, frames, ticks around the
-// machines that decide.
+// ZooKeeperServer: what clients see of a server, on the seam: connections, frames, ticks around the
+// machines that decide. On its own, or in an ensemble, where a QuorumPeer (quorum/) says when it
+// may serve and by whom its writes are decided.
 //
 //   HW_ASSIGN_OR_RETURN(Recovered found, Recover(env.files, dirs));       // log/
 //   ZooKeeperServer server(env, config, std::move(found.tree), log, words);
 //   HW_RETURN_IF_ERROR(server.Start());     // clients may connect and are served
-//   server.WaitUntilFailed(…);
+//   server.WaitUntilStopped();
 //   server.Stop();
+//
+//   ZooKeeperServer server(env, config, tree, words);                     // in an ensemble
+//   server.BeginServing(upstream); ... server.EndServing();               // a term
 //
 // Follows ZooKeeper facts 1.1 (frames), 2.2 (silent connections), 2.5 (order of output), 6.1
 // and 6.2 (four-letter words, limits). Not responsible for: what a request means
@@ -19,7 +23,9 @@
 //   2. A machine's step and the queueing of its effects are one step: no wait is between them.
 //   3. What a connection is sent leaves in the order in which it was said; a client that does not
 //      read is not read from either, and holds up nobody but itself.
-//   4. A write is answered after the log said that it is durable.
+//   4. A write is answered after its upstream said that it is committed.
+//   5. Clients are served from BeginServing to EndServing, which closes them all; in between
+//   connections are closed at their first bytes, and four-letter words are answered [3.9].
 
 #include <absl/status/status.h>
 
@@ -31,6 +37,7 @@
 #include "broker/zookeeper/log/txn_log.h"
 #include "broker/zookeeper/server/server_config.h"
 #include "broker/zookeeper/server/server_stats.h"
+#include "broker/zookeeper/server/upstream.h"
 #include "core/environment.h"
 #include "core/wait_group.h"
 
@@ -60,16 +67,24 @@ class NoFourLetterWords final : public FourLetterWords {
 
 class ZooKeeperServer {
  public:
-  // `tree` is what was recovered. `env`, `log` and `words` outlive it.
+  // On its own. `tree` is what was recovered. `env`, `log` and `words` outlive it.
   ZooKeeperServer(core::Environment& env, ServerConfig config, DataTree tree, TxnLog& log,
+                  FourLetterWords& words);
+  // In an ensemble. All outlive it; `tree` may change by others' hands while nobody is served.
+  ZooKeeperServer(core::Environment& env, ServerConfig config, DataTree& tree,
                   FourLetterWords& words);
   // REQUIRES: Stop was called, or the process's fibers are unwound.
   ~ZooKeeperServer();
   ZooKeeperServer(const ZooKeeperServer&) = delete;
   ZooKeeperServer& operator=(const ZooKeeperServer&) = delete;
 
-  // Listens and serves. REQUIRES: on a fiber.
+  // Listens, and on its own serves. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status Start();
+  // In an ensemble. `upstream` is used until EndServing.
+  void BeginServing(Upstream& upstream);
+  void EndServing();
+  // For the upstream. Nothing may be said to it while nobody is served.
+  [[nodiscard]] UpstreamListener& listener();
   // Waits until Stop is called (OK), or the log failed: the server can promise nothing any more and
   // serves nobody from then on. REQUIRES: on a fiber.
   [[nodiscard]] absl::Status WaitUntilStopped();

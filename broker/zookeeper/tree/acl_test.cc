@@ -15,6 +15,7 @@ Acl Entry(int32_t perms, std::string scheme, std::string id) {
 const Id kAddress{"ip", "10.1.2.3"};
 const Id kUser{"digest", "u:hash"};
 
+// [1.9]
 TEST(AclTest, ADigestIdIsTheBase64OfTheSha1) {
   // As Apache's server stores it.
   EXPECT_EQ(DigestId("u:p"), "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=");
@@ -22,6 +23,7 @@ TEST(AclTest, ADigestIdIsTheBase64OfTheSha1) {
   EXPECT_EQ(UserNameOf(kAddress), "10.1.2.3");
 }
 
+// [1.9]
 TEST(AclTest, WorldAnyoneAllowsWhatItsBitsSay) {
   const std::vector<Acl> acl = {Entry(kPermRead, "world", "anyone")};
   EXPECT_TRUE(IsAllowed(acl, kPermRead, {}));
@@ -55,6 +57,7 @@ TEST(AclTest, FixingUpRemovesDuplicatesAndExpandsAuth) {
   EXPECT_EQ(FixUpAcl({Entry(5, "auth", "")}, {kAddress}), std::nullopt);
 }
 
+// [1.9]
 TEST(AclTest, FixingUpRefusesWhatIsEmptyUnknownOrMalformed) {
   EXPECT_EQ(FixUpAcl({}, {}), std::nullopt);
   for (const Acl& bad :

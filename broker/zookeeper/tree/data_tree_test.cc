@@ -42,6 +42,7 @@ std::vector<std::string> Describe(const std::vector<TreeEvent>& events) {
   return lines;
 }
 
+// [4.1]
 TEST(DataTreeTest, BeginsWithTheBuiltInNodes) {
   const DataTree tree;
   EXPECT_EQ(tree.node_count(), 4u);
@@ -53,6 +54,7 @@ TEST(DataTreeTest, BeginsWithTheBuiltInNodes) {
   EXPECT_EQ(tree.CountDescendants("/"), 3);
 }
 
+// [4.1]
 TEST(DataTreeTest, ACreateSetsItsOwnStatAndItsParents) {
   DataTree tree;
   Writer writer(tree);
@@ -69,6 +71,7 @@ TEST(DataTreeTest, ACreateSetsItsOwnStatAndItsParents) {
   EXPECT_EQ(tree.last_processed_zxid(), Zxid(1));
 }
 
+// [4.1]
 TEST(DataTreeTest, ShownCversionCountsCreatesAndDeletes) {
   DataTree tree;
   Writer writer(tree);
@@ -94,6 +97,7 @@ TEST(DataTreeTest, SettingDataDoesNotTouchTheParent) {
   EXPECT_EQ(tree.Find("/")->stat.pzxid, Zxid(1));
 }
 
+// [4.1]
 TEST(DataTreeTest, SettingAnAclChangesNeitherMzxidNorFiresAnything) {
   DataTree tree;
   Writer writer(tree);
@@ -114,6 +118,7 @@ TEST(DataTreeTest, NullAndEmptyDataStayApart) {
   EXPECT_TRUE(tree.Find("/e")->data.has_value());
 }
 
+// [4.4]
 TEST(DataTreeTest, EventsNameTheNodeFirstAndThenItsParent) {
   DataTree tree;
   Writer writer(tree);
@@ -125,6 +130,7 @@ TEST(DataTreeTest, EventsNameTheNodeFirstAndThenItsParent) {
               ElementsAre("NodeDeleted /a", "NodeChildrenChanged /"));
 }
 
+// [4.6]
 TEST(DataTreeTest, AMultiHasOneZxidAndEventsOperationByOperation) {
   DataTree tree;
   Writer writer(tree);
@@ -144,6 +150,7 @@ TEST(DataTreeTest, AMultiHasOneZxidAndEventsOperationByOperation) {
   EXPECT_EQ(applied.parts[2].stat.mzxid, Zxid(1));
 }
 
+// [4.6]
 TEST(DataTreeTest, AFailedMultiFiresNothingAndMovesTheLastZxid) {
   DataTree tree;
   Writer writer(tree);
@@ -246,6 +253,7 @@ TEST(DataTreeTest, CversionAndPzxidNeverGoBack) {
   EXPECT_EQ(tree.last_processed_zxid(), Zxid(3));
 }
 
+// [4.3]
 TEST(DataTreeTest, ContainersAreDueOnceTheyHadAChildAndTtlNodesOnceTheyAreOld) {
   DataTree tree;
   Writer writer(tree);

@@ -10,6 +10,7 @@
 namespace highwater::broker::zookeeper {
 namespace {
 
+// [4.2]
 TEST(PathTest, TakesOrdinaryPathsAndRefusesTheRest) {
   for (const char* path : {"/", "/a", "/a/b", "/...", "/a b", "/oké", "/\xea\x80\x80"}) {
     EXPECT_TRUE(IsValidPath(path)) << path;
@@ -21,6 +22,7 @@ TEST(PathTest, TakesOrdinaryPathsAndRefusesTheRest) {
   EXPECT_FALSE(IsValidPath(std::string_view("/a\0b", 4)));
 }
 
+// [4.2]
 TEST(PathTest, RefusesControlSurrogatePrivateAndSpecialCharacters) {
   for (const char* name : {"\x01", "\x1f", "\x7f", "\u0080", "\u009f", "\ue000", "\uf8ff", "\ufff0",
                            "\uffff", "\U0001f600"}) {
@@ -45,6 +47,7 @@ TEST(PathTest, SplitsAtTheLastSlash) {
   EXPECT_EQ(ChildPath("/a", "b"), "/a/b");
 }
 
+// [4.2]
 TEST(PathTest, SequenceSuffixesHaveTenDigitsAndMayBeNegative) {
   EXPECT_EQ(SequenceSuffix(0), "0000000000");
   EXPECT_EQ(SequenceSuffix(2147483647), "2147483647");

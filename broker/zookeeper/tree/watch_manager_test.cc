@@ -19,6 +19,7 @@ TreeEvent Deleted(std::string path) { return Event(WatchEventType::kNodeDeleted,
 TreeEvent Changed(std::string path) { return Event(WatchEventType::kNodeDataChanged, path); }
 TreeEvent Children(std::string path) { return Event(WatchEventType::kNodeChildrenChanged, path); }
 
+// [4.4]
 TEST(WatchManagerTest, AOneShotWatchFiresOnce) {
   WatchManager watches;
   watches.data().Add("/a", kA, Kind::kOneShot);
@@ -36,6 +37,7 @@ TEST(WatchManagerTest, RegistrationsOfOneConnectionCollapse) {
   EXPECT_THAT(watches.Trigger(Created("/a")), IsEmpty());
 }
 
+// [1.8]
 TEST(WatchManagerTest, EachTableHearsItsOwnEvents) {
   WatchManager watches;
   watches.data().Add("/a", kA, Kind::kOneShot);
@@ -44,6 +46,7 @@ TEST(WatchManagerTest, EachTableHearsItsOwnEvents) {
   EXPECT_THAT(watches.Trigger(Changed("/a")), ElementsAre(kA));
 }
 
+// [4.4]
 TEST(WatchManagerTest, ADeletionTellsAConnectionOnceThoughItStandsInBothTables) {
   WatchManager watches;
   watches.data().Add("/a", kA, Kind::kOneShot);
@@ -53,6 +56,7 @@ TEST(WatchManagerTest, ADeletionTellsAConnectionOnceThoughItStandsInBothTables) 
   EXPECT_EQ(watches.size(), 0u);
 }
 
+// [4.5]
 TEST(WatchManagerTest, APersistentWatchStaysAndHearsBothTables) {
   WatchManager watches;
   watches.AddPersistent("/a", kA, AddWatchMode::kPersistent);
@@ -64,6 +68,7 @@ TEST(WatchManagerTest, APersistentWatchStaysAndHearsBothTables) {
   EXPECT_THAT(watches.Trigger(Created("/a/b")), IsEmpty());
 }
 
+// [4.5]
 TEST(WatchManagerTest, ARecursiveWatchHearsOfDescendantsButNeverOfChildren) {
   WatchManager watches;
   watches.AddPersistent("/a", kA, AddWatchMode::kPersistentRecursive);

@@ -26,6 +26,7 @@ const std::vector<std::pair<OpCode, TxnBody>>& EveryKind() {
   return kinds;
 }
 
+// [3.4]
 TEST(TxnTest, EveryKindSurvivesARoundTripAndNoCutOfItParses) {
   for (const auto& [type, body] : EveryKind()) {
     const Txn txn{{SessionId(9), Xid(3), Zxid(0x100000002), 1234, type}, body};

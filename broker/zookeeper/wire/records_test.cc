@@ -116,6 +116,7 @@ MultiOp ArbitraryOp(bool reads) {
   }
 }
 
+// [1.6]
 RC_GTEST_PROP(MultiTest, ARequestSurvivesARoundTrip, ()) {
   MultiRequest request;
   MultiReadRequest reads;
@@ -157,6 +158,7 @@ TEST(MultiTest, ASuccessfulAnswerKeepsItsBodies) {
   EXPECT_EQ(back.error(), ErrorCode::kOk);
 }
 
+// [1.6]
 TEST(MultiTest, AFailedAnswerNamesTheFirstErrorOfAll) {
   const MultiResponse answer{.results = {{.error = ErrorCode::kOk},
                                          {.error = ErrorCode::kBadVersion},
@@ -169,6 +171,7 @@ TEST(MultiTest, AFailedAnswerNamesTheFirstErrorOfAll) {
   EXPECT_EQ(back.error(), ErrorCode::kBadVersion);
 }
 
+// [1.6]
 TEST(MultiTest, AnEmptyMultiIsOnlyItsEnd) { EXPECT_EQ(ToJute(MultiRequest{}).size(), 9u); }
 
 TEST(HandshakeTest, HasTheSizesThatServersAndClientsKnow) {
@@ -191,8 +194,10 @@ TEST(HandshakeTest, KeepsTheByteThatOldClientsLeaveOut) {
   }
 }
 
+// [1.5]
 TEST(FrameTest, AStatTakes68Bytes) { EXPECT_EQ(ToJute(Stat{}).size(), 68u); }
 
+// [1.1]
 TEST(FrameTest, FramesComeOutWholeHoweverTheBytesArrive) {
   const core::Bytes first =
       EncodeFrame(RequestHeader{Xid(1), OpCode::kGetData}, GetDataRequest{.path = "/a"});
@@ -211,6 +216,7 @@ TEST(FrameTest, FramesComeOutWholeHoweverTheBytesArrive) {
   }
 }
 
+// [1.1]
 TEST(FrameTest, ALengthBelowZeroOrAboveTheLimitEndsTheStream) {
   for (const int32_t length : {-1, 11}) {
     JuteWriter writer;

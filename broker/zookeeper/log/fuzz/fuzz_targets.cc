@@ -35,7 +35,7 @@ void ReadLog(Bytes rest, uint64_t at) {
     const ParsedRecord record = ParseRecord(rest);
     if (record.kind != ParsedRecord::Kind::kRecord) break;
     HW_CHECK(record.size <= rest.size() && record.size == record.payload.size() + kRecordOverhead);
-    const absl::StatusOr<LoggedTxn> logged = DecodePayload(record.payload);
+    const absl::StatusOr<LogRecord> logged = DecodePayload(record.payload);
     if (logged.ok()) {
       // The transaction has one form; what stood behind it is left alone.
       const Bytes again = EncodeTxn(logged->txn);
