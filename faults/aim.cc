@@ -110,11 +110,11 @@ absl::StatusOr<Aim> ParseAim(std::string_view text) {
     const auto argument = ArgumentOf(form.word, text);
     if (argument.has_value() && ReadArgument(form.argument, *argument, aim)) return aim;
   }
-  return absl::InvalidArgumentError(
-      fmt::format("expected a target: any, any(broker), broker(0), controller, leader(orders-0), "
-                  "follower(orders-0), zookeeper(0), client(producer-0), az(az-a), topic(orders) or "
-                  "partition(orders-0); got \"{}\"",
-                  text.substr(0, 40)));
+  return absl::InvalidArgumentError(fmt::format(
+      "expected a target: any, any(broker), broker(0), controller, leader(orders-0), "
+      "follower(orders-0), zookeeper(0), client(producer-0), az(az-a), topic(orders) or "
+      "partition(orders-0); got \"{}\"",
+      text.substr(0, 40)));
 }
 
 }  // namespace highwater::faults

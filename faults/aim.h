@@ -33,8 +33,9 @@ struct Aim {
     kPartition,        // `partition(orders-0)`
   };
   Role role = Role::kAny;
-  int32_t number = 0;  // kBroker, kZooKeeper; the partition's index of kLeader, kFollower, kPartition
-  std::string name;    // kClient, kZone, kTopic; the topic of kLeader, kFollower, kPartition
+  int32_t number =
+      0;             // kBroker, kZooKeeper; the partition's index of kLeader, kFollower, kPartition
+  std::string name;  // kClient, kZone, kTopic; the topic of kLeader, kFollower, kPartition
 
   friend bool operator==(const Aim&, const Aim&) = default;
 };

@@ -14,14 +14,22 @@ struct Kind {
 
 // A row for each row of the fault table that is not an operator's work.
 constexpr Kind kKinds[] = {
-    {"clock_jump", MakeClockJump},     {"crash_broker", MakeCrash},
-    {"disk_error", MakeDiskError},     {"fill_disk", MakeFillDisk},
-    {"flip_bits", MakeFlipBits},       {"freeze", MakeFreeze},
+    {"clock_jump", MakeClockJump},
+    {"crash_broker", MakeCrash},
+    {"disk_error", MakeDiskError},
+    {"fill_disk", MakeFillDisk},
+    {"flip_bits", MakeFlipBits},
+    {"freeze", MakeFreeze},
     {"lie_sync", MakeLieSync},
-    {"lose_zone", MakeLoseZone},       {"partition_network", MakePartition},
-    {"power_loss", MakePowerLoss},     {"replace_disk", MakeReplaceDisk}, {"slow_disk", MakeSlowDisk},
-    {"slow_network", MakeSlowNetwork}, {"stall_disk", MakeStallDisk},
-    {"stop_broker", MakeStop}, {"swap_disks", MakeSwapDisks},
+    {"lose_zone", MakeLoseZone},
+    {"partition_network", MakePartition},
+    {"power_loss", MakePowerLoss},
+    {"replace_disk", MakeReplaceDisk},
+    {"slow_disk", MakeSlowDisk},
+    {"slow_network", MakeSlowNetwork},
+    {"stall_disk", MakeStallDisk},
+    {"stop_broker", MakeStop},
+    {"swap_disks", MakeSwapDisks},
 };
 
 }  // namespace

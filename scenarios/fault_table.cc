@@ -130,7 +130,8 @@ constexpr FaultParameter kPowerLoss[] = {
 };
 constexpr FaultParameter kReassign[] = {
     {.name = "replicas",
-     .about = "the brokers that shall have it, the preferred leader first; any: as many as now, drawn",
+     .about =
+         "the brokers that shall have it, the preferred leader first; any: as many as now, drawn",
      .type = ParameterType::kBrokers,
      .default_value = "any"},
 };
@@ -195,14 +196,18 @@ constexpr FaultParameter kSwapDisks[] = {
 constexpr FaultKind kTable[] = {
     {"alter_config", "An operator changes a setting of a topic, and later changes it back.",
      kTopics, kAlterConfig},
-    {"cancel_reassignment", "An operator ends the reassignments of a topic that are under way.",
-     kTopics, {}},
+    {"cancel_reassignment",
+     "An operator ends the reassignments of a topic that are under way.",
+     kTopics,
+     {}},
     {"clock_jump", "The wall clock of a host jumps.", kServers, kClockJump},
     {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers,
      kCrash},
     {"create_partitions", "An operator gives a topic more partitions.", kTopics, kCreatePartitions},
     {"create_topic",
-     "An operator creates a topic of the scenario, which does not exist before that.", kTopics, {}},
+     "An operator creates a topic of the scenario, which does not exist before that.",
+     kTopics,
+     {}},
     {"delete_topic", "An operator deletes a topic of the scenario, and creates it anew.", kTopics,
      kDeleteTopic},
     {"disk_error",
@@ -225,7 +230,8 @@ constexpr FaultKind kTable[] = {
     {"power_loss", "The host goes off; what was not synced may be gone or torn.", kServers,
      kPowerLoss},
     {"reassign_partition", "An operator gives a partition other replicas.", kPartitions, kReassign},
-    {"replace_disk", "The host goes off and comes back with an empty disk.", kBrokers, kReplaceDisk},
+    {"replace_disk", "The host goes off and comes back with an empty disk.", kBrokers,
+     kReplaceDisk},
     {"slow_disk", "Every disk operation of a server takes longer.", kServers, kSlowDisk},
     {"slow_network", "Messages from and to a host take longer or are lost.", kAnyone, kSlowNetwork},
     {"stall_disk", "A server's disk stands still.", kServers, kStallDisk},

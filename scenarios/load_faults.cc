@@ -296,10 +296,10 @@ class FaultReader {
       ids.push_back(id);
     }
     if (!valid && node.scalar != "any") {
-      sink_.Error(node, fmt::format("{}: expected any, or ids of brokers 0 to {}, each once, as in "
-                                    "\"2:0:1\", got {}",
-                                    parameter.name, scenario_.cluster.brokers - 1,
-                                    DescribeYaml(node)));
+      sink_.Error(node,
+                  fmt::format("{}: expected any, or ids of brokers 0 to {}, each once, as in "
+                              "\"2:0:1\", got {}",
+                              parameter.name, scenario_.cluster.brokers - 1, DescribeYaml(node)));
     }
     fault.parameters.emplace(std::string(parameter.name), node.scalar);
   }

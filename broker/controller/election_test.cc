@@ -70,6 +70,27 @@ TEST(ElectionTest, AReassignmentPrefersItsTargetAndKeepsTheIsrC34) {
 }
 
 // [C37]
+TEST(ElectionTest, WhoIsNoReplicaAnyMoreLeavesTheIsrWithTheSameWriteC93) {
+  LeaderAndIsr state = State(Ids({1, 2, 3, 4}), BrokerId(3));
+  state.unclean = Ids({1});
+  state.eligible = Ids({2, 5});
+  const LeaderAndIsr limited = LimitedTo(state, Ids({3, 4, 5}));
+  EXPECT_EQ(limited.isr, Ids({3, 4}));
+  EXPECT_EQ(limited.leader, BrokerId(3));
+  EXPECT_EQ(limited.unclean, Ids({}));
+  EXPECT_EQ(limited.eligible, Ids({5}));
+}
+
+TEST(ElectionTest, ALeaderThatIsNoReplicaAnyMoreKeepsItsIsrUntilItIsStoppedC93) {
+  const LeaderAndIsr state = State(Ids({1, 2, 3}), BrokerId(1));
+  EXPECT_EQ(LimitedTo(state, Ids({2, 3})).isr, Ids({1, 2, 3}));
+}
+
+TEST(ElectionTest, AnIsrIsNeverEmptiedByANewAssignmentC93) {
+  const LeaderAndIsr state = State(Ids({1}));
+  EXPECT_EQ(LimitedTo(state, Ids({2, 3})).isr, Ids({1}));
+}
+
 TEST(ElectionTest, ThePreferredReplicaMustBeLiveAndInSyncC35) {
   const LeaderAndIsr state = State(Ids({1, 2}), BrokerId(2));
   EXPECT_EQ(ElectPreferred(Facts(state, Ids({1, 2}))).state.leader, BrokerId(1));

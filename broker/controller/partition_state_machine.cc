@@ -177,8 +177,7 @@ absl::Status PartitionStateMachine::Elect(std::vector<TopicPartition> partitions
         continue;
       }
       if (kind == ElectionKind::kReassigned) {
-        elected.state =
-            parts_.rules.limited_to(elected.state, partition->assignment.replicas);
+        elected.state = parts_.rules.limited_to(elected.state, partition->assignment.replicas);
       }
       if (kind == ElectionKind::kAtShutdown) {
         elected.state.eligible =

@@ -121,9 +121,8 @@ void AlterConfig(OperatorShift& shift) {
   client::ConfigChange change{.name = std::string(name), .value = std::string(value)};
   const auto alter = [&](core::MonotonicTime until) {
     const client::ConfigChanges changes[] = {{.resource = resource, .changes = {change}}};
-    return shift.Retry(until, [&] {
-      return Succeeded(shift.admin().IncrementalAlterConfigs(changes, until));
-    });
+    return shift.Retry(
+        until, [&] { return Succeeded(shift.admin().IncrementalAlterConfigs(changes, until)); });
   };
   const auto is_set = [&] {
     const Resource resources[] = {resource};
@@ -221,8 +220,8 @@ void ElectLeaders(OperatorShift& shift) {
     if (!before.has_value()) return false;
     std::vector<TopicPartition> all;
     for (const auto& partition : before->partitions) all.push_back({topic, partition.partition});
-    const auto results = shift.admin().ElectLeaders(client::ElectionType::kPreferred, all,
-                                                    shift.load_end());
+    const auto results =
+        shift.admin().ElectLeaders(client::ElectionType::kPreferred, all, shift.load_end());
     if (!results.ok()) return false;
     for (const client::PartitionResult& result : *results) {
       if (result.error == ErrorCode::NONE) elected.push_back(result.partition);
@@ -230,8 +229,8 @@ void ElectLeaders(OperatorShift& shift) {
     return !elected.empty();  // else it is done already, or a preferred leader is not in sync yet
   });
   if (!any) return;
-  shift.report().applied(fmt::format("an operator has the preferred leaders of {} elected: {} change",
-                                     topic, elected.size()));
+  shift.report().applied(fmt::format(
+      "an operator has the preferred leaders of {} elected: {} change", topic, elected.size()));
   const auto index = elected.front().partition;
   if (shift.Retry(shift.run_end(), [&] { return preferred(index); })) shift.report().observed();
 }

@@ -13,14 +13,10 @@ struct Operation {
 };
 
 constexpr Operation kOperations[] = {
-    {"alter_config", AlterConfig},
-    {"cancel_reassignment", CancelReassignment},
-    {"create_partitions", CreatePartitions},
-    {"create_topic", CreateTopic},
-    {"delete_topic", DeleteTopic},
-    {"elect_leaders", ElectLeaders},
-    {"migrate_zone", MigrateZone},
-    {"reassign_partition", ReassignPartition},
+    {"alter_config", AlterConfig},           {"cancel_reassignment", CancelReassignment},
+    {"create_partitions", CreatePartitions}, {"create_topic", CreateTopic},
+    {"delete_topic", DeleteTopic},           {"elect_leaders", ElectLeaders},
+    {"migrate_zone", MigrateZone},           {"reassign_partition", ReassignPartition},
 };
 
 Tool ToolOf(std::string_view kind) {

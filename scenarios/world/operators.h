@@ -7,9 +7,9 @@
 //   operators.Order(orders);     // before the world runs
 //
 // Each order is a tool that somebody starts at its time: a process on a host of its own that speaks
-// to the brokers through the product's Admin, tries again as a patient operator does, and then looks
-// whether it took effect. In the ledger an operation is *requested* when it is ordered, *applied*
-// when the cluster accepted it, *observed* when a broker told that it is done.
+// to the brokers through the product's Admin, tries again as a patient operator does, and then
+// looks whether it took effect. In the ledger an operation is *requested* when it is ordered,
+// *applied* when the cluster accepted it, *observed* when a broker told that it is done.
 //
 // An operation begins only while the load lasts. What it owes afterwards (to create anew a topic
 // that it deleted, to change back a setting) it does at the latest as the heal phase begins.

@@ -145,8 +145,8 @@ void MigrateZone(OperatorShift& shift) {
       order.aim.role == faults::Aim::Role::kZone ? order.aim.name : zones[drawn];
   std::string to = order.other.name;
   if (order.other.role != faults::Aim::Role::kZone) {
-    const size_t at = static_cast<size_t>(std::find(zones.begin(), zones.end(), from) -
-                                          zones.begin());
+    const size_t at =
+        static_cast<size_t>(std::find(zones.begin(), zones.end(), from) - zones.begin());
     to = zones[(at + 1 + shift.Draw("to", zones.size() - 1)) % zones.size()];
   }
   // What is refused (a broker is down) is asked for again until nothing is left in the zone.
@@ -161,8 +161,8 @@ void MigrateZone(OperatorShift& shift) {
     if (!results.ok()) return false;
     for (const auto& result : *results) moved += result.error == ErrorCode::NONE ? 1 : 0;
     if (moved > 0) {
-      shift.report().applied(fmt::format("an operator moves {} partitions from {} to {}", moved,
-                                         from, to));
+      shift.report().applied(
+          fmt::format("an operator moves {} partitions from {} to {}", moved, from, to));
     }
     return false;
   });
@@ -188,8 +188,8 @@ void CancelReassignment(OperatorShift& shift) {
     return !cancelled.empty();
   });
   if (!any) return;
-  shift.report().applied(fmt::format("an operator ends the reassignment of {}",
-                                     fmt::join(cancelled, ", ")));
+  shift.report().applied(
+      fmt::format("an operator ends the reassignment of {}", fmt::join(cancelled, ", ")));
   const bool ended = shift.Retry(shift.run_end(), [&] {
     const auto ongoing = shift.admin().ListPartitionReassignments(cancelled, shift.run_end());
     return ongoing.ok() && ongoing->empty();

@@ -75,7 +75,8 @@ invariants::TopicPromise Recorder::PromiseOf(std::string_view name) const {
 void Recorder::TopicSettingChanged(const std::string& topic, std::string_view name,
                                    std::string_view value) {
   int32_t count = 0;
-  if (name != kMinIsr || !absl::SimpleAtoi(absl::string_view(value.data(), value.size()), &count)) return;
+  if (name != kMinIsr || !absl::SimpleAtoi(absl::string_view(value.data(), value.size()), &count))
+    return;
   int32_t& least = least_min_insync_.try_emplace(topic, count).first->second;
   least = std::min(least, count);
 }

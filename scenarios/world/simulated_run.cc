@@ -96,9 +96,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       injector_(world_, cast_, recorder_.roles(),
                 [this](const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                        std::string text) { OnFault(order, victims, std::move(text)); }),
-      operators_(world_, workload_, [this](std::string name) -> sim::Host& {
-        return AddHost(std::move(name), 0, false);
-      }),
+      operators_(
+          world_, workload_,
+          [this](std::string name) -> sim::Host& { return AddHost(std::move(name), 0, false); }),
       end_(workload_.load_end + scenario.run.heal) {
   core::Mark::ResetCounts();
   if (options.hash_log != nullptr) {

@@ -48,6 +48,21 @@ Scenario SmallScenario() {
   return scenario;
 }
 
+Scenario ClusterScenario() {
+  Scenario scenario = SmallScenario();
+  scenario.cluster.zones = {"az-a", "az-b", "az-c"};
+  scenario.cluster.brokers = 3;
+  scenario.cluster.zookeeper = 1;
+  scenario.cluster.settings = {{"replica.lag.time.max.ms", "2000"},
+                               {"zookeeper.session.timeout.ms", "3000"}};
+  scenario.topics = {{.name = "orders",
+                      .partitions = 2,
+                      .replicas = 3,
+                      .settings = {{"min.insync.replicas", "2"}}}};
+  scenario.run.warmup = absl::Seconds(5);
+  return scenario;
+}
+
 RandomFault FaultEvery(std::string_view kind, absl::Duration every,
                        std::map<std::string, ParameterValue, std::less<>> parameters) {
   FaultSpec spec{.kind = std::string(kind),
