@@ -43,6 +43,23 @@ Elected ElectUnclean(const ElectionFacts& facts) {
   return elected;
 }
 
+// [W1] Who came back unclean need not have lost anything: a killed process leaves its page cache.
+// While the ISR is too small to commit, such replicas still hold what they held, and are kept for
+// the comparison that is due if the last of the ISR comes back unclean too. Else that one, which
+// may have lost more, would be the only one asked.
+void KeepForComparison(std::vector<BrokerId> suspects, int32_t min_insync_replicas,
+                       LeaderAndIsr& next) {
+  next.unclean.clear();
+  if (static_cast<int64_t>(next.isr.size()) >= min_insync_replicas) return;
+  suspects = Without(std::move(suspects), next.isr);
+  if (!suspects.empty()) HW_MARK("unclean_replica_kept_for_comparison");
+  next.eligible = Without(std::move(next.eligible), suspects);
+  next.eligible.insert(next.eligible.end(), suspects.begin(), suspects.end());
+  next.unclean = std::move(suspects);
+  std::sort(next.eligible.begin(), next.eligible.end());
+  std::sort(next.unclean.begin(), next.unclean.end());
+}
+
 }  // namespace
 
 Elected ElectOffline(const ElectionFacts& facts) {
@@ -64,7 +81,7 @@ Elected ElectOffline(const ElectionFacts& facts) {
     elected.state.isr = {eligible};
   }
   elected.state.eligible = EligibleAfter(state, elected.state.isr, facts.min_insync_replicas);
-  elected.state.unclean.clear();
+  KeepForComparison(state.unclean, facts.min_insync_replicas, elected.state);
   return elected;
 }
 
@@ -144,6 +161,9 @@ LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
     HW_MARK("unclean_replica_left_the_isr");
     next.isr = std::move(clean_isr);
     next.eligible = Without(EligibleAfter(state, next.isr, min_insync_replicas), {broker});
+    std::vector<BrokerId> suspects = Without(state.unclean, {broker});
+    suspects.push_back(broker);
+    KeepForComparison(std::move(suspects), min_insync_replicas, next);
     return next;
   }
   // Nobody in the ISR is known to have everything: it stays for the comparison, marked. A clean

@@ -151,6 +151,25 @@ TEST(ElectionTest, TheLastCleanMemberStaysAndIsMarkedW1) {
   EXPECT_EQ(ReplicasToCompare(next, Ids({1, 2, 3})), Ids({1}));
 }
 
+TEST(ElectionTest, WhoCameBackUncleanIsAskedTooIfTheLastOfTheIsrDoesW1) {
+  // 1 was killed and has lost nothing; 2, which stays alone, has lost its tail.
+  LeaderAndIsr state = AfterUncleanStart(State(Ids({1, 2}), BrokerId(1)), BrokerId(1), 2);
+  EXPECT_EQ(state.isr, Ids({2}));
+  ElectionFacts facts = Facts(state, Ids({1, 2, 3}));
+  facts.min_insync_replicas = 2;
+  state = ElectOffline(facts).state;
+  EXPECT_EQ(state.leader, BrokerId(2));
+  EXPECT_EQ(state.isr, Ids({2}));
+  state = AfterUncleanStart(state, BrokerId(2), 2);
+  EXPECT_EQ(ReplicasToCompare(state, Ids({1, 2, 3})), Ids({1, 2}));
+}
+
+TEST(ElectionTest, WhoCameBackUncleanIsForgottenWhereTheIsrCanCommitWithoutItW1) {
+  const LeaderAndIsr state = AfterUncleanStart(State(Ids({1, 2, 3})), BrokerId(1), 2);
+  EXPECT_TRUE(state.eligible.empty());
+  EXPECT_TRUE(state.unclean.empty());
+}
+
 TEST(ElectionTest, ACleanEligibleReplicaIsWaitedForAndElectedW1) {
   LeaderAndIsr state = State(Ids({1}));
   state.unclean = Ids({1});
@@ -238,6 +257,7 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
           std::vector<BrokerId> isr = state.isr;
           isr.push_back(id);
           state.eligible = EligibleAfter(state, isr, min_insync);
+          state.unclean.clear();  // as a leader's proposal says nothing of suspects
           state.isr = isr;
         }
         break;

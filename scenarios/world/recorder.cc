@@ -81,6 +81,14 @@ void Recorder::TopicSettingChanged(const std::string& topic, std::string_view na
   least = std::min(least, count);
 }
 
+bool Recorder::IsOfFormerTopic(std::string_view topic,
+                               const std::optional<invariants::RecordId>& id) const {
+  const auto created = created_at_.find(topic);
+  if (created == created_at_.end() || !id.has_value()) return false;
+  const invariants::Send* send = history_.Find(*id);
+  return send != nullptr && send->invoked < created->second;
+}
+
 void Recorder::TopicGone(std::string_view topic) {
   gone_.emplace(topic);
   Forget(topic);
@@ -121,9 +129,7 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
                      fmt::format("learns that {} is record {} of {}", history_.Describe(id), offset,
                                  send.partition));
   }
-  const auto created = created_at_.find(send.partition.topic);
-  const bool of_another = created != created_at_.end() && send.invoked < created->second;
-  if (!Judges(send.partition) || of_another) return;
+  if (!Judges(send.partition) || IsOfFormerTopic(send.partition.topic, id)) return;
   const invariants::AckedRecord acked{
       .id = id, .partition = send.partition, .offset = offset, .at = send.completed};
   for (const auto& invariant : invariants_) invariant->OnAcked(acked);
@@ -133,11 +139,13 @@ void Recorder::Consumed(std::string_view consumer, const TopicPartition& partiti
                         const core::Bytes& value, uint64_t poll) {
   ++consumed_;
   if (!Judges(partition)) return;
+  const std::optional<invariants::RecordId> id = invariants::ParseValue(value);
+  if (IsOfFormerTopic(partition.topic, id)) return;
   const invariants::ConsumedRecord record{.consumer = consumer,
                                           .partition = partition,
                                           .offset = offset,
                                           .value = value,
-                                          .id = invariants::ParseValue(value),
+                                          .id = id,
                                           .poll = poll,
                                           .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnConsumed(record);
@@ -145,6 +153,8 @@ void Recorder::Consumed(std::string_view consumer, const TopicPartition& partiti
 
 void Recorder::PositionJumped(std::string_view consumer, const TopicPartition& partition,
                               Offset from, invariants::JumpReason reason) {
+  // A position in a topic that is no more.
+  if (!Judges(partition) || created_at_.contains(partition.topic)) return;
   const invariants::PositionJump jump{
       .consumer = consumer, .partition = partition, .from = from, .reason = reason, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnPositionJumped(jump);

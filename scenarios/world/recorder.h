@@ -115,6 +115,10 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   [[nodiscard]] bool Judges(const broker::TopicPartition& partition) const {
     return gone_.empty() || !gone_.contains(partition.topic);
   }
+  // Whether the record was sent before its topic was created anew: it may be, or have been, in the
+  // topic of that name before.
+  [[nodiscard]] bool IsOfFormerTopic(std::string_view topic,
+                                     const std::optional<invariants::RecordId>& id) const;
   // Everything that was known of the topic is of one that is no more.
   void Forget(std::string_view topic);
 
