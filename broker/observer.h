@@ -101,6 +101,8 @@ class Observer {
   virtual void OnRecordsFetched(BrokerId, const TopicPartition&, BrokerId /*follower*/,
                                 uint64_t /*bytes*/) {}
   virtual void OnFlushed(BrokerId, const TopicPartition&, Offset /*recovery_point*/) {}
+  // Its log is gone: it is no replica any more, or the topic is deleted.
+  virtual void OnLogDeleted(BrokerId, const TopicPartition&) {}
   virtual void OnTruncated(BrokerId, const TopicPartition&, Offset /*log_end_offset*/) {}
   virtual void OnLogStartMoved(BrokerId, const TopicPartition&, Offset /*log_start_offset*/) {}
   // Of a leader.

@@ -28,10 +28,15 @@ struct Aim {
     kAnyZone,          // `any(az)`
     kZone,             // `az(az-a)`
     kControllerZone,   // `controller-az`: the controller's
+    kAnyTopic,         // `any(topic)`
+    kTopic,            // `topic(orders)`
+    kAnyPartition,     // `any(partition)`
+    kPartition,        // `partition(orders-0)`
   };
   Role role = Role::kAny;
-  int32_t number = 0;  // kBroker, kZooKeeper; the partition's index of kLeader and kFollower
-  std::string name;    // kClient, kZone; the topic of kLeader and kFollower
+  int32_t number =
+      0;             // kBroker, kZooKeeper; the partition's index of kLeader, kFollower, kPartition
+  std::string name;  // kClient, kZone, kTopic; the topic of kLeader, kFollower, kPartition
 
   friend bool operator==(const Aim&, const Aim&) = default;
 };

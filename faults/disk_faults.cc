@@ -66,6 +66,84 @@ class FlipBits final : public Fault {
   int64_t flipped_ = 0;
 };
 
+// The host goes off, its disk is taken out, and it comes back with an empty one.
+class ReplaceDisk final : public Fault {
+ public:
+  void Apply(sim::World&, const Hosts& victims, const Hosts&, sim::FaultId id) override {
+    for (sim::Host* host : victims) {
+      host->LosePower(id);
+      sim::Disk& disk = DiskOf(*host);
+      for (size_t i = 0; i < disk.model().device_count(); ++i) disk.Replace(i, id);
+      victims_.push_back(host);
+    }
+  }
+  void Withdraw(sim::World&) override {
+    for (sim::Host* host : victims_) {
+      if (!host->running()) host->Start();
+    }
+  }
+  std::string Describe(const Hosts& victims) const override {
+    return fmt::format("{} goes off and gets an empty disk", Names(victims));
+  }
+
+ private:
+  Hosts victims_;
+};
+
+// Maintenance with a slip: two hosts are stopped cleanly, and each starts with the other's disk.
+// Later somebody notices.
+class SwapDisks final : public Fault {
+ public:
+  void Apply(sim::World& world, const Hosts& victims, const Hosts& others,
+             sim::FaultId id) override {
+    if (others.empty() || others.front() == victims.front()) return;
+    for (const sim::Host* host : {victims.front(), others.front()}) {
+      if (host->running() && host->stop_requested()) return;  // somebody else is at it
+    }
+    pair_ = std::make_shared<Pair>(Pair{victims.front(), others.front(), id});
+    Step(world, pair_);
+  }
+  void Withdraw(sim::World& world) override {
+    pair_->wanted = false;
+    // A process that found its own disk may run by now, if another fault has moved it.
+    Step(world, pair_);
+  }
+  std::string Describe(const Hosts&) const override {
+    return fmt::format("{} and {} are stopped, and their disks are swapped", pair_->one->name(),
+                       pair_->other->name());
+  }
+
+ private:
+  struct Pair {
+    sim::Host* one;
+    sim::Host* other;
+    sim::FaultId id;
+    bool wanted = true;
+    bool swapped = false;
+  };
+  static constexpr absl::Duration kPoll = absl::Milliseconds(50);
+
+  // Goes on until the disks are where they are wanted. A stop takes as long as it takes.
+  static void Step(sim::World& world, const std::shared_ptr<Pair>& pair) {
+    if (pair->swapped == pair->wanted) {
+      for (sim::Host* host : {pair->one, pair->other}) StartOnceGone(world, host);
+      return;
+    }
+    for (sim::Host* host : {pair->one, pair->other}) host->RequestStop(pair->id);
+    if (!pair->one->running() && !pair->other->running()) {
+      pair->one->SwapDisks(*pair->other, pair->wanted ? pair->id : sim::kNoFault);
+      pair->swapped = pair->wanted;
+      for (sim::Host* host : {pair->one, pair->other}) host->Start();
+      return;
+    }
+    world.At(world.Elapsed() + kPoll, [&world, pair, wanted = pair->wanted] {
+      if (pair->wanted == wanted) Step(world, pair);
+    });
+  }
+
+  std::shared_ptr<Pair> pair_;
+};
+
 }  // namespace
 
 std::unique_ptr<Fault> MakeDiskError(const FaultOrder& order) {
@@ -85,6 +163,15 @@ std::unique_ptr<Fault> MakeFlipBits(const FaultOrder& order) {
   return std::make_unique<FlipBits>(order.Number("count"), order.key);
 }
 
+std::unique_ptr<Fault> MakeLieSync(const FaultOrder&) {
+  return std::make_unique<DiskCondition>(sim::DiskFault{.kind = Kind::kLieSync},
+                                         "confirms syncs that it does not make");
+}
+
+std::unique_ptr<Fault> MakeReplaceDisk(const FaultOrder&) {
+  return std::make_unique<ReplaceDisk>();
+}
+
 std::unique_ptr<Fault> MakeSlowDisk(const FaultOrder& order) {
   const int64_t factor = order.Number("factor");
   return std::make_unique<DiskCondition>(sim::DiskFault{.kind = Kind::kSlow, .factor = factor},
@@ -97,5 +184,7 @@ std::unique_ptr<Fault> MakeStallDisk(const FaultOrder& order) {
       sim::DiskFault{.kind = writes ? Kind::kStallWrites : Kind::kStallDevice},
       writes ? "stands still, writes too" : "stands still");
 }
+
+std::unique_ptr<Fault> MakeSwapDisks(const FaultOrder&) { return std::make_unique<SwapDisks>(); }
 
 }  // namespace highwater::faults

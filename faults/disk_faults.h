@@ -1,6 +1,7 @@
 #pragma once
 
-// Faults of a host's disk: disk_error, fill_disk, flip_bits, slow_disk, stall_disk.
+// Faults of a host's disk: disk_error, fill_disk, flip_bits, lie_sync, replace_disk, slow_disk,
+// stall_disk, swap_disks.
 
 #include "faults/injector.h"
 
@@ -9,7 +10,10 @@ namespace highwater::faults {
 [[nodiscard]] std::unique_ptr<Fault> MakeDiskError(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeFillDisk(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeFlipBits(const FaultOrder& order);
+[[nodiscard]] std::unique_ptr<Fault> MakeLieSync(const FaultOrder& order);
+[[nodiscard]] std::unique_ptr<Fault> MakeReplaceDisk(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeSlowDisk(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeStallDisk(const FaultOrder& order);
+[[nodiscard]] std::unique_ptr<Fault> MakeSwapDisks(const FaultOrder& order);
 
 }  // namespace highwater::faults

@@ -12,18 +12,34 @@ struct Kind {
   std::unique_ptr<Fault> (*make)(const FaultOrder& order);
 };
 
-// A row for each row of the fault table.
+// A row for each row of the fault table that is not an operator's work.
 constexpr Kind kKinds[] = {
-    {"clock_jump", MakeClockJump},     {"crash_broker", MakeCrash},
-    {"disk_error", MakeDiskError},     {"fill_disk", MakeFillDisk},
-    {"flip_bits", MakeFlipBits},       {"freeze", MakeFreeze},
-    {"lose_zone", MakeLoseZone},       {"partition_network", MakePartition},
-    {"power_loss", MakePowerLoss},     {"slow_disk", MakeSlowDisk},
-    {"slow_network", MakeSlowNetwork}, {"stall_disk", MakeStallDisk},
+    {"clock_jump", MakeClockJump},
+    {"crash_broker", MakeCrash},
+    {"disk_error", MakeDiskError},
+    {"fill_disk", MakeFillDisk},
+    {"flip_bits", MakeFlipBits},
+    {"freeze", MakeFreeze},
+    {"lie_sync", MakeLieSync},
+    {"lose_zone", MakeLoseZone},
+    {"partition_network", MakePartition},
+    {"power_loss", MakePowerLoss},
+    {"replace_disk", MakeReplaceDisk},
+    {"slow_disk", MakeSlowDisk},
+    {"slow_network", MakeSlowNetwork},
+    {"stall_disk", MakeStallDisk},
     {"stop_broker", MakeStop},
+    {"swap_disks", MakeSwapDisks},
 };
 
 }  // namespace
+
+void StartOnceGone(sim::World& world, sim::Host* host) {
+  constexpr absl::Duration kPoll = absl::Milliseconds(50);
+  if (!host->stop_requested()) return;  // somebody else has started it
+  if (!host->running()) return host->Start();
+  world.At(world.Elapsed() + kPoll, [&world, host] { StartOnceGone(world, host); });
+}
 
 std::unique_ptr<Fault> MakeFault(const FaultOrder& order) {
   for (const Kind& kind : kKinds) {

@@ -89,6 +89,11 @@ std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64
         }
       }
       return {};
+    case Role::kAnyTopic:
+    case Role::kTopic:
+    case Role::kAnyPartition:
+    case Role::kPartition:
+      return {};  // what operators work on is no host
   }
   HW_UNREACHABLE();
 }

@@ -77,6 +77,10 @@ class Fault {
 // `broker-0`, `broker-0 and broker-1`.
 [[nodiscard]] std::string Names(const std::vector<sim::Host*>& hosts);
 
+// A stop takes as long as it takes: whoever asked waits for its end before it starts anew. Nothing
+// where somebody else has started it since.
+void StartOnceGone(sim::World& world, sim::Host* host);
+
 // Null for an unknown kind.
 [[nodiscard]] std::unique_ptr<Fault> MakeFault(const FaultOrder& order);
 

@@ -23,14 +23,6 @@ class Stop final : public Fault {
   }
 
  private:
-  // A stop takes as long as it takes: whoever asked waits for its end before it starts anew.
-  static void StartOnceGone(sim::World& world, sim::Host* host) {
-    if (!host->stop_requested()) return;  // somebody else has started it
-    if (!host->running()) return host->Start();
-    world.At(world.Elapsed() + kStopPoll, [&world, host] { StartOnceGone(world, host); });
-  }
-  static constexpr absl::Duration kStopPoll = absl::Milliseconds(50);
-
   Hosts stopped_;
 };
 

@@ -26,6 +26,7 @@ void ReplicaLogs::OnLogLoaded(BrokerId broker, const broker::LogLoadedEvent& eve
   ReplicaLog& log = partitions_[event.partition].logs[broker];
   if (event.log_end_offset < log.end) log.lost_until = std::max(log.lost_until, log.end);
   CutEnd(log, event.log_end_offset);
+  log.deleted = false;
   log.start = event.log_start_offset;
 }
 
@@ -66,6 +67,16 @@ void ReplicaLogs::OnHighWatermarkMoved(BrokerId leader, const TopicPartition& pa
   replicas.commit_point = high_watermark;
 }
 
+void ReplicaLogs::OnLogDeleted(BrokerId broker, const TopicPartition& partition) {
+  const auto replicas = partitions_.find(partition);
+  if (replicas == partitions_.end()) return;
+  ReplicaLog& log = replicas->second.logs[broker];
+  log.lost_until = std::max(log.lost_until, log.end);
+  CutEnd(log, Offset(0));
+  log.start = Offset(0);
+  log.deleted = true;
+}
+
 void ReplicaLogs::OnTopicDeleted(std::string_view topic) {
   std::erase_if(partitions_, [&](const auto& entry) { return entry.first.topic == topic; });
 }
@@ -80,7 +91,8 @@ const ReplicaLog* ReplicaLogs::Find(BrokerId broker, const TopicPartition& parti
 std::vector<TopicPartition> ReplicaLogs::PartitionsOf(BrokerId broker) const {
   std::vector<TopicPartition> found;
   for (const auto& [partition, replicas] : partitions_) {
-    if (replicas.logs.contains(broker)) found.push_back(partition);
+    const auto log = replicas.logs.find(broker);
+    if (log != replicas.logs.end() && !log->second.deleted) found.push_back(partition);
   }
   return found;
 }
@@ -124,7 +136,9 @@ int32_t ReplicaLogs::HoldersUpTo(const TopicPartition& partition, Offset offset)
   const auto replicas = partitions_.find(partition);
   if (replicas == partitions_.end()) return 0;
   int32_t holders = 0;
-  for (const auto& [broker, log] : replicas->second.logs) holders += log.Stored(offset) ? 1 : 0;
+  for (const auto& [broker, log] : replicas->second.logs) {
+    holders += !log.deleted && log.Stored(offset) ? 1 : 0;
+  }
   return holders;
 }
 

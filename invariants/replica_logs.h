@@ -37,6 +37,9 @@ struct ReplicaLog {
   // Where it ended before it was opened shorter than it was, until it reaches that again or is
   // truncated: what lies between was stored once and is lost to a fault.
   broker::Offset lost_until{0};
+  // Its broker is no replica any more and has deleted it. A leader that was not told yet may still
+  // count on what it had fetched.
+  bool deleted = false;
 
   // Whether everything below `offset` is stored, or was until a fault took it.
   [[nodiscard]] bool Stored(broker::Offset offset) const {
@@ -64,6 +67,8 @@ class ReplicaLogs {
   // A leader shows `high_watermark`: what its log holds below is committed from now on.
   void OnHighWatermarkMoved(broker::BrokerId leader, const broker::TopicPartition& partition,
                             broker::Offset high_watermark);
+  // The broker is no replica any more and has deleted its log.
+  void OnLogDeleted(broker::BrokerId broker, const broker::TopicPartition& partition);
   void OnTopicDeleted(std::string_view topic);
 
   // Null if the broker never had one.

@@ -42,6 +42,10 @@ std::string_view TypeName(ParameterType type) {
       return "choice";
     case ParameterType::kTarget:
       return "target";
+    case ParameterType::kBrokers:
+      return "brokers";
+    case ParameterType::kSetting:
+      return "setting";
   }
   return "";
 }

@@ -2,7 +2,8 @@
 
 // The fault kinds: their names, what they do, whom they hit and what can be said about them. The
 // loader checks scenarios against this table, `highwater list faults` prints it, and the injector
-// has one class for each row. A new fault is a new row here.
+// has one class for each row. What operators do to a running cluster stands here too: it is
+// written, drawn and counted like a fault. A new fault is a new row here.
 //
 // In a scenario a fault is written exactly or drawn:
 //   timeline: [ { at: 5s, stall_disk: broker(0), kind: writes, for: 2s..4s } ]
@@ -16,7 +17,16 @@
 
 namespace highwater::scenarios {
 
-enum class ParameterType { kDuration, kCount, kSize, kPercent, kChoice, kTarget };
+enum class ParameterType {
+  kDuration,
+  kCount,
+  kSize,
+  kPercent,
+  kChoice,
+  kTarget,
+  kBrokers,  // `any`, or broker ids in the order of the replica list: `2:0:1`
+  kSetting,  // a topic's setting: `min.insync.replicas=1`
+};
 
 struct FaultParameter {
   std::string_view name;

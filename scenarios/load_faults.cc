@@ -1,5 +1,8 @@
 #include "scenarios/load_faults.h"
 
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_split.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -36,8 +39,8 @@ std::string Forms(absl::Span<const faults::Aim::Role> kinds) {
 // Reads faults one by one into a scenario whose other parts are complete.
 class FaultReader {
  public:
-  FaultReader(DiagnosticSink& sink, Scenario& scenario)
-      : sink_(sink), scenario_(scenario), clients_(ClientsOf(scenario)) {}
+  FaultReader(DiagnosticSink& sink, const LoadContext& context, Scenario& scenario)
+      : sink_(sink), context_(context), scenario_(scenario), clients_(ClientsOf(scenario)) {}
 
   void ReadTimeline(const YamlNode& item, std::string place) {
     MapReader map(item, place, sink_);
@@ -143,6 +146,7 @@ class FaultReader {
                                              key, faults::FormatAim(target)));
       case Role::kLeader:
       case Role::kFollower:
+      case Role::kPartition:
         return CheckPartition(node, key, target);
       case Role::kClient: {
         std::vector<std::string_view> names;
@@ -151,9 +155,16 @@ class FaultReader {
       }
       case Role::kZone:
         return CheckName(node, key, target, {cluster.zones.begin(), cluster.zones.end()});
+      case Role::kTopic: {
+        std::vector<std::string_view> names;
+        for (const TopicSpec& topic : scenario_.topics) names.push_back(topic.name);
+        return CheckName(node, key, target, names);
+      }
       case Role::kAny:
       case Role::kAnyBroker:
       case Role::kAnyZone:
+      case Role::kAnyTopic:
+      case Role::kAnyPartition:
         return;
     }
   }
@@ -238,6 +249,10 @@ class FaultReader {
         return ReadRange<IntegerRange>(node, parameter, ParsePercentRange, fault);
       case ParameterType::kChoice:
         return ReadChoice(node, parameter, fault);
+      case ParameterType::kBrokers:
+        return ReadBrokers(node, parameter, fault);
+      case ParameterType::kSetting:
+        return ReadSetting(node, parameter, fault);
       case ParameterType::kTarget:
         break;
     }
@@ -272,16 +287,51 @@ class FaultReader {
     fault.parameters.emplace(std::string(parameter.name), node.scalar);
   }
 
+  void ReadBrokers(const YamlNode& node, const FaultParameter& parameter, FaultSpec& fault) {
+    std::vector<int32_t> ids;
+    bool valid = node.scalar != "any";
+    for (const absl::string_view word : absl::StrSplit(node.scalar, ':')) {
+      int32_t id = -1;
+      valid = valid && absl::SimpleAtoi(word, &id) && id >= 0 && id < scenario_.cluster.brokers &&
+              std::find(ids.begin(), ids.end(), id) == ids.end();
+      ids.push_back(id);
+    }
+    if (!valid && node.scalar != "any") {
+      sink_.Error(node,
+                  fmt::format("{}: expected any, or ids of brokers 0 to {}, each once, as in "
+                              "\"2:0:1\", got {}",
+                              parameter.name, scenario_.cluster.brokers - 1, DescribeYaml(node)));
+    }
+    fault.parameters.emplace(std::string(parameter.name), node.scalar);
+  }
+
+  void ReadSetting(const YamlNode& node, const FaultParameter& parameter, FaultSpec& fault) {
+    const auto [name, value] = SplitSetting(node.scalar);
+    absl::Status status;
+    if (name.empty() || value.empty()) {
+      status = absl::InvalidArgumentError(fmt::format(
+          "expected a topic's setting, as in \"retention.ms=60000\", got {}", DescribeYaml(node)));
+    } else if (context_.validate_setting) {
+      status = context_.validate_setting(SettingScope::kTopic, name, value);
+    }
+    if (!status.ok()) {
+      sink_.Error(node, fmt::format("{}: {}", parameter.name, MessageOf(status)));
+    }
+    fault.parameters.emplace(std::string(parameter.name), node.scalar);
+  }
+
   DiagnosticSink& sink_;
+  const LoadContext& context_;
   Scenario& scenario_;
   std::vector<NamedClient> clients_;
 };
 
 }  // namespace
 
-void LoadFaults(const YamlNode& faults, DiagnosticSink& sink, Scenario& scenario) {
+void LoadFaults(const YamlNode& faults, const LoadContext& context, DiagnosticSink& sink,
+                Scenario& scenario) {
   MapReader map(faults, "faults", sink);
-  FaultReader reader(sink, scenario);
+  FaultReader reader(sink, context, scenario);
   if (const YamlNode* timeline = map.Find("timeline")) {
     size_t i = 0;
     for (const YamlNode& item : ListItems(*timeline, "timeline", sink)) {

@@ -152,7 +152,8 @@ class ScenarioReader {
     if (const YamlNode* topics = map.Find("topics")) ReadTopics(*topics);
     if (const YamlNode* clients = map.Find("clients")) ReadClients(*clients);
     if (const YamlNode* run = map.Find("run")) ReadRun(*run);
-    if (const YamlNode* faults = map.Find("faults")) LoadFaults(*faults, sink_, scenario_);
+    if (const YamlNode* faults = map.Find("faults"))
+      LoadFaults(*faults, context_, sink_, scenario_);
     if (const YamlNode* check = map.Find("check")) ReadCheck(*check);
     if (const YamlNode* expect = map.Find("expect")) {
       scenario_.expect = ListWords(*expect, "expect", sink_);

@@ -326,7 +326,9 @@ TEST(FaultTableTest, DefaultsAndLimitsLoad) {
     for (const FaultParameter& p : kind.parameters) {
       if (!p.default_value.empty()) continue;
       extra += fmt::format(", {}: {}", p.name,
-                           p.type == ParameterType::kChoice ? p.choices[0] : p.maximum);
+                           p.type == ParameterType::kChoice    ? p.choices[0]
+                           : p.type == ParameterType::kSetting ? "retention.ms=60000"
+                                                               : p.maximum);
     }
     const std::string fault = fmt::format("{}: any{}", kind.name, extra);
     EXPECT_THAT(Lines(LoadScenario("x.yaml", Replaced("power_loss: any, for: 8s", fault), {})),

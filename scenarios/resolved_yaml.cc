@@ -73,6 +73,8 @@ std::string FormatParameter(const FaultParameter& parameter, const ParameterValu
     case ParameterType::kPercent:
       return FormatPercentRange(std::get<IntegerRange>(value));
     case ParameterType::kChoice:
+    case ParameterType::kBrokers:
+    case ParameterType::kSetting:
       return Quote(std::get<std::string>(value));
     case ParameterType::kTarget:
       return Quote(faults::FormatAim(std::get<Target>(value)));

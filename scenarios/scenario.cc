@@ -76,6 +76,12 @@ const Target& FaultSpec::TargetOf(std::string_view name) const {
   return ParameterOf<Target>(*this, name);
 }
 
+std::pair<std::string_view, std::string_view> SplitSetting(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return {};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 bool SameScenario(const Scenario& a, const Scenario& b) {
   return a.name == b.name && a.about == b.about && a.compatibility == b.compatibility &&
          a.cluster == b.cluster && a.topics == b.topics && a.clients == b.clients &&

@@ -186,6 +186,9 @@ struct NamedClient {
 };
 [[nodiscard]] std::vector<NamedClient> ClientsOf(const Scenario& scenario);
 
+// `retention.ms=60000` as name and value; empty where there is no `=`.
+[[nodiscard]] std::pair<std::string_view, std::string_view> SplitSetting(std::string_view text);
+
 // The fault kinds that this scenario switches on, each once, sorted.
 [[nodiscard]] std::vector<std::string> EnabledFaults(const Scenario& scenario);
 

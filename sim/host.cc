@@ -74,6 +74,7 @@ void Host::OnProcessGone(ProcessEnd end, FaultId fault) {
   world_.ledger().Applied(fault);
   world_.ledger().Observed(fault);
   if (end == ProcessEnd::kExited) world_.ledger().Observed(stop_fault_);
+  if (end == ProcessEnd::kHalted) world_.ledger().Observed(swap_fault_);
   process_.reset();
   kernel_->OnProcessGone(end);
   if (disk_ != nullptr) disk_->ProcessEnded();
@@ -105,6 +106,18 @@ void Host::Thaw() {
   if (!frozen()) return;
   world_.Fold(id_, EventKind::kFault, 2);
   process_->Thaw();
+}
+
+void Host::SwapDisks(Host& other, FaultId fault) {
+  HW_CHECK(!running() && !other.running(), "{} and {} swap disks while a process runs", name(),
+           other.name());
+  world_.Fold(id_, EventKind::kFault, core::Mix(7, other.id_.value()));
+  world_.ledger().Applied(fault);
+  std::swap(disk_context_, other.disk_context_);
+  std::swap(disk_, other.disk_);
+  disk_context_->MoveTo(*this);
+  other.disk_context_->MoveTo(other);
+  swap_fault_ = other.swap_fault_ = fault;
 }
 
 void Host::SlowCpu(int64_t factor, FaultId fault) {

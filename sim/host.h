@@ -86,6 +86,9 @@ class Host {
   // Stops the process without its kernel (a long garbage collection, SIGSTOP); Thaw goes on.
   void Freeze(FaultId fault = kNoFault);
   void Thaw();
+  // Each gets the disk of the other, with its page cache. Observed when a process of one of them
+  // gives up. REQUIRES: no process of either is running.
+  void SwapDisks(Host& other, FaultId fault = kNoFault);
   void SlowCpu(int64_t factor, FaultId fault = kNoFault);  // factor 1 ends it
   void JumpWallClock(absl::Duration by, FaultId fault = kNoFault);
   void SetClockDrift(int64_t ppm, FaultId fault = kNoFault);
@@ -150,6 +153,7 @@ class Host {
   uint64_t run_id_ = 0;
   CrashKind planned_crash_ = CrashKind::kProcess;
   FaultId planned_fault_;
+  FaultId swap_fault_;
   FaultId clock_fault_;
   FaultId wall_fault_;
 };

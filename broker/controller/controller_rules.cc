@@ -16,6 +16,9 @@ LeaderEpoch EpochBefore(LeaderEpoch before, LeaderEpoch) { return before; }
 // [W1] As Kafka 3.2.3: a broker that comes back is taken for what it was.
 bool LosesNothing(const zk::BrokerRegistration&) { return false; }
 
+// [C93] As Kafka 3.2.3: who leaves is taken from the ISR by a later write.
+LeaderAndIsr NotLimited(const LeaderAndIsr& state, const std::vector<BrokerId>&) { return state; }
+
 bool Yes() { return true; }
 bool No() { return false; }
 
@@ -29,6 +32,7 @@ ControllerRules ControllerRules::Safe() {
           .elect_preferred = ElectPreferred,
           .elect_at_shutdown = ElectAtShutdown,
           .without_replica = WithoutReplica,
+          .limited_to = LimitedTo,
           .may_have_lost_records = MayHaveLostRecords,
           .after_unclean_start = AfterUncleanStart,
           .eligible_after = EligibleAfter,
@@ -43,6 +47,7 @@ ControllerRules ControllerRules::Safe() {
 ControllerRules ControllerRules::Kafka323() {
   ControllerRules rules = Safe();
   rules.elect_offline = ElectOfflineOfKafka323;
+  rules.limited_to = NotLimited;
   rules.may_have_lost_records = LosesNothing;
   rules.eligible_after = NobodyIsEligible;
   rules.check_alter_partition = CheckAlterPartitionOfKafka323;

@@ -37,6 +37,8 @@ struct ControllerRules {
   Elected (*elect_at_shutdown)(const ElectionFacts&);
   // [C41]
   LeaderAndIsr (*without_replica)(const LeaderAndIsr&, BrokerId);
+  // [C93] The state that goes with a new list of replicas.
+  LeaderAndIsr (*limited_to)(const LeaderAndIsr&, const std::vector<BrokerId>& replicas);
   // [W1]
   bool (*may_have_lost_records)(const zk::BrokerRegistration&);
   // [W1]

@@ -219,4 +219,15 @@ LeaderAndIsr WithoutReplica(const LeaderAndIsr& state, BrokerId replica) {
   return next;
 }
 
+LeaderAndIsr LimitedTo(const LeaderAndIsr& state, const std::vector<BrokerId>& replicas) {
+  const bool led_by_another = state.leader != kNoBroker && !Contains(replicas, state.leader);
+  std::vector<BrokerId> isr = Intersect(state.isr, replicas);
+  if (led_by_another || isr.empty()) return state;
+  LeaderAndIsr next = state;
+  next.isr = std::move(isr);
+  next.unclean = Intersect(state.unclean, replicas);
+  next.eligible = Intersect(state.eligible, replicas);
+  return next;
+}
+
 }  // namespace highwater::broker::controller

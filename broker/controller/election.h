@@ -112,5 +112,13 @@ struct LogEnd {
 // [C41] `replica` leaves; the last member stays. The leader becomes -1 if it was the leader.
 // REQUIRES: it is in the ISR.
 [[nodiscard]] LeaderAndIsr WithoutReplica(const LeaderAndIsr& state, BrokerId replica);
+// [C93] The state that goes with a new list of replicas: who is not on it leaves the ISR by the
+// same write that tells the leader so. The leader holds its high watermark back for assigned
+// replicas only [H4]: where another one stays in the ISR a moment longer, it lacks what is
+// committed in that moment, and a controller that fails over then, with the old list still in the
+// topic's znode, may elect it. Unchanged if the leader itself is not on the list, or nobody would
+// be left.
+[[nodiscard]] LeaderAndIsr LimitedTo(const LeaderAndIsr& state,
+                                     const std::vector<BrokerId>& replicas);
 
 }  // namespace highwater::broker::controller

@@ -70,6 +70,27 @@ TEST(ElectionTest, AReassignmentPrefersItsTargetAndKeepsTheIsrC34) {
 }
 
 // [C37]
+TEST(ElectionTest, WhoIsNoReplicaAnyMoreLeavesTheIsrWithTheSameWriteC93) {
+  LeaderAndIsr state = State(Ids({1, 2, 3, 4}), BrokerId(3));
+  state.unclean = Ids({1});
+  state.eligible = Ids({2, 5});
+  const LeaderAndIsr limited = LimitedTo(state, Ids({3, 4, 5}));
+  EXPECT_EQ(limited.isr, Ids({3, 4}));
+  EXPECT_EQ(limited.leader, BrokerId(3));
+  EXPECT_EQ(limited.unclean, Ids({}));
+  EXPECT_EQ(limited.eligible, Ids({5}));
+}
+
+TEST(ElectionTest, ALeaderThatIsNoReplicaAnyMoreKeepsItsIsrUntilItIsStoppedC93) {
+  const LeaderAndIsr state = State(Ids({1, 2, 3}), BrokerId(1));
+  EXPECT_EQ(LimitedTo(state, Ids({2, 3})).isr, Ids({1, 2, 3}));
+}
+
+TEST(ElectionTest, AnIsrIsNeverEmptiedByANewAssignmentC93) {
+  const LeaderAndIsr state = State(Ids({1}));
+  EXPECT_EQ(LimitedTo(state, Ids({2, 3})).isr, Ids({1}));
+}
+
 TEST(ElectionTest, ThePreferredReplicaMustBeLiveAndInSyncC35) {
   const LeaderAndIsr state = State(Ids({1, 2}), BrokerId(2));
   EXPECT_EQ(ElectPreferred(Facts(state, Ids({1, 2}))).state.leader, BrokerId(1));
@@ -142,6 +163,25 @@ TEST(ElectionTest, TheLastCleanMemberStaysAndIsMarkedW1) {
             ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE);
   EXPECT_EQ(ElectOfflineOfKafka323(Facts(next, Ids({1, 2, 3}))).state.leader, BrokerId(1));
   EXPECT_EQ(ReplicasToCompare(next, Ids({1, 2, 3})), Ids({1}));
+}
+
+TEST(ElectionTest, WhoCameBackUncleanIsAskedTooIfTheLastOfTheIsrDoesW1) {
+  // 1 was killed and has lost nothing; 2, which stays alone, has lost its tail.
+  LeaderAndIsr state = AfterUncleanStart(State(Ids({1, 2}), BrokerId(1)), BrokerId(1), 2);
+  EXPECT_EQ(state.isr, Ids({2}));
+  ElectionFacts facts = Facts(state, Ids({1, 2, 3}));
+  facts.min_insync_replicas = 2;
+  state = ElectOffline(facts).state;
+  EXPECT_EQ(state.leader, BrokerId(2));
+  EXPECT_EQ(state.isr, Ids({2}));
+  state = AfterUncleanStart(state, BrokerId(2), 2);
+  EXPECT_EQ(ReplicasToCompare(state, Ids({1, 2, 3})), Ids({1, 2}));
+}
+
+TEST(ElectionTest, WhoCameBackUncleanIsForgottenWhereTheIsrCanCommitWithoutItW1) {
+  const LeaderAndIsr state = AfterUncleanStart(State(Ids({1, 2, 3})), BrokerId(1), 2);
+  EXPECT_TRUE(state.eligible.empty());
+  EXPECT_TRUE(state.unclean.empty());
 }
 
 TEST(ElectionTest, ACleanEligibleReplicaIsWaitedForAndElectedW1) {

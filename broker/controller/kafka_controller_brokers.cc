@@ -160,6 +160,10 @@ absl::Status KafkaController::HandleUncleanStarts(
     HW_MARK("unclean_start_handled");
     std::vector<TopicPartition> partitions;
     for (const PartitionReplica& replica : parts_.context.ReplicasOn({id})) {
+      // Nobody is elected for what is being deleted; and a replica that has deleted it already
+      // would make it anew on hearing of the change, to find the next topic of that name in its
+      // way.
+      if (parts_.context.IsQueuedForDeletion(replica.partition.topic)) continue;
       if (parts_.context.Find(replica.partition)->leadership) {
         partitions.push_back(replica.partition);
       }

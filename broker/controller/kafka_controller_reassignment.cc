@@ -293,7 +293,8 @@ absl::Status KafkaController::BumpEpochAndSend(const TopicPartition& id,
                                                                    parts_.context.epoch)) {
       return absl::OkStatus();
     }
-    HW_ASSIGN_OR_RETURN(const auto written, parts_.Write({{id, states.front()->leader_and_isr}}));
+    LeaderAndIsr next = rules_.limited_to(states.front()->leader_and_isr, to);
+    HW_ASSIGN_OR_RETURN(const auto written, parts_.Write({{id, std::move(next)}}));
     if (absl::IsFailedPrecondition(written.front())) continue;
     if (!written.front().ok()) return absl::OkStatus();
     parts_.batch.AddLeaderAndIsr(parts_.context, to, id, IsNew::kNo);

@@ -211,6 +211,7 @@ absl::Status KafkaController::ProcessConfigChange(const std::string& topic) {
   HW_RETURN_IF_ERROR(LoadConfig(topic));
   const auto found = parts_.context.topics.find(topic);
   if (found == parts_.context.topics.end()) return absl::OkStatus();
+  if (parts_.context.IsQueuedForDeletion(topic)) return absl::OkStatus();
   // [W1] Once leaders may commit with fewer members, who left before may miss what they commit.
   std::vector<TopicPartition> stale;
   for (const auto& [index, partition] : found->second.partitions) {

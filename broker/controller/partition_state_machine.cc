@@ -197,6 +197,9 @@ absl::Status PartitionStateMachine::Elect(std::vector<TopicPartition> partitions
         results[id] = elected.error;
         continue;
       }
+      if (kind == ElectionKind::kReassigned) {
+        elected.state = parts_.rules.limited_to(elected.state, partition->assignment.replicas);
+      }
       if (kind == ElectionKind::kAtShutdown) {
         elected.state.eligible =
             parts_.rules.eligible_after(state, elected.state.isr, parts_.MinInsync(id.topic));

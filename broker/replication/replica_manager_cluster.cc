@@ -28,6 +28,8 @@ std::vector<BrokerId> Ids(const std::vector<int32_t>& numbers) {
 
 ErrorCode FromStorage(const absl::Status& status) {
   if (status.ok()) return ErrorCode::NONE;
+  // Stopped while the topic's settings could not be read: no disk has failed.
+  if (absl::IsAborted(status)) return ErrorCode::UNKNOWN_SERVER_ERROR;
   // [K15] The log of another topic of that name.
   if (absl::IsFailedPrecondition(status)) return ErrorCode::INCONSISTENT_TOPIC_ID;
   return ErrorCode::KAFKA_STORAGE_ERROR;
@@ -155,7 +157,9 @@ absl::Status ReplicaManager::AwaitConfig(const std::string& topic) {
     const absl::Status status = cluster_->read_config(topic);
     if (status.ok()) break;
     HW_MARK("topic_config_read_again");
-    if (env_.fibers.SleepFor(kBetweenConfigReads) == core::Wake::kCancelled) return status;
+    if (env_.fibers.SleepFor(kBetweenConfigReads) == core::Wake::kCancelled) {
+      return absl::AbortedError(status.message());
+    }
   }
   return absl::OkStatus();
 }

@@ -172,6 +172,7 @@ absl::Status Log::DoTruncateFully(Offset offset) {
   const bool lowered = LowerBounds(offset);
   log_start_offset_ = offset;
   observer_.OnTruncated(broker_, partition_, offset);
+  observer_.OnLogStartMoved(broker_, partition_, offset);
   HW_RETURN_IF_ERROR(RemoveFilesOf(dropped));
   HW_ASSIGN_OR_RETURN(std::shared_ptr<LogSegment> segment,
                       LogSegment::Create(env_.files, directory_, offset, env_.clock.WallNow()));

@@ -189,6 +189,7 @@ absl::Status LogManager::Delete(const TopicPartition& partition) {
   unique.high = env_.random.Next();
   unique.low = env_.random.Next();
   HW_RETURN_IF_ERROR(hosted.log->RenameAwayAndWait(DeleteDirectoryNameOf(partition, unique)));
+  observer_.OnLogDeleted(options_.broker_id, partition);
   hosted.directory->high_watermarks.erase(partition);
   RemoveLater(*hosted.directory, {hosted.log->directory()},
               absl::Milliseconds(hosted.log->config().file_delete_delay_ms));

@@ -14,6 +14,12 @@ void ClusterRoles::BecameFollower(const broker::TopicPartition& partition, int32
   replicas.all.insert(broker);
 }
 
+void ClusterRoles::NoLongerHosted(const broker::TopicPartition& partition, int32_t broker) {
+  Replicas& replicas = partitions_[partition];
+  if (replicas.leader == broker) replicas.leader.reset();
+  replicas.all.erase(broker);
+}
+
 const ClusterRoles::Replicas* ClusterRoles::Find(std::string_view topic, int32_t partition) const {
   const auto found = partitions_.find({std::string(topic), broker::PartitionIndex(partition)});
   return found == partitions_.end() ? nullptr : &found->second;

@@ -20,6 +20,7 @@ class ClusterRoles final : public faults::Roles {
   void BecameController(int32_t broker) { controller_ = broker; }
   void BecameLeader(const broker::TopicPartition& partition, int32_t broker);
   void BecameFollower(const broker::TopicPartition& partition, int32_t broker);
+  void NoLongerHosted(const broker::TopicPartition& partition, int32_t broker);
   void BecameZooKeeperLeader(int32_t server) { zookeeper_leader_ = server; }
 
   [[nodiscard]] std::optional<int32_t> Controller() const override { return controller_; }

@@ -46,6 +46,8 @@ faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t ke
         break;
       }
       case ParameterType::kChoice:
+      case ParameterType::kBrokers:
+      case ParameterType::kSetting:
         order.choices[name] = spec.ChoiceOf(name);
         break;
       case ParameterType::kTarget:

@@ -15,26 +15,12 @@ using broker::Offset;
 using broker::TopicPartition;
 using Kind = Narrator::Kind;
 
+constexpr std::string_view kMinIsr = "min.insync.replicas";
+
 std::string NameOf(BrokerId id) { return fmt::format("broker-{}", id); }
 
 std::string Range(Offset base, Offset last) {
   return base == last ? fmt::format("record {}", base) : fmt::format("records {}..{}", base, last);
-}
-
-// What the scenario's configuration promises of a topic: Kafka's default where it says nothing.
-invariants::TopicPromise PromiseOf(const Scenario& scenario, std::string_view name) {
-  constexpr std::string_view kMinIsr = "min.insync.replicas";
-  invariants::TopicPromise promise;
-  const std::string* text = FindSetting(scenario.cluster.settings, kMinIsr);
-  for (const TopicSpec& topic : scenario.topics) {
-    if (topic.name != name) continue;
-    promise.replicas = topic.replicas;
-    if (const std::string* own = FindSetting(topic.settings, kMinIsr)) text = own;
-  }
-  if (text != nullptr) {
-    HW_CHECK(absl::SimpleAtoi(*text, &promise.min_insync_replicas), "{}: {}", kMinIsr, *text);
-  }
-  return promise;
 }
 
 bool Settles(const Scenario& scenario) {
@@ -47,17 +33,17 @@ bool Settles(const Scenario& scenario) {
 Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                    std::function<absl::Duration()> now,
                    std::function<void(const invariants::Violation&)> on_violation)
-    : narrator_(narrator),
+    : scenario_(scenario),
+      narrator_(narrator),
       now_(std::move(now)),
       on_violation_(std::move(on_violation)),
       judges_all_(scenario.check.guarantee == Guarantee::kAny),
-      survivability_(logs_,
-                     [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); }),
+      survivability_(logs_, [this](std::string_view topic) { return PromiseOf(topic); }),
       zookeeper_(narrator, now_, roles_, invariants_) {
   const invariants::RunFacts facts{
       .history = history_,
       .logs = logs_,
-      .promise = [&scenario](std::string_view topic) { return PromiseOf(scenario, topic); },
+      .promise = [this](std::string_view topic) { return PromiseOf(topic); },
       .settles = Settles(scenario),
       .brokers_down = [this] { return static_cast<int32_t>(down_.size()); },
       // One that is named is judged also of those who were not promised it.
@@ -69,6 +55,54 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
                         std::find(chosen.begin(), chosen.end(), info.id) != chosen.end();
     if (wanted) invariants_.push_back(info.make(facts, *this));
   }
+}
+
+// What the configuration promises of a topic: Kafka's default where it says nothing, the least that
+// was ever in force where an operator has changed it.
+invariants::TopicPromise Recorder::PromiseOf(std::string_view name) const {
+  invariants::TopicPromise promise;
+  const std::string* text = FindSetting(scenario_.cluster.settings, kMinIsr);
+  for (const TopicSpec& topic : scenario_.topics) {
+    if (topic.name != name) continue;
+    promise.replicas = topic.replicas;
+    if (const std::string* own = FindSetting(topic.settings, kMinIsr)) text = own;
+  }
+  if (text != nullptr) {
+    HW_CHECK(absl::SimpleAtoi(*text, &promise.min_insync_replicas), "{}: {}", kMinIsr, *text);
+  }
+  if (const auto least = least_min_insync_.find(name); least != least_min_insync_.end()) {
+    promise.min_insync_replicas = std::min(promise.min_insync_replicas, least->second);
+  }
+  return promise;
+}
+
+void Recorder::TopicSettingChanged(const std::string& topic, std::string_view name,
+                                   std::string_view value) {
+  int32_t count = 0;
+  if (name != kMinIsr || !absl::SimpleAtoi(absl::string_view(value.data(), value.size()), &count))
+    return;
+  int32_t& least = least_min_insync_.try_emplace(topic, count).first->second;
+  least = std::min(least, count);
+}
+
+bool Recorder::IsOfFormerTopic(std::string_view topic,
+                               const std::optional<invariants::RecordId>& id) const {
+  const auto created = created_at_.find(topic);
+  if (created == created_at_.end() || !id.has_value()) return false;
+  const invariants::Send* send = history_.Find(*id);
+  return send != nullptr && send->invoked < created->second;
+}
+
+void Recorder::TopicGone(std::string_view topic) {
+  gone_.emplace(topic);
+  Forget(topic);
+}
+
+void Recorder::Forget(std::string_view topic) {
+  logs_.OnTopicDeleted(topic);
+  survivability_.OnTopicDeleted(topic);
+  std::erase_if(newest_epochs_, [&](const auto& entry) { return entry.first.topic == topic; });
+  for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
 }
 
 invariants::RecordId Recorder::Sent(uint32_t producer, const TopicPartition& partition,
@@ -99,6 +133,7 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
                      fmt::format("learns that {} is record {} of {}", history_.Describe(id), offset,
                                  send.partition));
   }
+  if (!Judges(send.partition) || IsOfFormerTopic(send.partition.topic, id)) return;
   const invariants::AckedRecord acked{
       .id = id, .partition = send.partition, .offset = offset, .at = send.completed};
   for (const auto& invariant : invariants_) invariant->OnAcked(acked);
@@ -107,11 +142,14 @@ void Recorder::Completed(invariants::RecordId id, invariants::SendOutcome outcom
 void Recorder::Consumed(std::string_view consumer, const TopicPartition& partition, Offset offset,
                         const core::Bytes& value, uint64_t poll) {
   ++consumed_;
+  if (!Judges(partition)) return;
+  const std::optional<invariants::RecordId> id = invariants::ParseValue(value);
+  if (IsOfFormerTopic(partition.topic, id)) return;
   const invariants::ConsumedRecord record{.consumer = consumer,
                                           .partition = partition,
                                           .offset = offset,
                                           .value = value,
-                                          .id = invariants::ParseValue(value),
+                                          .id = id,
                                           .poll = poll,
                                           .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnConsumed(record);
@@ -119,6 +157,8 @@ void Recorder::Consumed(std::string_view consumer, const TopicPartition& partiti
 
 void Recorder::PositionJumped(std::string_view consumer, const TopicPartition& partition,
                               Offset from, invariants::JumpReason reason) {
+  // A position in a topic that is no more.
+  if (!Judges(partition) || created_at_.contains(partition.topic)) return;
   const invariants::PositionJump jump{
       .consumer = consumer, .partition = partition, .from = from, .reason = reason, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnPositionJumped(jump);
@@ -162,6 +202,7 @@ void Recorder::OnBrokerStopped(BrokerId id) {
 }
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
+  if (!Judges(event.partition)) return;
   const invariants::ReplicaLog* before = logs_.Find(id, event.partition);
   const bool shorter = before != nullptr && event.log_end_offset < before->end;
   logs_.OnLogLoaded(id, event);
@@ -183,6 +224,7 @@ void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
   roles_.BecameLeader(partition, id.value());
   availability_.Leads(partition, id, epoch, now_());
   lag_.Leads(partition, id, log_end);
+  if (!Judges(partition)) return;
   if (narrator_.active()) {
     narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kLeader, NameOf(id),
                      fmt::format("leads from offset {}, leader epoch {}", log_end, epoch));
@@ -218,6 +260,7 @@ void Recorder::OnReplicaDeleted(BrokerId id, const TopicPartition& partition) {
 void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch epoch,
                             broker::PartitionEpoch partition_epoch,
                             absl::Span<const BrokerId> isr) {
+  if (!Judges(partition)) return;
   if (narrator_.active()) {
     narrator_.TellOf(partition, Offset(0), Offset(0), now_(), Kind::kIsr, NameOf(id),
                      news_.DescribeIsr(partition, isr),
@@ -231,6 +274,7 @@ void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker
 void Recorder::OnFollowerFetched(BrokerId leader, const TopicPartition& partition,
                                  broker::LeaderEpoch epoch, BrokerId follower,
                                  Offset fetch_offset) {
+  if (!Judges(partition)) return;
   survivability_.OnFollowerFetched(follower, partition, fetch_offset);
   const invariants::LeaderState state{
       .leader = leader, .partition = partition, .epoch = epoch, .at = now_()};
@@ -241,6 +285,7 @@ void Recorder::OnFollowerFetched(BrokerId leader, const TopicPartition& partitio
 
 void Recorder::OnFollowerHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
                                             broker::LeaderEpoch epoch, Offset high_watermark) {
+  if (!Judges(partition)) return;
   const invariants::FollowerState state{
       .follower = id, .partition = partition, .epoch = epoch, .at = now_()};
   for (const auto& invariant : invariants_) {
@@ -250,6 +295,7 @@ void Recorder::OnFollowerHighWatermarkMoved(BrokerId id, const TopicPartition& p
 
 void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
                                     broker::LeaderEpoch epoch, Offset high_watermark) {
+  if (!Judges(partition)) return;
   logs_.OnHighWatermarkMoved(id, partition, high_watermark);
   if (narrator_.active()) {
     narrator_.TellOf(partition, high_watermark - 1, high_watermark - 1, now_(),
@@ -274,6 +320,7 @@ void Recorder::OnResignedAsController(BrokerId id) {
 }
 
 void Recorder::OnAppended(BrokerId id, const broker::AppendedEvent& event) {
+  if (!Judges(event.partition)) return;
   logs_.OnAppended(id, event);
   lag_.LogEnds(event.partition, id, event.last_offset + 1);
   for (const auto& invariant : invariants_) invariant->OnAppended(id, event, now_());
@@ -291,6 +338,7 @@ void Recorder::OnFlushed(BrokerId id, const TopicPartition& partition, Offset re
 }
 
 void Recorder::OnTruncated(BrokerId id, const TopicPartition& partition, Offset log_end) {
+  if (!Judges(partition)) return;
   const invariants::ReplicaLog* log = logs_.Find(id, partition);
   const Offset before = log == nullptr ? log_end : std::max(log->end, log_end);
   logs_.OnTruncated(id, partition, log_end);
@@ -303,6 +351,7 @@ void Recorder::OnTruncated(BrokerId id, const TopicPartition& partition, Offset 
 }
 
 void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Offset log_start) {
+  if (!Judges(partition)) return;
   logs_.OnLogStartMoved(id, partition, log_start);
   if (!narrator_.active()) return;
   narrator_.TellOf(partition, log_start, log_start, now_(), Kind::kOther, NameOf(id),
@@ -311,6 +360,7 @@ void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Off
 
 void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset base, Offset last, int16_t acks) {
+  if (!Judges(partition)) return;
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnAcknowledged(state, last, acks);
@@ -321,8 +371,20 @@ void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
                   acks == -1 ? "all" : fmt::format("{}", acks), epoch));
 }
 
+// The first state of a partition: it is one of a topic that was created just now.
+void Recorder::NoticeCreation(const broker::PartitionStateEvent& event) {
+  if (event.leader_epoch != broker::LeaderEpoch(0)) return;
+  if (event.partition_epoch != broker::PartitionEpoch(0)) return;
+  const auto gone = gone_.find(event.partition.topic);
+  if (gone == gone_.end()) return;
+  gone_.erase(gone);
+  Forget(event.partition.topic);
+  created_at_[event.partition.topic] = now_();
+}
+
 void Recorder::OnPartitionStateWritten(BrokerId controller,
                                        const broker::PartitionStateEvent& event) {
+  NoticeCreation(event);
   for (const auto& invariant : invariants_) invariant->OnPartitionStateWritten(event, now_());
   if (!narrator_.active()) return;
   const bool elects = news_.IsElection(event);
@@ -344,11 +406,19 @@ void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t parti
 
 void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
   narrator_.Tell(now_(), Kind::kOther, NameOf(id), fmt::format("deletes topic {}", topic));
-  logs_.OnTopicDeleted(topic);
   availability_.TopicDeleted(topic, now_());
   lag_.TopicDeleted(topic);
-  std::erase_if(newest_epochs_, [&](const auto& entry) { return entry.first.topic == topic; });
-  for (const auto& invariant : invariants_) invariant->OnTopicDeleted(topic);
+  Forget(topic);
+}
+
+void Recorder::OnLogDeleted(BrokerId id, const TopicPartition& partition) {
+  roles_.NoLongerHosted(partition, id.value());
+  if (!Judges(partition)) return;
+  logs_.OnLogDeleted(id, partition);
+  survivability_.OnLogDeleted(id, partition);
+  if (!narrator_.active()) return;
+  narrator_.TellOf(partition, Offset(0), Offset(0), now_(), Kind::kOther, NameOf(id),
+                   fmt::format("deletes its log of {}", partition));
 }
 
 void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::string_view error) {

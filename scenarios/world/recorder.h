@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,12 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // What the readers of the heal phase found; judges what is judged at rest.
   void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
 
+  // What operators do to topics. A topic that is about to be deleted promises nothing more, until
+  // the controller has created one of that name anew; nor does one that is still to be created.
+  void TopicGone(std::string_view topic);
+  // From now on records may be acknowledged under this setting.
+  void TopicSettingChanged(const std::string& topic, std::string_view name, std::string_view value);
+
   // What happened to a broker from outside: `text` for people, empty where a fault says it.
   void ProcessEnded(int32_t broker, std::string text);
   // Whether it runs, unfrozen, and can be reached.
@@ -85,6 +92,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
                             broker::LeaderEpoch epoch, broker::Offset high_watermark) override;
   void OnBecameController(broker::BrokerId id, broker::ControllerEpoch epoch) override;
   void OnResignedAsController(broker::BrokerId id) override;
+  void OnLogDeleted(broker::BrokerId id, const broker::TopicPartition& partition) override;
   void OnAppended(broker::BrokerId id, const broker::AppendedEvent& event) override;
   void OnFlushed(broker::BrokerId id, const broker::TopicPartition& partition,
                  broker::Offset recovery_point) override;
@@ -118,6 +126,20 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 
  private:
+  [[nodiscard]] invariants::TopicPromise PromiseOf(std::string_view topic) const;
+  // Whether anything is promised of it now.
+  [[nodiscard]] bool Judges(const broker::TopicPartition& partition) const {
+    return gone_.empty() || !gone_.contains(partition.topic);
+  }
+  // Whether the record was sent before its topic was created anew: it may be, or have been, in the
+  // topic of that name before.
+  [[nodiscard]] bool IsOfFormerTopic(std::string_view topic,
+                                     const std::optional<invariants::RecordId>& id) const;
+  void NoticeCreation(const broker::PartitionStateEvent& event);
+  // Everything that was known of the topic is of one that is no more.
+  void Forget(std::string_view topic);
+
+  const Scenario& scenario_;
   Narrator& narrator_;
   std::function<absl::Duration()> now_;
   std::function<void(const invariants::Violation&)> on_violation_;
@@ -126,6 +148,11 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   invariants::ReplicaLogs logs_;
   std::map<broker::TopicPartition, broker::LeaderEpoch> newest_epochs_;
   ClusterRoles roles_;
+  std::set<std::string, std::less<>> gone_;  // topics of which nothing is judged
+  // Since when a topic is what it is: what was sent before may have gone to the one before.
+  std::map<std::string, absl::Duration, std::less<>> created_at_;
+  // The least min.insync.replicas that ever was in force, where an operator has changed it.
+  std::map<std::string, int32_t, std::less<>> least_min_insync_;
   Survivability survivability_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
   ZooKeeperRecorder zookeeper_;

@@ -91,6 +91,7 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
           [this](const invariants::Violation& violation) { OnViolation(violation); }),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
+                .layout = TopicLayout(scenario),
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
                 .load_end = scenario.run.warmup + scenario.run.duration,
@@ -99,6 +100,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       injector_(world_, cast_, recorder_.roles(),
                 [this](const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                        std::string text) { OnFault(order, victims, std::move(text)); }),
+      operators_(
+          world_, workload_,
+          [this](std::string name) -> sim::Host& { return AddHost(std::move(name), 0, false); }),
       end_(workload_.load_end + scenario.run.heal) {
   core::Mark::ResetCounts();
   if (options.hash_log != nullptr) {
@@ -109,7 +113,14 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   AddBrokers();
   AddClients();
   injector_.OnChange([this] { ConsiderReach(); });
-  injector_.Order(MaterialiseFaults(scenario, seed));
+  for (const std::string& topic : CreatedLater(scenario)) recorder_.TopicGone(topic);
+  std::vector<faults::FaultOrder> orders = MaterialiseFaults(scenario, seed);
+  const auto of_operators = std::stable_partition(
+      orders.begin(), orders.end(),
+      [](const faults::FaultOrder& order) { return !Operators::Do(order.kind); });
+  operators_.Order({std::make_move_iterator(of_operators), std::make_move_iterator(orders.end())});
+  orders.erase(of_operators, orders.end());
+  injector_.Order(std::move(orders));
 }
 
 SimulatedRun::~SimulatedRun() = default;
@@ -211,11 +222,14 @@ void SimulatedRun::AddClients() {
 void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                            std::string text) {
   recorder_.Fault(std::move(text), order.place);
-  if (order.kind != "flip_bits" && order.kind != "disk_error") return;
+  const bool replaces = order.kind == "replace_disk";
+  if (!replaces && order.kind != "flip_bits" && order.kind != "disk_error") return;
   for (const sim::Host* host : victims) {
     for (const faults::Cast::Member& member : cast_.members) {
       if (member.host != host) continue;
-      if (member.kind == faults::Cast::Kind::kBroker) {
+      if (replaces) {
+        recorder_.survivability().DiskReplaced(broker::BrokerId(member.number));
+      } else if (member.kind == faults::Cast::Kind::kBroker) {
         recorder_.survivability().Corrupted(broker::BrokerId(member.number));
       } else if (member.kind == faults::Cast::Kind::kZooKeeper) {
         recorder_.survivability().CoordinationLost();

@@ -17,6 +17,7 @@
 #include "faults/injector.h"
 #include "scenarios/seed_runner.h"
 #include "scenarios/world/applications.h"
+#include "scenarios/world/operators.h"
 #include "scenarios/world/recorder.h"
 #include "scenarios/world/workload.h"
 #include "sim/world.h"
@@ -67,6 +68,7 @@ class SimulatedRun {
   WorkloadContext workload_;
   faults::Cast cast_;
   faults::Injector injector_;
+  Operators operators_;
   std::unique_ptr<HashRecorder> hash_recorder_;
   absl::Duration end_;
   sim::RunEnd run_end_ = sim::RunEnd::kTime;

@@ -28,6 +28,16 @@ void Survivability::Judge(const TopicPartition& partition) {
   if (damaged >= promise_(partition.topic).min_insync_replicas) beyond_.insert(partition);
 }
 
+void Survivability::OnLogDeleted(BrokerId broker, const TopicPartition& partition) {
+  const auto damaged = damaged_.find(partition);
+  if (damaged != damaged_.end()) damaged->second.erase(broker);
+}
+
+void Survivability::OnTopicDeleted(std::string_view topic) {
+  std::erase_if(damaged_, [&](const auto& entry) { return entry.first.topic == topic; });
+  std::erase_if(beyond_, [&](const TopicPartition& id) { return id.topic == topic; });
+}
+
 void Survivability::OnLogLoaded(BrokerId broker, const TopicPartition& partition) {
   if (corrupted_.contains(broker)) return Damage(broker, partition);
   const invariants::ReplicaLog* log = logs_.Find(broker, partition);

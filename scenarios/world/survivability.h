@@ -32,11 +32,20 @@ class Survivability {
 
   // The broker's host went off and its disk lost something that was not synced.
   void LostData(broker::BrokerId broker);
+  // The broker has an empty disk in the place of its own.
+  void DiskReplaced(broker::BrokerId broker) {
+    corrupted_.erase(broker);
+    LostData(broker);
+  }
   // The broker's disk corrupts data, now or later.
   void Corrupted(broker::BrokerId broker);
   // A ZooKeeper server lost what it had synced: nothing is guaranteed any more.
   void CoordinationLost() { everything_ = true; }
 
+  // It is no replica any more: what it lacks concerns nobody.
+  void OnLogDeleted(broker::BrokerId broker, const broker::TopicPartition& partition);
+  // What comes under that name later begins anew.
+  void OnTopicDeleted(std::string_view topic);
   // As the broker reports it; `logs` has seen the event already.
   void OnLogLoaded(broker::BrokerId broker, const broker::TopicPartition& partition);
   void OnFollowerFetched(broker::BrokerId follower, const broker::TopicPartition& partition,

@@ -103,6 +103,39 @@ TEST_F(SurvivabilityTest, ACorruptDiskStaysDamaged) {
   EXPECT_TRUE(Excuses());
 }
 
+TEST_F(SurvivabilityTest, AnEmptyDiskIsTheLossOfThatCopy) {
+  survivability_.DiskReplaced(BrokerId(1));
+  EXPECT_FALSE(Excuses());
+  survivability_.DiskReplaced(BrokerId(2));
+  EXPECT_TRUE(Excuses());
+}
+
+TEST_F(SurvivabilityTest, ANewDiskDoesNotCorruptWhatTheOldOneDid) {
+  survivability_.Corrupted(BrokerId(1));
+  survivability_.DiskReplaced(BrokerId(1));
+  Load(1, 0);
+  survivability_.OnFollowerFetched(BrokerId(1), orders_, Offset(10));
+  survivability_.LostData(BrokerId(2));
+  EXPECT_FALSE(Excuses());
+}
+
+TEST_F(SurvivabilityTest, WhatAFormerReplicaLacksConcernsNobody) {
+  survivability_.LostData(BrokerId(1));
+  logs_.OnLogDeleted(BrokerId(1), orders_);
+  survivability_.OnLogDeleted(BrokerId(1), orders_);
+  survivability_.LostData(BrokerId(2));
+  EXPECT_FALSE(Excuses());
+  survivability_.LostData(BrokerId(1));  // it has nothing to lose
+  EXPECT_FALSE(Excuses());
+}
+
+TEST_F(SurvivabilityTest, ATopicThatIsCreatedAnewBeginsWithinItsGuarantee) {
+  survivability_.LostData(BrokerId(1));
+  survivability_.LostData(BrokerId(2));
+  survivability_.OnTopicDeleted("orders");
+  EXPECT_FALSE(Excuses());
+}
+
 TEST_F(SurvivabilityTest, AcksOneIsNotPromisedAcrossLeaders) {
   EXPECT_TRUE(Excuses(1));
   EXPECT_FALSE(Excuses(-1));

@@ -50,17 +50,6 @@ invariants::SendOutcome OutcomeOf(client::SendOutcome outcome) {
   HW_UNREACHABLE();
 }
 
-std::vector<TopicPartition> PartitionsOf(const Scenario& scenario,
-                                         const std::vector<std::string>& topics) {
-  std::vector<TopicPartition> result;
-  for (const TopicSpec& topic : scenario.topics) {
-    if (std::find(topics.begin(), topics.end(), topic.name) == topics.end()) continue;
-    for (int32_t i = 0; i < topic.partitions; ++i)
-      result.push_back({topic.name, PartitionIndex(i)});
-  }
-  return result;
-}
-
 // False if the load is over before the topics exist.
 bool AwaitTopics(core::Environment& env, const WorkloadContext& context) {
   while (!context.topics_created && context.now() < context.load_end) {
@@ -89,6 +78,47 @@ std::vector<std::string> AllTopics(const Scenario& scenario) {
 
 }  // namespace
 
+TopicLayout::TopicLayout(const Scenario& scenario) : scenario_(scenario) {
+  for (const TopicSpec& topic : scenario.topics) partitions_[topic.name] = topic.partitions;
+}
+
+int32_t TopicLayout::PartitionsOf(std::string_view topic) const {
+  const auto found = partitions_.find(topic);
+  return found == partitions_.end() ? 0 : found->second;
+}
+
+std::vector<TopicPartition> TopicLayout::PartitionsOf(
+    const std::vector<std::string>& topics) const {
+  std::vector<TopicPartition> result;
+  for (const TopicSpec& topic : scenario_.topics) {
+    if (std::find(topics.begin(), topics.end(), topic.name) == topics.end()) continue;
+    for (int32_t i = 0; i < PartitionsOf(topic.name); ++i) {
+      result.push_back({topic.name, PartitionIndex(i)});
+    }
+  }
+  return result;
+}
+
+std::set<std::string> CreatedLater(const Scenario& scenario) {
+  std::set<std::string> topics;
+  for (const TimelineFault& fault : scenario.timeline) {
+    if (fault.fault.kind == "create_topic") topics.insert(fault.fault.target.name);
+  }
+  return topics;
+}
+
+client::NewTopic NewTopicOf(const TopicSpec& topic) {
+  client::NewTopic wanted{.name = topic.name,
+                          .partitions = topic.partitions,
+                          .replication_factor = static_cast<int16_t>(topic.replicas)};
+  for (const Setting& setting : topic.settings) wanted.settings[setting.name] = setting.value;
+  return wanted;
+}
+
+client::AdminConfig AdminConfigOf(const WorkloadContext& context, std::string_view name) {
+  return HarnessConfigOf<client::AdminConfig>({}, context, name);
+}
+
 invariants::ProducerPromises PromisesOf(const ClientSpec& spec) {
   const auto config = client::ProducerConfig::FromMap(PropertiesOf(spec));
   HW_CHECK(config.ok(), "{}", std::string(config.status().message()));
@@ -103,7 +133,8 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config, context.producer_rules);
-  const std::vector<TopicPartition> partitions = PartitionsOf(context.scenario, spec.topics);
+  uint64_t layout = context.layout.version();
+  std::vector<TopicPartition> partitions = context.layout.PartitionsOf(spec.topics);
   const absl::Duration interval = spec.rate.period / spec.rate.count;
   core::MonotonicTime next = env.clock.Now();
   uint64_t count = 0;
@@ -113,7 +144,10 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
     next = next + absl::Nanoseconds(env.random.Between(0, 2 * mean));
     if (env.fibers.SleepUntil(next) == core::Wake::kCancelled) break;
     if (context.now() >= context.load_end) break;
-    const TopicPartition& to = partitions[count++ % partitions.size()];
+    if (std::exchange(layout, context.layout.version()) != context.layout.version()) {
+      partitions = context.layout.PartitionsOf(spec.topics);
+    }
+    const TopicPartition to = partitions[count++ % partitions.size()];
     const auto size = static_cast<uint32_t>(env.random.Between(spec.record.low, spec.record.high));
     const auto id =
         context.recorder.Sent(producer_id, to, std::max(size, invariants::kSmallestValue),
@@ -141,8 +175,12 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
   properties.emplace("auto.offset.reset", "earliest");
   client::Consumer consumer(env, ConfigOf<client::ConsumerConfig>(properties, context, named.name),
                             context.consumer_rules);
-  consumer.Assign(PartitionsOf(context.scenario, named.spec->topics));
+  uint64_t layout = context.layout.version();
+  consumer.Assign(context.layout.PartitionsOf(named.spec->topics));
   for (uint64_t poll = 1; !env.process.StopRequested(); ++poll) {
+    if (std::exchange(layout, context.layout.version()) != context.layout.version()) {
+      consumer.Assign(context.layout.PartitionsOf(named.spec->topics));
+    }
     const client::PollResult polled = consumer.Poll(env.clock.Now() + absl::Seconds(1));
     for (const client::PositionReset& reset : polled.resets) {
       context.recorder.PositionJumped(named.name, reset.partition, reset.from,
@@ -166,14 +204,11 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
 }
 
 void CreateTopics(core::Environment& env, WorkloadContext& context) {
-  client::Admin admin(env, HarnessConfigOf<client::AdminConfig>({}, context, "admin"));
+  client::Admin admin(env, AdminConfigOf(context, "admin"));
+  const std::set<std::string> later = CreatedLater(context.scenario);
   std::vector<client::NewTopic> topics;
   for (const TopicSpec& topic : context.scenario.topics) {
-    client::NewTopic wanted{.name = topic.name,
-                            .partitions = topic.partitions,
-                            .replication_factor = static_cast<int16_t>(topic.replicas)};
-    for (const Setting& setting : topic.settings) wanted.settings[setting.name] = setting.value;
-    topics.push_back(std::move(wanted));
+    if (!later.contains(topic.name)) topics.push_back(NewTopicOf(topic));
   }
   while (!topics.empty() && context.now() < context.load_end) {
     const auto results = admin.CreateTopics(topics, env.clock.Now() + absl::Seconds(10));
@@ -200,7 +235,7 @@ void CreateTopics(core::Environment& env, WorkloadContext& context) {
 void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
                 const std::function<void(std::vector<invariants::PartitionAtRest>)>& done) {
   const std::vector<TopicPartition> partitions =
-      PartitionsOf(context.scenario, AllTopics(context.scenario));
+      context.layout.PartitionsOf(AllTopics(context.scenario));
   const core::MonotonicTime until = env.clock.Now() + (deadline - context.now());
   const core::MonotonicTime patience = env.clock.Now() + (deadline - context.now()) / 2;
   while (context.producers_at_work > 0 && env.clock.Now() < patience) {
@@ -211,7 +246,7 @@ void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Du
   for (const TopicPartition& partition : partitions) {
     found.push_back({.partition = partition, .obstacle = "no broker answered", .as_of = as_of});
   }
-  client::Admin admin(env, HarnessConfigOf<client::AdminConfig>({}, context, "reader"));
+  client::Admin admin(env, AdminConfigOf(context, "reader"));
   auto list = [&](int64_t timestamp, Offset invariants::PartitionAtRest::* field) {
     std::vector<bool> known(found.size());
     while (env.clock.Now() < until) {

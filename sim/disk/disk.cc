@@ -190,6 +190,7 @@ absl::Status Disk::Sync(ProcessContext& process, Inode& inode) {
     context_.Fold(EventKind::kDiskSync, inode.id);
     return absl::OkStatus();
   }
+  if (Lies(inode)) return absl::OkStatus();
   const auto operation = std::make_shared<DeviceOperation>();
   operation->complete = [this, id = inode.id, upto = inode.content.sequence(),
                          o = operation.get()] { o->status = CompleteSync(id, upto, *o); };
@@ -197,6 +198,15 @@ absl::Status Disk::Sync(ProcessContext& process, Inode& inode) {
   statistics_.device_bytes += bytes;
   devices_[inode.device]->Submit(operation, bytes, DrawIn(inode, "sync", options_.sync));
   return Await(process, *operation, "a disk sync");
+}
+
+// What was to be made durable stays as it is: write-back may still make it, a loss of power not.
+bool Disk::Lies(const Inode& inode) {
+  const DiskFault* lie = devices_[inode.device]->Find(DiskFault::Kind::kLieSync);
+  if (lie == nullptr) return false;
+  context_.ledger().Observed(lie->id);
+  context_.Fold(EventKind::kDiskSync, inode.id);
+  return true;
 }
 
 absl::Status Disk::SyncDirectory(ProcessContext& process, Inode& directory) {
@@ -208,6 +218,7 @@ absl::Status Disk::SyncDirectory(ProcessContext& process, Inode& directory) {
     context_.Fold(EventKind::kDiskSync, directory.id);
     return absl::OkStatus();
   }
+  if (Lies(directory)) return absl::OkStatus();
   const auto operation = std::make_shared<DeviceOperation>();
   operation->complete = [this, id = directory.id, upto, o = operation.get()] {
     context_.Fold(EventKind::kDiskSync, Mix(id, upto));

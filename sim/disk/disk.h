@@ -133,6 +133,8 @@ class Disk final : public DiskPort {
   // The device takes the writes below `upto`, as well as it can: kNoFault and OK, or why not.
   absl::Status TakeWrites(Inode& inode, uint64_t upto, FaultId& failed_by);
   bool TakeArmed(Inode& inode, uint64_t upto);
+  // Whether a sync of it is confirmed and not made.
+  bool Lies(const Inode& inode);
 
   void ScheduleWriteBack(WriteBack& state);
   void StartWriteBack(WriteBack& state);

@@ -43,6 +43,7 @@ struct DiskFault {
     kReadErrors,   // reads fail with EIO, cached or not
     kWriteErrors,  // write, truncate, create, rename and remove fail with EIO
     kSyncErrors,   // the device fails to write: syncs fail, and what they covered is not durable
+    kLieSync,      // syncs are confirmed at once and not made
     kFull,         // no room
   };
   FaultId id;

@@ -403,6 +403,16 @@ TEST(DiskTest, AReplacedDiskIsEmpty) {
   EXPECT_EQ(world.disk().model().used(1), 0u);
 }
 
+TEST(DiskTest, ASyncThatLiesLeavesItToTheNextPowerLoss) {
+  TestWorld world;
+  const FaultId lie = world.ledger().Request("lie_sync");
+  world.disk().Begin({.id = lie, .kind = DiskFault::Kind::kLieSync});
+  world.Run([](FileSystem& files) { WriteAndSync(files, "a", "abc"); }, 0);
+  EXPECT_EQ(world.ledger()[lie].observed, 2u);  // of the file, and of its name
+  EXPECT_FALSE(world.disk().InspectDurable("a").ok());
+  EXPECT_TRUE(world.disk().InspectCurrent("a").ok());
+}
+
 TEST(DiskTest, ShortReadsAreLegal) {
   TestWorld world;
   world.buggify = true;

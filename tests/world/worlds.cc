@@ -20,6 +20,8 @@ ParameterValue DefaultOf(const FaultParameter& parameter) {
       return IntegerRange{value, value};
     }
     case ParameterType::kChoice:
+    case ParameterType::kBrokers:
+    case ParameterType::kSetting:
       return std::string(text);
     case ParameterType::kTarget:
       return faults::ParseAim(text).value();
@@ -43,6 +45,21 @@ Scenario SmallScenario() {
   scenario.run = {
       .warmup = absl::Seconds(1), .duration = absl::Seconds(6), .heal = absl::Seconds(12)};
   scenario.check.guarantee = Guarantee::kAny;
+  return scenario;
+}
+
+Scenario ClusterScenario() {
+  Scenario scenario = SmallScenario();
+  scenario.cluster.zones = {"az-a", "az-b", "az-c"};
+  scenario.cluster.brokers = 3;
+  scenario.cluster.zookeeper = 1;
+  scenario.cluster.settings = {{"replica.lag.time.max.ms", "2000"},
+                               {"zookeeper.session.timeout.ms", "3000"}};
+  scenario.topics = {{.name = "orders",
+                      .partitions = 2,
+                      .replicas = 3,
+                      .settings = {{"min.insync.replicas", "2"}}}};
+  scenario.run.warmup = absl::Seconds(5);
   return scenario;
 }
 

@@ -12,6 +12,9 @@ namespace highwater::scenarios {
 // One broker, one topic of two partitions, two producers, one consumer; 6 s of load.
 [[nodiscard]] Scenario SmallScenario();
 
+// Three brokers in three zones, with ZooKeeper, and a topic of two partitions with three replicas.
+[[nodiscard]] Scenario ClusterScenario();
+
 // The fault `kind` at random times about `every`, aimed at any broker, with the table's defaults
 // and `choices` over them.
 [[nodiscard]] RandomFault FaultEvery(
