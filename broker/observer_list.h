@@ -46,6 +46,9 @@ class ObserverList final : public Observer {
   void OnReplicaDeleted(BrokerId a, const TopicPartition& b) override {
     for (Observer* o : observers_) o->OnReplicaDeleted(a, b);
   }
+  void OnLogDeleted(BrokerId a, const TopicPartition& b) override {
+    for (Observer* o : observers_) o->OnLogDeleted(a, b);
+  }
   void OnIsrChanged(BrokerId a, const TopicPartition& b, LeaderEpoch c, PartitionEpoch d,
                     absl::Span<const BrokerId> e) override {
     for (Observer* o : observers_) o->OnIsrChanged(a, b, c, d, e);
