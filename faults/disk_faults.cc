@@ -99,6 +99,7 @@ class SwapDisks final : public Fault {
     if (others.empty() || others.front() == victims.front()) return;
     for (const sim::Host* host : {victims.front(), others.front()}) {
       if (host->running() && host->stop_requested()) return;  // somebody else is at it
+      if (host->has_foreign_disk()) return;
     }
     pair_ = std::make_shared<Pair>(Pair{victims.front(), others.front(), id});
     Step(world, pair_);
@@ -131,6 +132,11 @@ class SwapDisks final : public Fault {
     }
     for (sim::Host* host : {pair->one, pair->other}) host->RequestStop(pair->id);
     if (!pair->one->running() && !pair->other->running()) {
+      // Who swaps once more before the disks are back would leave them with a third.
+      if (pair->wanted && (pair->one->has_foreign_disk() || pair->other->has_foreign_disk())) {
+        pair->wanted = false;
+        return Step(world, pair);
+      }
       pair->one->SwapDisks(*pair->other, pair->wanted ? pair->id : sim::kNoFault);
       pair->swapped = pair->wanted;
       for (sim::Host* host : {pair->one, pair->other}) host->Start();
