@@ -19,6 +19,7 @@
 #include "broker/server/socket_server.h"
 #include "broker/storage/log_manager.h"
 #include "core/check.h"
+#include "core/mark.h"
 #include "core/status_macros.h"
 #include "core/wait_queue.h"
 
@@ -137,7 +138,7 @@ class Broker::Impl final : public RequestDispatcher {
     }
     if (absl::Status status = server_->Listen(config_.listener); !status.ok()) {
       // What was recovered need not be recovered again at the next start.
-      static_cast<void>(logs_->Stop());
+      static_cast<void>(logs_->Stop(MarkerAtStop()));
       return InContext("listeners", status);
     }
     core::Endpoint advertised = config_.advertised_listener;
@@ -148,8 +149,9 @@ class Broker::Impl final : public RequestDispatcher {
     if (member_.has_value()) {
       const absl::Status status = member_->Join(*controller_, advertised, logs_->started_clean());
       if (!status.ok()) {
+        const storage::CleanMarker marker = MarkerAtStop();
         member_->Leave();
-        static_cast<void>(logs_->Stop());
+        static_cast<void>(logs_->Stop(marker));
         return status;
       }
     }
@@ -198,10 +200,20 @@ class Broker::Impl final : public RequestDispatcher {
     producer_ids_->Stop();
     replicas_.Stop();
     if (standalone_ != nullptr) standalone_->Stop();
-    absl::Status status = logs_->Stop();
+    absl::Status status = logs_->Stop(MarkerAtStop());
     if (member_.has_value()) member_->Leave();
     observer_.OnBrokerStopped(config_.broker_id);
     return status;
+  }
+
+  // [W1] That logs may have lost something is said until a controller has heard it. A broker that
+  // cannot register while the session of the process before lives on would else stop, leave the
+  // marker, and be taken for a clean one the next time: elected with what little it has.
+  storage::CleanMarker MarkerAtStop() const {
+    const bool untold =
+        member_.has_value() && !logs_->started_clean() && !member_->controller_has_spoken();
+    if (untold) HW_MARK("clean_marker_withheld");
+    return untold ? storage::CleanMarker::kWithheld : storage::CleanMarker::kWritten;
   }
 
   const core::Endpoint& listening() const { return server_->local(); }

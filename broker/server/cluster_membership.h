@@ -61,6 +61,11 @@ class ClusterMembership {
     if (registrar_ != nullptr) registrar_->ControllerSpoke(epoch);
   }
 
+  // Whether a controller has heard how this broker's logs were opened [W1].
+  [[nodiscard]] bool controller_has_spoken() const {
+    return registrar_ != nullptr && !registrar_->unclean_start();
+  }
+
   // [C80-C83] Asks the controller to take leadership away, as often as the settings say.
   void HandOver();
   // [S3] Gives up the role and closes the session: the registration goes last.

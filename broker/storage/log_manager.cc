@@ -279,18 +279,19 @@ void LogManager::RemoveExpiredProducers() {
   for (const LogInfo& info : List()) info.log->RemoveExpiredProducers(now_ms, expiration_ms);
 }
 
-absl::Status LogManager::StopDirectory(Directory& directory) {
+absl::Status LogManager::StopDirectory(Directory& directory, CleanMarker marker) {
   for (const HostedLog& hosted : LogsOf(directory)) HW_RETURN_IF_ERROR(hosted.log->Close());
   HW_RETURN_IF_ERROR(WriteRecoveryPoints(directory));
   HW_RETURN_IF_ERROR(WriteLogStartOffsets(directory));
   HW_RETURN_IF_ERROR(WriteHighWatermarks(directory));
+  if (marker == CleanMarker::kWithheld) return absl::OkStatus();
   // [K10, M81] The last act: everything that the marker vouches for is durable.
   HW_RETURN_IF_ERROR(
       env_.files.Open(directory.PathOf(kCleanShutdownMarker), core::OpenMode::kCreate).status());
   return env_.files.SyncDirectory(directory.path);
 }
 
-absl::Status LogManager::Stop() {
+absl::Status LogManager::Stop(CleanMarker marker) {
   if (stopping_ || !started_) return absl::OkStatus();
   stopping_ = true;
   serving_ = false;
@@ -301,8 +302,8 @@ absl::Status LogManager::Stop() {
   for (size_t i = 0; i < directories_.size(); ++i) {
     if (!directories_[i]->online) continue;
     stopping.Add();
-    env_.fibers.Spawn("log stop", [this, i, &outcomes, &stopping] {
-      outcomes[i] = StopDirectory(*directories_[i]);
+    env_.fibers.Spawn("log stop", [this, i, marker, &outcomes, &stopping] {
+      outcomes[i] = StopDirectory(*directories_[i], marker);
       stopping.Done();
     });
   }

@@ -46,6 +46,9 @@
 namespace highwater::broker::storage {
 
 // What the broker tells and hears.
+// Whether a stop leaves the clean-shutdown marker [K10].
+enum class CleanMarker : uint8_t { kWritten, kWithheld };
+
 class LogManagerListener {
  public:
   virtual ~LogManagerListener() = default;
@@ -97,7 +100,8 @@ class LogManager {
   [[nodiscard]] bool started_clean() const;
   // Ends the tasks; flushes and closes every log; writes checkpoints and clean-shutdown markers. OK
   // if every directory that was online stopped cleanly. REQUIRES: on a fiber.
-  [[nodiscard]] absl::Status Stop();
+  // Without the marker the next start recovers again, and says that it was unclean.
+  [[nodiscard]] absl::Status Stop(CleanMarker marker = CleanMarker::kWritten);
 
   // The log of a partition; nullptr if there is none here or its directory is offline.
   [[nodiscard]] std::shared_ptr<Log> Find(const TopicPartition& partition) const;
@@ -168,7 +172,7 @@ class LogManager {
                                                 const LogConfig& config,
                                                 const protocol::Uuid& topic_id);
   absl::Status AdoptTopicId(HostedLog& hosted, const protocol::Uuid& topic_id);
-  absl::Status StopDirectory(Directory& directory);
+  absl::Status StopDirectory(Directory& directory, CleanMarker marker);
   void RemoveLater(Directory& directory, std::vector<std::string> paths, absl::Duration delay);
   void RunRemover(Directory& directory);
   void TakeOffline(Directory& directory, const absl::Status& why);
