@@ -133,9 +133,9 @@ void SimulatedRun::Supervise(sim::Host& host, std::function<void(sim::ProcessEnd
     const bool by_itself = end == sim::ProcessEnd::kHalted ||
                            (end == sim::ProcessEnd::kExited && !host.stop_requested());
     told(end, by_itself);
-    if (!by_itself || healing_) return;
+    if (!by_itself) return;
     world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
-      if (!host.running() && !healing_) host.Start();
+      if (!host.running()) host.Start();
     });
   });
 }

@@ -40,7 +40,9 @@ class SimulatedRun {
 
   void AddZooKeepers();
   void AddBrokers();
-  // A process that ends by itself is started again after a while. `told` hears of every end.
+  // A process that ends by itself is started again after a while, also while the cluster heals: a
+  // supervisor belongs to the deployment, and a broker that met the session of its former process
+  // has to be started once more. `told` hears of every end.
   void Supervise(sim::Host& host, std::function<void(sim::ProcessEnd, bool by_itself)> told);
   void AddClients();
   void StartReader();
