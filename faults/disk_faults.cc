@@ -98,7 +98,8 @@ class SwapDisks final : public Fault {
              sim::FaultId id) override {
     if (others.empty() || others.front() == victims.front()) return;
     for (const sim::Host* host : {victims.front(), others.front()}) {
-      if (host->running() && host->stop_requested()) return;  // somebody else is at it
+      // Somebody else is at it: two slips with one host would not take each other back.
+      if (!host->has_own_disk() || (host->running() && host->stop_requested())) return;
     }
     pair_ = std::make_shared<Pair>(Pair{victims.front(), others.front(), id});
     Step(world, pair_);
