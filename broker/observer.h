@@ -27,6 +27,7 @@ struct AppendedEvent {
   Offset base_offset;
   Offset last_offset;
   uint64_t digest;
+  uint64_t bytes = 0;  // as they stand in the log
 };
 
 struct LogLoadedEvent {
@@ -45,7 +46,23 @@ struct PartitionStateEvent {
   LeaderEpoch leader_epoch;
   const std::vector<BrokerId>& isr;
   PartitionEpoch partition_epoch;
-  bool unclean;  // an unclean election: records may be lost
+  bool unclean;                       // an unclean election: records may be lost
+  const std::vector<BrokerId>& live;  // as the controller knows; without those that shut down
+};
+
+// A request that was answered, or whose answer nobody was owed (acks=0) or could take.
+struct RequestEvent {
+  struct Errors {
+    int16_t code;  // never NONE
+    uint32_t count;
+  };
+  int16_t api_key;
+  int16_t api_version;
+  bool from_follower;   // a Fetch of a replica
+  absl::Duration time;  // from when all of it had come to when the answer had left
+  uint64_t request_bytes;
+  uint64_t response_bytes;
+  absl::Span<const Errors> errors;  // of the answer, wherever they stood in it
 };
 
 class Observer {
@@ -62,6 +79,15 @@ class Observer {
   // It fetches from `leader` from now on, from where its log ends or is cut to.
   virtual void OnBecameFollower(BrokerId, const TopicPartition&, LeaderEpoch, BrokerId /*leader*/,
                                 Offset /*log_end_offset*/) {}
+  // What a leader measures its ISR by: before it leads, and again when it changes.
+  virtual void OnAssignment(BrokerId, const TopicPartition&,
+                            absl::Span<const BrokerId> /*replicas*/,
+                            int64_t /*min_insync_replicas*/) {}
+  // It led and refuses requests from now on: it was given another role or epoch, told to stop, has
+  // lost its disk, or its broker stops.
+  virtual void OnStoppedLeading(BrokerId, const TopicPartition&, LeaderEpoch) {}
+  // It holds no replica of this partition any more.
+  virtual void OnReplicaDeleted(BrokerId, const TopicPartition&) {}
   // What the leader knows to be the committed ISR: as its epoch began, or as the controller
   // confirmed it.
   virtual void OnIsrChanged(BrokerId, const TopicPartition&, LeaderEpoch, PartitionEpoch,
@@ -71,6 +97,9 @@ class Observer {
                                  BrokerId /*follower*/, Offset /*fetch_offset*/) {}
   // The write completed: the log end offset is last_offset + 1.
   virtual void OnAppended(BrokerId, const AppendedEvent&) {}
+  // Records of a partition leave in an answer to a Fetch of `follower`; kNoBroker: of a consumer.
+  virtual void OnRecordsFetched(BrokerId, const TopicPartition&, BrokerId /*follower*/,
+                                uint64_t /*bytes*/) {}
   virtual void OnFlushed(BrokerId, const TopicPartition&, Offset /*recovery_point*/) {}
   // Its log is gone: it is no replica any more, or the topic is deleted.
   virtual void OnLogDeleted(BrokerId, const TopicPartition&) {}
@@ -91,6 +120,11 @@ class Observer {
   virtual void OnTopicDeleted(BrokerId, std::string_view /*topic*/) {}
   virtual void OnLogDirectoryFailed(BrokerId, std::string_view /*path*/,
                                     std::string_view /*error*/) {}
+  // The controller knows no leader for the partition that is alive, or knows one again. Nothing is
+  // known when it becomes the controller.
+  virtual void OnPartitionOffline(BrokerId /*controller*/, const TopicPartition&,
+                                  bool /*offline*/) {}
+  virtual void OnRequestServed(BrokerId, const RequestEvent&) {}
   // The controller wrote a partition's state.
   virtual void OnPartitionStateWritten(BrokerId /*controller*/, const PartitionStateEvent&) {}
 };

@@ -63,13 +63,20 @@ def main():
         for name, run in median_runs(program).items():
             print(f"  {name:<52} {describe(run)}")
         print()
-    print("## campaign: seeds of the one-broker scenarios on one core")
+    print("## campaign and soak: seeds of each scenario on one core")
     sys.stdout.flush()
-    subprocess.run([sys.executable, "ci/campaign_rate.py", str(BUILD), "200" if QUICK else "1000"], check=True)
+    subprocess.run([sys.executable, "ci/campaign_rate.py", str(BUILD), "20" if QUICK else "200"], check=True)
+    print("\n## scale: worlds of 3, 30 and 300 brokers")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "ci/scale.py", str(BUILD), *(["--quick"] if QUICK else [])], check=True)
     print("\n## real broker on loopback: 1 KiB records, one partition")
     sys.stdout.flush()
     subprocess.run([sys.executable, "tests/real_clients/throughput.py", str(BUILD), *(["--quick"] if QUICK else [])],
                    check=True)
+    print("\n## real cluster on loopback")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-B", "tests/real_clients/cluster_benchmark.py", "--build", str(BUILD),
+                    *(["--quick"] if QUICK else [])], check=False)
 
 
 main()

@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -14,13 +15,30 @@ namespace highwater::core {
 namespace internal {
 namespace {
 
-// Blocks of up to 64 KiB are recycled by power-of-two size: a fresh page costs more than a
-// simulated message, and malloc is slow past 1 KiB. One cache a thread, since blocks belong to the
-// fiber thread.
-constexpr int kSmallestClass = 6;  // 64 bytes, header included
-constexpr int kClasses = 11;       // up to 64 KiB
+// Blocks of up to 64 KiB are recycled by size: a fresh page costs more than a simulated message,
+// and malloc is slow past 1 KiB. Each doubling has four sizes, so that the batch of a 1 KiB record
+// does not take 2 KiB. One cache a thread, since blocks belong to the fiber thread.
+constexpr int kSmallestBits = 6;                 // 64 bytes, header included
+constexpr int kStepBits = 2;                     // 2^2 sizes for each doubling
+constexpr int kClasses = (10 << kStepBits) + 1;  // up to 64 KiB
 constexpr uint8_t kUnpooled = 255;
 constexpr size_t kKeptBytesPerClass = 4 << 20;
+
+struct SizeClass {
+  int index;
+  size_t bytes;  // header included
+};
+
+// The smallest class that holds `total` bytes; its index is too great for a block that is not
+// recycled.
+SizeClass ClassOf(size_t total) {
+  if (total <= size_t{1} << kSmallestBits) return {0, size_t{1} << kSmallestBits};
+  const int below = std::bit_width(total - 1) - 1;  // 2^below < total <= 2^(below + 1)
+  const int step_bits = below - kStepBits;
+  const size_t steps = ((total - 1 - (size_t{1} << below)) >> step_bits) + 1;
+  return {((below - kSmallestBits) << kStepBits) + static_cast<int>(steps),
+          (size_t{1} << below) + (steps << step_bits)};
+}
 
 struct FreeBlock {
   FreeBlock* next;
@@ -28,7 +46,7 @@ struct FreeBlock {
 
 struct BlockCache {
   FreeBlock* heads[kClasses] = {};
-  uint32_t counts[kClasses] = {};
+  size_t kept_bytes[kClasses] = {};
   ~BlockCache() {
     for (FreeBlock*& head : heads) {
       while (head != nullptr) std::free(std::exchange(head, head->next));
@@ -43,17 +61,16 @@ Block* Block::Allocate(size_t size) {
   HW_CHECK(size <= std::numeric_limits<uint32_t>::max() - sizeof(Block), "a block of {} bytes",
            size);
   const size_t total = size + sizeof(Block);
-  const int bits = std::bit_width(total - 1);
-  const int size_class = bits <= kSmallestClass ? 0 : bits - kSmallestClass;
+  const SizeClass size_class = ClassOf(total);
   void* memory;
   uint8_t stored_class = kUnpooled;
   size_t capacity = size;
-  if (size_class < kClasses) {
-    stored_class = static_cast<uint8_t>(size_class);
-    capacity = (size_t{1} << (size_class + kSmallestClass)) - sizeof(Block);
-    if (FreeBlock* head = cache.heads[size_class]) {
-      cache.heads[size_class] = head->next;
-      --cache.counts[size_class];
+  if (size_class.index < kClasses) {
+    stored_class = static_cast<uint8_t>(size_class.index);
+    capacity = size_class.bytes - sizeof(Block);
+    if (FreeBlock* head = cache.heads[size_class.index]) {
+      cache.heads[size_class.index] = head->next;
+      cache.kept_bytes[size_class.index] -= size_class.bytes;
       memory = head;
     } else {
       memory = std::malloc(capacity + sizeof(Block));
@@ -68,11 +85,11 @@ Block* Block::Allocate(size_t size) {
 
 void Block::Free(Block* block) {
   const uint8_t size_class = block->size_class;
-  if (size_class != kUnpooled &&
-      cache.counts[size_class] < (kKeptBytesPerClass >> (size_class + kSmallestClass))) {
+  if (size_class != kUnpooled && cache.kept_bytes[size_class] < kKeptBytesPerClass) {
+    const size_t bytes = block->size + sizeof(Block);
     auto* free_block = new (static_cast<void*>(block)) FreeBlock{cache.heads[size_class]};
     cache.heads[size_class] = free_block;
-    ++cache.counts[size_class];
+    cache.kept_bytes[size_class] += bytes;
     return;
   }
   std::free(block);

@@ -35,6 +35,7 @@ constexpr Form kForms[] = {
     {Role::kClient, "client", Argument::kName, "client(NAME)"},
     {Role::kAnyZone, "any(az)", Argument::kNone, "any(az)"},
     {Role::kZone, "az", Argument::kName, "az(ZONE)"},
+    {Role::kControllerZone, "controller-az", Argument::kNone, "controller-az"},
     {Role::kAnyTopic, "any(topic)", Argument::kNone, "any(topic)"},
     {Role::kTopic, "topic", Argument::kName, "topic(TOPIC)"},
     {Role::kAnyPartition, "any(partition)", Argument::kNone, "any(partition)"},
@@ -110,11 +111,11 @@ absl::StatusOr<Aim> ParseAim(std::string_view text) {
     const auto argument = ArgumentOf(form.word, text);
     if (argument.has_value() && ReadArgument(form.argument, *argument, aim)) return aim;
   }
-  return absl::InvalidArgumentError(fmt::format(
-      "expected a target: any, any(broker), broker(0), controller, leader(orders-0), "
-      "follower(orders-0), zookeeper(0), client(producer-0), az(az-a), topic(orders) or "
-      "partition(orders-0); got \"{}\"",
-      text.substr(0, 40)));
+  return absl::InvalidArgumentError(
+      fmt::format("expected a target: any, any(broker), broker(0), controller, leader(orders-0), "
+                  "follower(orders-0), zookeeper(0), client(producer-0), az(az-a), controller-az, "
+                  "topic(orders) or partition(orders-0); got \"{}\"",
+                  text.substr(0, 40)));
 }
 
 }  // namespace highwater::faults

@@ -27,6 +27,7 @@ struct Aim {
     kClient,           // `client(producer-0)`
     kAnyZone,          // `any(az)`
     kZone,             // `az(az-a)`
+    kControllerZone,   // `controller-az`: the controller's
     kAnyTopic,         // `any(topic)`
     kTopic,            // `topic(orders)`
     kAnyPartition,     // `any(partition)`

@@ -98,8 +98,8 @@ class SwapDisks final : public Fault {
              sim::FaultId id) override {
     if (others.empty() || others.front() == victims.front()) return;
     for (const sim::Host* host : {victims.front(), others.front()}) {
-      // Somebody else is at it: two slips with one host would not take each other back.
-      if (!host->has_own_disk() || (host->running() && host->stop_requested())) return;
+      if (host->running() && host->stop_requested()) return;  // somebody else is at it
+      if (host->has_foreign_disk()) return;
     }
     pair_ = std::make_shared<Pair>(Pair{victims.front(), others.front(), id});
     Step(world, pair_);
@@ -132,6 +132,11 @@ class SwapDisks final : public Fault {
     }
     for (sim::Host* host : {pair->one, pair->other}) host->RequestStop(pair->id);
     if (!pair->one->running() && !pair->other->running()) {
+      // Who swaps once more before the disks are back would leave them with a third.
+      if (pair->wanted && (pair->one->has_foreign_disk() || pair->other->has_foreign_disk())) {
+        pair->wanted = false;
+        return Step(world, pair);
+      }
       pair->one->SwapDisks(*pair->other, pair->wanted ? pair->id : sim::kNoFault);
       pair->swapped = pair->wanted;
       for (sim::Host* host : {pair->one, pair->other}) host->Start();

@@ -82,6 +82,13 @@ std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64
     }
     case Role::kZone:
       return InZone(aim.name);
+    case Role::kControllerZone:
+      for (const Member& member : members) {
+        if (member.kind == Kind::kBroker && member.number == roles.Controller()) {
+          return InZone(member.zone);
+        }
+      }
+      return {};
     case Role::kAnyTopic:
     case Role::kTopic:
     case Role::kAnyPartition:
@@ -121,6 +128,7 @@ void Injector::Fire(Active& active) {
   fault->Apply(world_, victims, others, active.id);
   if (world_.ledger()[active.id].applied == 0) return;
   told_(order, victims, fault->Describe(victims));
+  if (changed_) changed_();
   active.fault = std::move(fault);
   world_.At(world_.Elapsed() + order.length, [this, a = &active] { End(*a); });
 }
@@ -129,6 +137,7 @@ void Injector::End(Active& active) {
   if (active.fault == nullptr) return;
   active.fault->Withdraw(world_);
   active.fault.reset();
+  if (changed_) changed_();
 }
 
 void Injector::Heal() {

@@ -96,6 +96,8 @@ class Injector {
 
   void Order(std::vector<FaultOrder> orders);
   void Heal();
+  // Called after each fault that was applied or withdrawn.
+  void OnChange(std::function<void()> changed) { changed_ = std::move(changed); }
 
  private:
   struct Active {
@@ -110,6 +112,7 @@ class Injector {
   const Cast& cast_;
   const Roles& roles_;
   Told told_;
+  std::function<void()> changed_;
   std::vector<std::unique_ptr<Active>> active_;
   bool healed_ = false;
 };

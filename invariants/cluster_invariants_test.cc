@@ -67,6 +67,32 @@ class ClusterInvariantsTest : public ::testing::Test {
     logs_.OnHighWatermarkMoved(BrokerId(leader), orders_, Offset(offset));
     invariant_->OnHighWatermarkMoved(State(leader, epoch), Offset(offset));
   }
+  void FollowerHighWatermark(int32_t follower, int32_t epoch, int64_t offset) {
+    invariant_->OnFollowerHighWatermarkMoved({.follower = BrokerId(follower),
+                                              .partition = orders_,
+                                              .epoch = LeaderEpoch(epoch),
+                                              .at = absl::Seconds(3)},
+                                             Offset(offset));
+  }
+  void Fetched(int32_t leader, int32_t epoch, int32_t follower, int64_t offset) {
+    invariant_->OnFollowerFetched(State(leader, epoch), BrokerId(follower), Offset(offset));
+  }
+  // The controller writes that state.
+  void Write(int32_t epoch, int32_t partition_epoch, const std::vector<int32_t>& isr,
+             const std::vector<int32_t>& live) {
+    const std::vector<BrokerId> members(isr.begin(), isr.end());
+    const std::vector<BrokerId> alive(live.begin(), live.end());
+    invariant_->OnPartitionStateWritten({.partition = orders_,
+                                         .controller_epoch = broker::ControllerEpoch(1),
+                                         .leader = BrokerId(0),
+                                         .leader_epoch = LeaderEpoch(epoch),
+                                         .isr = members,
+                                         .partition_epoch = broker::PartitionEpoch(partition_epoch),
+                                         .unclean = false,
+                                         .live = alive},
+                                        absl::Seconds(4));
+  }
+  void AtRest() { invariant_->AtRest({{.partition = orders_}}, absl::Seconds(9)); }
   size_t Violations() const { return sink_.violations.size(); }
 
   TopicPartition orders_{"orders", broker::PartitionIndex(0)};
@@ -156,12 +182,105 @@ TEST_F(ClusterInvariantsTest, AMemberThatLostDataIsDamageAndNoViolation) {
   Append(0, 0, 4);
   Append(1, 0, 4);
   Isr(0, 0, {BrokerId(0), BrokerId(1)});
+  Fetched(0, 0, 1, 5);
   Load(1, 0);  // a power loss took it
   Append(0, 5, 5);
   HighWatermark(0, 0, 5);
   EXPECT_EQ(Violations(), 0u);
   Append(1, 0, 4);  // it has fetched again
   HighWatermark(0, 0, 6);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+// [W7] What it had told the leader of the epoch before counts for nothing.
+TEST_F(ClusterInvariantsTest, AMemberThatLostDataBeforeItFetchedInThisEpochIsSeen) {
+  Use("isr-holds-committed");
+  Append(0, 0, 4);
+  Append(1, 0, 4);
+  Isr(0, 0, {BrokerId(0), BrokerId(1)});
+  Fetched(0, 0, 1, 5);
+  Load(1, 0);
+  Isr(0, 1, {BrokerId(0), BrokerId(1)});
+  HighWatermark(0, 1, 5);
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AFollowerThatHoldsItsOwnTailToBeCommittedIsSeen) {
+  Use("log-matching");
+  Append(0, 0, 4, 0);
+  Append(1, 0, 4, 0);
+  Append(0, 5, 5, 0);  // nobody else has it
+  Append(1, 5, 6, 1);
+  Lead(1, 1, 5);
+  FollowerHighWatermark(0, 1, 5);
+  EXPECT_EQ(Violations(), 0u);
+  FollowerHighWatermark(0, 1, 6);
+  ASSERT_EQ(Violations(), 1u);
+  EXPECT_EQ(sink_.violations[0].offset, Offset(5));
+  EXPECT_THAT(sink_.violations[0].witnesses[1], HasSubstr("holds 5..5 of leader epoch 0"));
+}
+
+TEST_F(ClusterInvariantsTest, AFollowerOfAnOlderLeaderIsNotHeldAgainstTheNewOne) {
+  Use("log-matching");
+  Append(0, 0, 4, 0);
+  Append(1, 0, 4, 1);
+  Lead(1, 1, 0);
+  FollowerHighWatermark(0, 0, 5);
+  EXPECT_EQ(Violations(), 0u);
+}
+
+TEST_F(ClusterInvariantsTest, ABrokerThatIsTakenInWhileItIsGoneIsSeen) {
+  Use("isr-admits-live");
+  Write(0, 0, {0, 1, 2}, {0, 1, 2});
+  Write(0, 1, {0, 1}, {0, 1});
+  Write(0, 2, {0, 1, 2}, {0, 1, 2});
+  EXPECT_EQ(Violations(), 0u);
+  Write(0, 3, {0, 1}, {0, 1});
+  Write(0, 4, {0, 1, 2}, {0, 1});
+  ASSERT_EQ(Violations(), 1u);
+  EXPECT_THAT(sink_.violations[0].witnesses[0], HasSubstr("takes broker-2 into the ISR"));
+}
+
+TEST_F(ClusterInvariantsTest, ADeadMemberThatStaysIsNotTakenIn) {
+  Use("isr-admits-live");
+  Write(0, 0, {0, 1, 2}, {0, 1, 2});
+  Write(0, 1, {0, 2}, {0});
+  EXPECT_EQ(Violations(), 0u);
+}
+
+TEST_F(ClusterInvariantsTest, AnUnknownStateBeforeSaysNothingOfWhoWasTakenIn) {
+  Use("isr-admits-live");
+  Write(0, 0, {0, 1}, {0, 1});
+  Write(0, 2, {0, 1, 2}, {0, 1});  // the answer to the write before was lost
+  Write(1, 3, {0, 1, 2}, {0, 1});  // an election
+  EXPECT_EQ(Violations(), 0u);
+}
+
+TEST_F(ClusterInvariantsTest, AReplicaThatIsMissingAtRestIsSeenUnlessItsBrokerIsDown) {
+  int32_t down = 0;
+  facts_.brokers_down = [&down] { return down; };
+  Use("in-sync-at-rest");
+  Isr(0, 0, {BrokerId(0), BrokerId(1), BrokerId(2)});
+  Isr(1, 1, {BrokerId(0), BrokerId(1)});
+  Isr(0, 0, {BrokerId(0), BrokerId(1), BrokerId(2)});  // a deposed leader's word
+  down = 1;
+  AtRest();
+  EXPECT_EQ(Violations(), 0u);
+  down = 0;
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, AReplicaThatMayStillBeWaitedForIsJudgedOnlyWhereThatIsNamed) {
+  facts_.settles = false;
+  Use("in-sync-at-rest");
+  Isr(0, 0, {BrokerId(0)});
+  AtRest();
+  EXPECT_EQ(Violations(), 0u);
+  facts_.scope = Scope::kEverybody;
+  Use("in-sync-at-rest");
+  Isr(0, 0, {BrokerId(0)});
+  AtRest();
   EXPECT_EQ(Violations(), 1u);
 }
 

@@ -5,8 +5,11 @@
 #include "invariants/duplicate.h"
 #include "invariants/g1a.h"
 #include "invariants/high_watermark_monotone.h"
+#include "invariants/in_sync_at_rest.h"
 #include "invariants/inconsistent_offsets.h"
+#include "invariants/isr_admits_live.h"
 #include "invariants/isr_holds_committed.h"
+#include "invariants/log_matching.h"
 #include "invariants/min_insync_acked.h"
 #include "invariants/nonmonotonic_send.h"
 #include "invariants/one_leader_per_epoch.h"
@@ -16,6 +19,9 @@
 #include "invariants/realtime_inversion.h"
 #include "invariants/spurious_reset.h"
 #include "invariants/unread.h"
+#include "invariants/zookeeper_committed_kept.h"
+#include "invariants/zookeeper_one_history.h"
+#include "invariants/zookeeper_one_leader_per_epoch.h"
 
 namespace highwater::invariants {
 namespace {
@@ -42,6 +48,12 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "A record that a leader let me read stays readable from it.",
      .judged = "whenever a leader's high watermark moves",
      .make = MakeHighWatermarkMonotone},
+    {.id = "in-sync-at-rest",
+     .guarantee = "Once the faults are over, every replica is in sync again.",
+     .judged =
+         "at rest, where the heal phase outlasts the brokers' socket time-outs; always where a "
+         "scenario names it",
+     .make = MakeInSyncAtRest},
     {.id = "inconsistent-offsets",
      .guarantee = "An offset of a partition holds one record, whoever looks and whenever.",
      .judged = "at each acknowledgement and each consumed record",
@@ -54,10 +66,18 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "The records that one poll returns leave none out.",
      .judged = "at rest, from all polls",
      .make = MakeIntPollSkip},
+    {.id = "isr-admits-live",
+     .guarantee = "Nobody is counted as in sync again who has gone or is about to go.",
+     .judged = "whenever the controller changes an ISR that a leader proposed",
+     .make = MakeIsrAdmitsLive},
     {.id = "isr-holds-committed",
      .guarantee = "Whichever in-sync replica takes over, it has my record.",
      .judged = "whenever a leader's high watermark moves",
      .make = MakeIsrHoldsCommitted},
+    {.id = "log-matching",
+     .guarantee = "What a replica holds to be committed is what its leader has there.",
+     .judged = "whenever a follower's high watermark moves",
+     .make = MakeLogMatching},
     {.id = "lost-write",
      .guarantee = "No reader gets past an acknowledged record that nobody ever read.",
      .judged = "at rest",
@@ -103,6 +123,18 @@ constexpr InvariantInfo kCatalog[] = {
      .guarantee = "At rest every acknowledged record was read by somebody.",
      .judged = "at rest",
      .make = MakeUnseen},
+    {.id = "zookeeper-committed-kept",
+     .guarantee = "What a ZooKeeper ensemble has committed is never lost.",
+     .judged = "whenever a ZooKeeper server begins to lead",
+     .make = MakeZooKeeperCommittedKept},
+    {.id = "zookeeper-one-history",
+     .guarantee = "All ZooKeeper servers apply the same transactions in the same order.",
+     .judged = "at each transaction that a ZooKeeper server applies",
+     .make = MakeZooKeeperOneHistory},
+    {.id = "zookeeper-one-leader-per-epoch",
+     .guarantee = "An epoch of a ZooKeeper ensemble belongs to one server.",
+     .judged = "whenever a ZooKeeper server begins to lead",
+     .make = MakeZooKeeperOneLeaderPerEpoch},
 };
 
 }  // namespace

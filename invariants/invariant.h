@@ -17,6 +17,7 @@
 #include "invariants/history.h"
 #include "invariants/replica_logs.h"
 #include "invariants/violation.h"
+#include "invariants/zookeeper_logs.h"
 
 namespace highwater::invariants {
 
@@ -93,6 +94,31 @@ struct LeaderState {
   absl::Duration at;
 };
 
+// A ZooKeeper server begins to lead its ensemble. `logs`: as before the event.
+struct ZooKeeperLeadership {
+  int64_t server;
+  int64_t epoch;
+  const ZooKeeperLogs& logs;
+  absl::Duration at;
+};
+
+// A ZooKeeper server applies what is committed. `logs`: as before the event.
+struct ZooKeeperCommit {
+  int64_t server;
+  int64_t zxid;
+  uint64_t digest;
+  const ZooKeeperLogs& logs;
+  absl::Duration at;
+};
+
+// What a follower holds to be committed.
+struct FollowerState {
+  broker::BrokerId follower;
+  const broker::TopicPartition& partition;
+  broker::LeaderEpoch epoch;
+  absl::Duration at;
+};
+
 // What the configuration promises of a topic.
 struct TopicPromise {
   int32_t replicas = 1;
@@ -107,6 +133,11 @@ struct RunFacts {
   const ClientHistory& history;
   const ReplicaLogs& logs;  // as of the event, its effect included
   std::function<TopicPromise(std::string_view topic)> promise;
+  // Whether the heal phase outlasts the brokers' own time-outs, so that what they have to notice by
+  // them is over at rest.
+  bool settles = true;
+  // How many brokers do not serve.
+  std::function<int32_t()> brokers_down = [] { return 0; };
   Scope scope = Scope::kPromised;
 };
 
@@ -125,9 +156,18 @@ class Invariant {
   virtual void OnBecameLeader(const Leadership&) {}
   virtual void OnIsrChanged(const LeaderState&, absl::Span<const broker::BrokerId> /*isr*/) {}
   virtual void OnHighWatermarkMoved(const LeaderState&, broker::Offset /*high_watermark*/) {}
+  // A follower asked for what follows `fetch_offset`.
+  virtual void OnFollowerFetched(const LeaderState&, broker::BrokerId /*follower*/,
+                                 broker::Offset /*fetch_offset*/) {}
+  virtual void OnFollowerHighWatermarkMoved(const FollowerState&,
+                                            broker::Offset /*high_watermark*/) {}
+  // The controller wrote a partition's state.
+  virtual void OnPartitionStateWritten(const broker::PartitionStateEvent&, absl::Duration /*at*/) {}
   // A leader answers a Produce without error.
   virtual void OnAcknowledged(const LeaderState&, broker::Offset /*last*/, int16_t /*acks*/) {}
   virtual void OnTopicDeleted(std::string_view /*topic*/) {}
+  virtual void OnZooKeeperLeading(const ZooKeeperLeadership&) {}
+  virtual void OnZooKeeperCommitted(const ZooKeeperCommit&) {}
   virtual void AtRest(const std::vector<PartitionAtRest>&, absl::Duration /*at*/) {}
 };
 

@@ -4,8 +4,10 @@
 
 #include "scenarios/command_line.h"
 #include "scenarios/world/simulated_seed_runner.h"
+#include "scenarios/zoo/mutants.h"
 
 int main(int argc, char** argv) {
-  const highwater::scenarios::Harness harness = highwater::scenarios::MakeSimulatedHarness();
+  highwater::scenarios::Harness harness = highwater::scenarios::MakeSimulatedHarness();
+  harness.zoo = highwater::scenarios::PlantedDefects();
   return highwater::scenarios::RunCommandLine(argc, argv, harness, stdout, stderr);
 }

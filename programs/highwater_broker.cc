@@ -12,7 +12,10 @@
 #include <sstream>
 #include <string>
 
+#include "broker/metrics/broker_metrics.h"
+#include "broker/metrics/metrics_server.h"
 #include "broker/observer.h"
+#include "broker/observer_list.h"
 #include "broker/server/broker.h"
 #include "broker/server/broker_config.h"
 #include "core/os/run.h"
@@ -24,6 +27,9 @@ using highwater::broker::BrokerId;
 using highwater::broker::LeaderEpoch;
 using highwater::broker::Offset;
 using highwater::broker::TopicPartition;
+using highwater::broker::metrics::BrokerMetrics;
+using highwater::broker::metrics::MetricsServer;
+using highwater::broker::metrics::OwnController;
 
 constexpr int kFailed = 1;
 constexpr int kBadUsage = 2;
@@ -53,6 +59,21 @@ class LogObserver final : public highwater::broker::Observer {
                       Offset log_end) override {
     Log(fmt::format("{}: leader from offset {} in epoch {}", partition, log_end, epoch));
   }
+  void OnBecameFollower(BrokerId, const TopicPartition& partition, LeaderEpoch epoch,
+                        BrokerId leader, Offset log_end) override {
+    Log(fmt::format("{}: follows broker {} from offset {} in epoch {}", partition, leader, log_end,
+                    epoch));
+  }
+  void OnIsrChanged(BrokerId, const TopicPartition& partition, LeaderEpoch epoch,
+                    highwater::broker::PartitionEpoch, absl::Span<const BrokerId> isr) override {
+    Log(fmt::format("{}: [{}] in sync in epoch {}", partition, fmt::join(isr, ", "), epoch));
+  }
+  void OnBecameController(BrokerId id, highwater::broker::ControllerEpoch epoch) override {
+    Log(fmt::format("broker {} is the controller in controller epoch {}", id, epoch));
+  }
+  void OnResignedAsController(BrokerId id) override {
+    Log(fmt::format("broker {} is no longer the controller", id));
+  }
   void OnTruncated(BrokerId, const TopicPartition& partition, Offset log_end) override {
     Log(fmt::format("{}: truncated to offset {}", partition, log_end));
   }
@@ -71,8 +92,8 @@ class LogObserver final : public highwater::broker::Observer {
   }
 };
 
-int Serve(highwater::core::Environment& env, const BrokerConfig& config) {
-  LogObserver observer;
+int RunBroker(highwater::core::Environment& env, const BrokerConfig& config,
+              highwater::broker::Observer& observer) {
   highwater::broker::Broker broker(env, config, observer);
   if (absl::Status status = broker.Start(); !status.ok()) {
     Log(fmt::format("cannot start: {}", std::string(status.message())));
@@ -84,6 +105,25 @@ int Serve(highwater::core::Environment& env, const BrokerConfig& config) {
     return kFailed;
   }
   return 0;
+}
+
+// Metrics are served from before the broker's start until after its stop: recovery can take long,
+// and who is scraped meanwhile is up.
+int Serve(highwater::core::Environment& env, const BrokerConfig& config) {
+  LogObserver log;
+  if (!config.metrics_listener.has_value()) return RunBroker(env, config, log);
+  BrokerMetrics metrics(config.zookeeper_connect.empty() ? OwnController::kYes
+                                                         : OwnController::kNo);
+  MetricsServer server(env, [&] { return metrics.Render(); });
+  if (absl::Status status = server.Start(*config.metrics_listener); !status.ok()) {
+    Log(fmt::format("cannot start: highwater.metrics.listener: {}", std::string(status.message())));
+    return kFailed;
+  }
+  Log(fmt::format("metrics at http://{}/metrics", server.local()));
+  highwater::broker::ObserverList observers({&log, &metrics});
+  const int code = RunBroker(env, config, observers);
+  server.Stop();
+  return code;
 }
 
 absl::StatusOr<BrokerConfig> ReadConfig(const std::string& path) {

@@ -1,5 +1,5 @@
-// highwater-zookeeper: a ZooKeeper server on this machine. Serves real clients on a real socket; no
-// simulator is linked in.
+// highwater-zookeeper: a ZooKeeper server on this machine, on its own or as one of an ensemble.
+// Serves real clients on a real socket; no simulator is linked in.
 
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
@@ -12,10 +12,9 @@
 #include <sstream>
 #include <string>
 
-#include "broker/zookeeper/log/transaction_log.h"
 #include "broker/zookeeper/operations/four_letter_words.h"
 #include "broker/zookeeper/operations/zoo_config.h"
-#include "broker/zookeeper/server/zookeeper_server.h"
+#include "broker/zookeeper/zookeeper_node.h"
 #include "core/os/run.h"
 #include "core/status_macros.h"
 
@@ -39,33 +38,37 @@ int Fail(std::string_view what, const absl::Status& status) {
   return kFailed;
 }
 
-absl::Status ServeUntilStopped(highwater::core::Environment& env, const ZooConfig& config,
-                               zookeeper::RecoveredDatabase database,
-                               zookeeper::TransactionLog& log) {
-  zookeeper::OperatorsWords words(config.allowed_words, config.PrintConf(),
-                                  fmt::format("zookeeper.version={}\n", zookeeper::kServerVersion));
-  zookeeper::ZooKeeperServer server(env, config.server, std::move(database.tree), log, words);
-  HW_RETURN_IF_ERROR(server.Start());
-  Log(fmt::format("listening on {}:{}", server.local().host, server.local().port));
-  highwater::core::WaitQueue stop;
-  bool wanted = false;
-  env.process.OnStopRequested([&] {
-    wanted = true;
-    stop.WakeAll();
-  });
-  highwater::core::FiberHandle stopper = env.fibers.Spawn("stopper", [&] {
-    while (!wanted) {
-      const auto wake =
-          stop.Wait(env.fibers, "a stop request", highwater::core::MonotonicTime::Never());
-      if (wake == highwater::core::Wake::kCancelled) return;
-    }
-    server.Stop();
-  });
-  const absl::Status status = server.WaitUntilStopped();
-  server.Stop();
-  stopper.Cancel();
-  while (!stopper.finished()) env.fibers.Yield();
-  return status;
+// Tells of the server's place in its ensemble.
+class Reporter final : public highwater::broker::ZooKeeperObserver {
+ public:
+  void OnZooKeeperRecovered(int64_t, int64_t last_zxid) override {
+    Log(fmt::format("the history ends at zxid 0x{:x}", last_zxid));
+  }
+  void OnZooKeeperLooking(int64_t) override { Log("LOOKING"); }
+  void OnZooKeeperLeading(int64_t, int64_t epoch) override {
+    Log(fmt::format("LEADING in epoch {}", epoch));
+  }
+  void OnZooKeeperFollowing(int64_t, int64_t epoch) override {
+    Log(fmt::format("FOLLOWING in epoch {}", epoch));
+  }
+  void OnZooKeeperTruncated(int64_t, int64_t zxid) override {
+    Log(fmt::format("the log was cut back to zxid 0x{:x}", zxid));
+  }
+  void OnZooKeeperInstalled(int64_t, int64_t zxid) override {
+    Log(fmt::format("the leader's snapshot at zxid 0x{:x} was taken", zxid));
+  }
+};
+
+// [ZK 3.2, ZK 6.2] The ensemble of the server.N lines.
+zookeeper::QuorumConfig QuorumOf(const ZooConfig& config) {
+  zookeeper::QuorumConfig quorum;
+  for (const auto& [id, server] : config.servers) {
+    quorum.servers[id] = {.peer = server.peer, .election = server.election};
+  }
+  quorum.timing = {.tick = absl::Milliseconds(config.server.tick_time_ms),
+                   .init_limit = config.init_limit,
+                   .sync_limit = config.sync_limit};
+  return quorum;
 }
 
 int Serve(highwater::core::Environment& env, const ZooConfig& config) {
@@ -79,35 +82,57 @@ int Serve(highwater::core::Environment& env, const ZooConfig& config) {
     return Fail(fmt::format("cannot lock {} (does another server use it?)", config.data_dir),
                 lock.status());
   }
-  auto database = zookeeper::RecoverDatabase(env, directories);
-  if (!database.ok()) return Fail("cannot serve this data", database.status());
-  for (const std::string& note : database->notes) Log(note);
-  Log(fmt::format("{}zxid 0x{:x}: snapshot 0x{:x} and {} transactions behind it",
-                  database->fresh ? "a new server, " : "", database->last_logged.value(),
-                  database->snapshot.value(), database->replayed));
-  zookeeper::TransactionLog log(
-      env, directories,
-      {.limits = {.transactions = config.snap_count, .bytes = config.snap_size_limit_bytes},
-       .retain_snapshots = config.autopurge ? config.snap_retain_count : 0},
-      *database);
-  const absl::Status status = ServeUntilStopped(env, config, *std::move(database), log);
-  log.Close();
-  if (!status.ok()) return Fail("stopped", status);
+  zookeeper::OperatorsWords words(config.allowed_words, config.PrintConf(),
+                                  fmt::format("zookeeper.version={}\n", zookeeper::kServerVersion));
+  Reporter reporter;
+  zookeeper::ZooKeeperNodeOptions options{
+      .server = config.server,
+      .data_dir = config.data_dir,
+      .data_log_dir = config.data_log_dir,
+      .log = {.limits = {.transactions = config.snap_count, .bytes = config.snap_size_limit_bytes},
+              .retain_snapshots = config.autopurge ? config.snap_retain_count : 0}};
+  if (!config.IsStandalone()) options.quorum = QuorumOf(config);
+  zookeeper::ZooKeeperNode node(env, std::move(options), words, reporter);
+  if (const absl::Status status = node.Start(); !status.ok()) {
+    return Fail("cannot serve", status);
+  }
+  for (const std::string& note : node.notes()) Log(note);
+  Log(fmt::format("listening on {}:{}, zxid 0x{:x}", node.server().local().host,
+                  node.server().local().port, node.server().tree().last_processed_zxid().value()));
+  if (const absl::Status status = node.Run(); !status.ok()) return Fail("stopped", status);
   Log("stopped");
   return 0;
 }
 
-absl::StatusOr<ZooConfig> ReadConfig(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path);
   if (!file) return absl::NotFoundError(fmt::format("{}: cannot be read", path));
   std::ostringstream text;
   text << file.rdbuf();
-  HW_ASSIGN_OR_RETURN(ZooConfig config, ZooConfig::Parse(path, text.str()));
-  if (!config.IsStandalone()) {
-    return absl::UnimplementedError(
-        fmt::format("{}: {} servers are named, but this program runs one server on its own so far",
-                    path, config.servers.size()));
+  return text.str();
+}
+
+// [ZK 3.2] Who of the server.N lines this is, says the file `myid`.
+absl::Status ReadMyId(ZooConfig& config) {
+  const std::string path = config.data_dir + "/myid";
+  HW_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  HW_ASSIGN_OR_RETURN(config.server.server_id, zookeeper::ParseMyId(path, text));
+  if (!config.servers.contains(config.server.server_id)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: there is no server.{} in the settings", path, config.server.server_id));
   }
+  for (const auto& [id, server] : config.servers) {
+    if (server.observer) {
+      return absl::UnimplementedError(
+          fmt::format("server.{} is an observer; this program knows voters only", id));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ZooConfig> ReadConfig(const std::string& path) {
+  HW_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  HW_ASSIGN_OR_RETURN(ZooConfig config, ZooConfig::Parse(path, text));
   // Paths count from where the program was started.
   for (std::string* directory : {&config.data_dir, &config.data_log_dir}) {
     std::error_code error;
@@ -117,6 +142,7 @@ absl::StatusOr<ZooConfig> ReadConfig(const std::string& path) {
     }
     while (directory->size() > 1 && directory->back() == '/') directory->pop_back();
   }
+  if (!config.IsStandalone()) HW_RETURN_IF_ERROR(ReadMyId(config));
   return config;
 }
 

@@ -176,10 +176,6 @@ std::string ReplayCommand(const ScenarioSummary& scenario, uint64_t seed) {
   return fmt::format("highwater replay {} --seed {}", ShellWord(scenario.file), seed);
 }
 
-std::string EventLine(const ChainEvent& event, const Style& style) {
-  return ChainLine(event, Columns{.actor = 22, .text = 0}, style);
-}
-
 std::string FailureScreen(const ScenarioSummary& scenario, const CaseResult& result,
                           const BuildInfo& build, const Style& style) {
   std::string out = Header(scenario, result, build, style);

@@ -18,9 +18,6 @@ namespace highwater::reports {
 // The command that runs this seed again: `highwater replay one.yaml --seed 417`.
 [[nodiscard]] std::string ReplayCommand(const scenarios::ScenarioSummary& scenario, uint64_t seed);
 
-// One event as a line of `replay`'s log.
-[[nodiscard]] std::string EventLine(const scenarios::ChainEvent& event, const Style& style);
-
 // What a verdict means, as a sentence.
 [[nodiscard]] std::string_view VerdictSentence(scenarios::Verdict verdict);
 

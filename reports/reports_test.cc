@@ -194,7 +194,10 @@ RC_GTEST_PROP(ResultJsonTest, ACaseRoundTrips, ()) {
        .dump = text(),
        .history = text()};
   r.metrics.acked = number();
-  r.metrics.produce_latency_p999 = time();
+  r.metrics.produce_latency.Record(time());
+  r.metrics.produce_latency.Record(time());
+  r.metrics.greatest_lag_records = number();
+  r.metrics.traffic.push_back({text(), text(), number()});
   r.metrics.unavailable = time();
   r.ledger.push_back({text(), number(), number(), number()});
   r.marks.push_back({text(), number()});

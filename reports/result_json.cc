@@ -8,6 +8,7 @@ namespace highwater::reports {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using core::LatencyHistogram;
 using scenarios::CampaignResult;
 using scenarios::CaseResult;
 using scenarios::ChainEvent;
@@ -16,6 +17,7 @@ using scenarios::MarkCount;
 using scenarios::SeedMetrics;
 using scenarios::SeedResult;
 using scenarios::Violation;
+using scenarios::ZoneTraffic;
 
 constexpr int kSchemaVersion = 1;
 
@@ -33,6 +35,7 @@ Json Pack(const ChainEvent& e) {
 }
 Json Pack(const LedgerRow& r) { return Json::array({r.kind, r.requested, r.applied, r.observed}); }
 Json Pack(const MarkCount& m) { return Json::array({m.name, m.count}); }
+Json Pack(const ZoneTraffic& t) { return Json::array({t.from, t.to, t.bytes}); }
 
 Json Pack(const Violation& v);
 
@@ -47,10 +50,20 @@ Json Pack(const Violation& v) {
   return Json::array({v.invariant, v.sentence, v.witnesses, PackList(v.chain), Nanos(v.at)});
 }
 
+// The maximum, then index and count of each bucket.
+Json Pack(const LatencyHistogram& h) {
+  Json list = Json::array({Nanos(h.max())});
+  for (const LatencyHistogram::Bucket& bucket : h.Buckets()) {
+    list.push_back(bucket.index);
+    list.push_back(bucket.count);
+  }
+  return list;
+}
+
 Json Pack(const SeedMetrics& m) {
   return Json::array({m.produced, m.acked, m.consumed, m.bytes_sent, m.events,
-                      Nanos(m.produce_latency_p50), Nanos(m.produce_latency_p99),
-                      Nanos(m.produce_latency_p999), Nanos(m.unavailable)});
+                      Pack(m.produce_latency), Pack(m.time_to_leader), Nanos(m.unavailable),
+                      m.greatest_lag_records, PackList(m.traffic)});
 }
 
 Json Pack(const SeedResult& r) {
@@ -165,6 +178,29 @@ bool Unpack(const Json& json, Violation& v) {
   return in.ok();
 }
 
+bool Unpack(const Json& json, ZoneTraffic& t) {
+  Unpacker in(json);
+  in.Text(t.from);
+  in.Text(t.to);
+  in.Number(t.bytes);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, LatencyHistogram& h) {
+  Unpacker in(json);
+  absl::Duration max;
+  in.Time(max);
+  std::vector<LatencyHistogram::Bucket> buckets(json.is_array() ? json.size() / 2 : 0);
+  for (LatencyHistogram::Bucket& bucket : buckets) {
+    in.Number(bucket.index);
+    in.Number(bucket.count);
+  }
+  if (!in.ok()) return false;
+  std::optional<LatencyHistogram> made = LatencyHistogram::FromBuckets(buckets, max);
+  if (made.has_value()) h = *std::move(made);
+  return made.has_value();
+}
+
 bool Unpack(const Json& json, SeedMetrics& m) {
   Unpacker in(json);
   in.Number(m.produced);
@@ -172,10 +208,11 @@ bool Unpack(const Json& json, SeedMetrics& m) {
   in.Number(m.consumed);
   in.Number(m.bytes_sent);
   in.Number(m.events);
-  in.Time(m.produce_latency_p50);
-  in.Time(m.produce_latency_p99);
-  in.Time(m.produce_latency_p999);
+  in.One(m.produce_latency);
+  in.One(m.time_to_leader);
   in.Time(m.unavailable);
+  in.Number(m.greatest_lag_records);
+  in.List(m.traffic);
   return in.ok();
 }
 
@@ -214,16 +251,32 @@ void Unpacker::One(Item& out) {
 double Seconds(absl::Duration d) { return static_cast<double>(Nanos(d)) / 1e9; }
 double Millis(absl::Duration d) { return static_cast<double>(Nanos(d)) / 1e6; }
 
+// Of nothing there is no quantile: null, and not a time that looks excellent.
+void AddQuantiles(const LatencyHistogram& h, const std::string& name, Json& out) {
+  const auto value = [&](absl::Duration time) { return h.empty() ? Json() : Json(Millis(time)); };
+  out[name + "_p50_ms"] = value(h.Quantile(50, 100));
+  out[name + "_p99_ms"] = value(h.Quantile(99, 100));
+  out[name + "_p999_ms"] = value(h.Quantile(999, 1000));
+  out[name + "_max_ms"] = value(h.max());
+}
+
 Json Metrics(const SeedMetrics& m) {
-  return {{"produced_records", m.produced},
-          {"acked_records", m.acked},
-          {"consumed_records", m.consumed},
-          {"sent_bytes", m.bytes_sent},
-          {"events", m.events},
-          {"produce_latency_p50_ms", Millis(m.produce_latency_p50)},
-          {"produce_latency_p99_ms", Millis(m.produce_latency_p99)},
-          {"produce_latency_p999_ms", Millis(m.produce_latency_p999)},
-          {"unavailable_partition_s", Seconds(m.unavailable)}};
+  Json json = {{"produced_records", m.produced},
+               {"acked_records", m.acked},
+               {"consumed_records", m.consumed},
+               {"sent_bytes", m.bytes_sent},
+               {"events", m.events}};
+  AddQuantiles(m.produce_latency, "produce_latency", json);
+  json["leaders_lost"] = m.time_to_leader.count();
+  AddQuantiles(m.time_to_leader, "time_to_leader", json);
+  json["unavailable_partition_s"] = Seconds(m.unavailable);
+  json["greatest_follower_lag_records"] = m.greatest_lag_records;
+  Json traffic = Json::array();
+  for (const ZoneTraffic& t : m.traffic) {
+    traffic.push_back({{"from", t.from}, {"to", t.to}, {"bytes", t.bytes}});
+  }
+  json["zone_traffic"] = std::move(traffic);
+  return json;
 }
 
 Json Ledger(const std::vector<LedgerRow>& ledger) {

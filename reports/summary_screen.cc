@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "reports/figures.h"
+
 namespace highwater::reports {
 namespace {
 
@@ -118,7 +120,8 @@ std::string ScenarioLine(const CampaignResult& campaign, const ScenarioSummary& 
   }
   return fmt::format("       {}  {}  {}   {} simulated   {}\n", word, PadRight(scenario.name, 32),
                      PadLeft(Plural(scenario.cases, "seed"), 12), RoughTime(scenario.simulated),
-                     result);
+                     result) +
+         FigureLines(scenario.totals);
 }
 
 std::string SummaryScreen(const CampaignResult& campaign, const Style& style) {
@@ -138,6 +141,7 @@ std::string SummaryScreen(const CampaignResult& campaign, const Style& style) {
                                   RoughTime(simulated), Grouped(static_cast<uint64_t>(speed)), rate,
                                   Plural(static_cast<uint64_t>(campaign.workers), "worker")));
   }
+  out += TrafficTable(campaign, "Traffic", kLabel);
   out += Ledger(campaign);
   out += Marks(campaign);
   for (const Finding& finding : campaign.findings) {

@@ -10,7 +10,8 @@
 
 namespace highwater::reports {
 
-// `      PASS  rolling-restart   125 seeds   20.8 h simulated   0 violations (below 2.4 % at 95 %)`
+// `      PASS  rolling-restart   125 seeds   20.8 h simulated   0 violations (below 2.4 % at 95
+// %)`, and two lines of figures below it.
 [[nodiscard]] std::string ScenarioLine(const scenarios::CampaignResult& campaign,
                                        const scenarios::ScenarioSummary& scenario,
                                        const Style& style);

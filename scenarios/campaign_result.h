@@ -53,7 +53,7 @@ struct ScenarioSummary {
   std::array<uint64_t, kVerdicts> verdicts{};
   std::map<std::string, uint64_t> shown;  // seeds in which an invariant was violated
   std::vector<LedgerRow> ledger;          // summed, sorted by kind
-  SeedMetrics totals;                     // sums; latencies are the greatest of any seed
+  SeedMetrics totals;                     // sums; all seeds' latencies; the greatest lag
   absl::Duration simulated;
   absl::Duration host;
 

@@ -184,13 +184,18 @@ TEST_F(CommandLineTest, ReplayPrintsTheEventsTheHashAndTheVerdict) {
     EXPECT_TRUE(options.trace);
     EXPECT_EQ(options.break_on, "acked-durable");
     options.on_event(
-        {.at = absl::Milliseconds(3118), .actor = "broker-1", .text = "ack to producer-2"});
+        {.event = {.at = absl::Milliseconds(3118), .actor = "broker-0", .text = "leads"},
+         .transition = Transition::kLeader,
+         .partition = "orders-0"});
+    options.on_event(
+        {.event = {.at = absl::Milliseconds(3119), .actor = "broker-0", .text = "ack"}});
     SeedResult result = ViolatedSeed(s, seed);
     result.trace_hash = 0x9c41;
     return result;
   };
   EXPECT_EQ(Call({"replay", Steady(), "--seed", "3", "--break-on", "acked-durable"}, script), 1);
-  EXPECT_THAT(out_, HasSubstr("00:03.118  broker-1"));
+  EXPECT_THAT(out_, HasSubstr("00:03.118  L  broker-0  orders-0   leads\n"));
+  EXPECT_THAT(out_, Not(HasSubstr("ack")));
   EXPECT_THAT(out_, HasSubstr("state hash 0000000000009c41"));
   EXPECT_THAT(err_, HasSubstr("FAIL  steady  seed 3"));
   EXPECT_EQ(Call({"replay", Steady(), "--seed", "3", "--break-on", "acked-durabl"}), 2);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "reports/replay_log.h"
 #include "reports/text.h"
 #include "scenarios/campaign.h"
 #include "scenarios/campaign_result.h"
@@ -47,6 +48,7 @@ struct ReplayCommand {
   uint64_t seed = 0;
   std::optional<absl::Duration> until;
   std::string break_on;
+  reports::ReplayLogOptions log;
 };
 [[nodiscard]] ExitCode Replay(const ReplayCommand& command, const Harness& harness,
                               const Output& output);
@@ -61,6 +63,18 @@ struct HashCheckCommand {
 // `what`: scenarios, invariants, faults or marks. `paths`: where to look for scenarios.
 [[nodiscard]] ExitCode List(const std::string& what, const std::vector<std::string>& paths,
                             const Harness& harness, const Output& output);
+
+struct ZooCommand {
+  bool list = false;
+  std::vector<std::string> only;  // ids; empty: all
+  std::string scenario = "scenarios/zoo/general.yaml";
+  std::string strategy;  // over the scenario's own
+  uint64_t seeds = 200;  // at most, from each base
+  uint64_t bases = 3;
+  int workers = 1;
+};
+// Plants one known defect after the other and runs the campaign until something is violated.
+[[nodiscard]] ExitCode Zoo(const ZooCommand& command, const Harness& harness, const Output& output);
 
 [[nodiscard]] ExitCode Validate(const std::vector<std::string>& paths, const Harness& harness,
                                 const Output& output);

@@ -19,11 +19,12 @@ constexpr Role kBrokers[] = {Role::kAny,        Role::kAnyBroker, Role::kBroker,
 constexpr Role kServers[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
                              Role::kController,   Role::kLeader,    Role::kFollower,
                              Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader};
-constexpr Role kZones[] = {Role::kAny, Role::kAnyZone, Role::kZone};
-constexpr Role kAnyone[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
-                            Role::kController,   Role::kLeader,    Role::kFollower,
-                            Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader,
-                            Role::kClient,       Role::kAnyZone,   Role::kZone};
+constexpr Role kZones[] = {Role::kAny, Role::kAnyZone, Role::kZone, Role::kControllerZone};
+constexpr Role kAnyone[] = {Role::kAny,           Role::kAnyBroker, Role::kBroker,
+                            Role::kController,    Role::kLeader,    Role::kFollower,
+                            Role::kAnyZooKeeper,  Role::kZooKeeper, Role::kZooKeeperLeader,
+                            Role::kClient,        Role::kAnyZone,   Role::kZone,
+                            Role::kControllerZone};
 
 // What operators work on.
 constexpr Role kTopics[] = {Role::kAny, Role::kAnyTopic, Role::kTopic};
@@ -201,7 +202,7 @@ constexpr FaultKind kTable[] = {
      kTopics,
      {}},
     {"clock_jump", "The wall clock of a host jumps.", kServers, kClockJump},
-    {"crash_broker", "The broker's process ends at once; its page cache survives.", kBrokers,
+    {"crash_broker", "The server's process ends at once; its page cache survives.", kServers,
      kCrash},
     {"create_partitions", "An operator gives a topic more partitions.", kTopics, kCreatePartitions},
     {"create_topic",

@@ -39,9 +39,19 @@ struct LoadContext {
   std::vector<InvariantInfo> invariants;
 };
 
+// A known defect, planted: a product that breaks one rule.
+struct PlantedDefect {
+  std::string id;        // of the list of known defects: `M22`, or `W12` for a weak point of 3.2.3
+  std::string area;      // `replication`
+  std::string source;    // KIP or JIRA
+  std::string sentence;  // what it does wrong
+  std::function<std::unique_ptr<SeedRunner>()> make_runner;
+};
+
 struct Harness {
   std::function<std::unique_ptr<SeedRunner>()> make_runner;  // called once in each worker process
   LoadContext load;
+  std::vector<PlantedDefect> zoo;
 };
 
 }  // namespace highwater::scenarios

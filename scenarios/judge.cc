@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace highwater::scenarios {
 namespace {
@@ -55,6 +56,17 @@ void AddMarks(const std::vector<MarkCount>& marks, std::vector<MarkCount>& sums)
   }
 }
 
+void AddTraffic(const ZoneTraffic& traffic, std::vector<ZoneTraffic>& sums) {
+  auto at = std::lower_bound(sums.begin(), sums.end(), traffic,
+                             [](const ZoneTraffic& a, const ZoneTraffic& b) {
+                               return std::tie(a.from, a.to) < std::tie(b.from, b.to);
+                             });
+  if (at == sums.end() || at->from != traffic.from || at->to != traffic.to) {
+    at = sums.insert(at, {.from = traffic.from, .to = traffic.to});
+  }
+  at->bytes += traffic.bytes;
+}
+
 void AddMetrics(const SeedMetrics& metrics, SeedMetrics& sums) {
   sums.produced += metrics.produced;
   sums.acked += metrics.acked;
@@ -62,9 +74,10 @@ void AddMetrics(const SeedMetrics& metrics, SeedMetrics& sums) {
   sums.bytes_sent += metrics.bytes_sent;
   sums.events += metrics.events;
   sums.unavailable += metrics.unavailable;
-  sums.produce_latency_p50 = std::max(sums.produce_latency_p50, metrics.produce_latency_p50);
-  sums.produce_latency_p99 = std::max(sums.produce_latency_p99, metrics.produce_latency_p99);
-  sums.produce_latency_p999 = std::max(sums.produce_latency_p999, metrics.produce_latency_p999);
+  sums.produce_latency.Merge(metrics.produce_latency);
+  sums.time_to_leader.Merge(metrics.time_to_leader);
+  sums.greatest_lag_records = std::max(sums.greatest_lag_records, metrics.greatest_lag_records);
+  for (const ZoneTraffic& traffic : metrics.traffic) AddTraffic(traffic, sums.traffic);
 }
 
 const LedgerRow* FindRow(const std::vector<LedgerRow>& ledger, std::string_view kind) {

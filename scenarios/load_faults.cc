@@ -140,6 +140,7 @@ class FaultReader {
       case Role::kAnyZooKeeper:
       case Role::kZooKeeperLeader:
       case Role::kController:
+      case Role::kControllerZone:
         if (cluster.zookeeper > 0) return;
         return sink_.Error(node, fmt::format("{}: there is no {}: the cluster has no ZooKeeper",
                                              key, faults::FormatAim(target)));

@@ -140,6 +140,12 @@ class ScenarioReader {
     }
     map.ReadRequired("name", "az-loss-acks-all", ParseSlug, scenario_.name);
     map.Read("about", ParseText, scenario_.about);
+    size_t compatibility = 0;
+    map.Read("compatibility",
+             OneOf({CompatibilityName(Compatibility::kSafe),
+                    CompatibilityName(Compatibility::kKafka323)}),
+             compatibility);
+    scenario_.compatibility = static_cast<Compatibility>(compatibility);
     if (const YamlNode* cluster = map.Require("cluster", "{ brokers: { count: 1 } }")) {
       ReadCluster(*cluster);
     }

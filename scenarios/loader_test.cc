@@ -109,6 +109,35 @@ TEST(LoaderTest, FillsInAFaultsDefaults) {
   EXPECT_EQ(loaded.scenario->timeline[0].fault.DurationOf("for").high, absl::Seconds(5));
 }
 
+TEST(LoaderTest, ReadsWhoseDecisionsTheBrokersTake) {
+  const auto compatibility = [](std::string_view line) {
+    const LoadedScenario loaded =
+        LoadScenario("x.yaml", Replaced("cluster:\n", fmt::format("{}cluster:\n", line)), {});
+    EXPECT_THAT(Lines(loaded), IsEmpty());
+    return loaded.scenario->compatibility;
+  };
+  EXPECT_EQ(compatibility(""), Compatibility::kSafe);
+  EXPECT_EQ(compatibility("compatibility: safe\n"), Compatibility::kSafe);
+  EXPECT_EQ(compatibility("compatibility: kafka-3.2.3\n"), Compatibility::kKafka323);
+}
+
+TEST(LoaderTest, NamesTheCompatibilitiesThatExist) {
+  EXPECT_THAT(
+      ErrorsOf(Replaced("cluster:\n", "compatibility: kafka-3.2.4\ncluster:\n")),
+      ElementsAre(
+          R"(x.yaml:4:16: error: compatibility: expected safe or kafka-3.2.3, got "kafka-3.2.4" )"
+          R"((did you mean "kafka-3.2.3"?))"));
+}
+
+TEST(LoaderTest, TheResolvedFormKeepsTheCompatibility) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("cluster:\n", "compatibility: kafka-3.2.3\ncluster:\n"), {});
+  ASSERT_TRUE(loaded.scenario.has_value());
+  const LoadedScenario again = LoadScenario("y.yaml", ResolvedYaml(*loaded.scenario), {});
+  ASSERT_THAT(Lines(again), IsEmpty());
+  EXPECT_TRUE(SameScenario(*loaded.scenario, *again.scenario));
+}
+
 TEST(LoaderTest, NamesAnUnknownKeyAndWhatWasMeant) {
   EXPECT_THAT(
       ErrorsOf(Replaced("warmup: 2s", "warm_up: 2s")),

@@ -150,7 +150,8 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
 
 std::string ResolvedYaml(const Scenario& scenario) {
   std::string out =
-      fmt::format("highwater: 1\nname: {}\nabout: {}\n", scenario.name, Quote(scenario.about));
+      fmt::format("highwater: 1\nname: {}\nabout: {}\ncompatibility: {}\n", scenario.name,
+                  Quote(scenario.about), CompatibilityName(scenario.compatibility));
   WriteCluster(scenario.cluster, out);
   if (!scenario.topics.empty()) out += "topics:\n";
   for (const TopicSpec& topic : scenario.topics) {

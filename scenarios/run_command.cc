@@ -14,6 +14,7 @@
 #include <set>
 
 #include "reports/failure_screen.h"
+#include "reports/replay_log.h"
 #include "reports/result_json.h"
 #include "reports/results_folder.h"
 #include "reports/terminal_reporter.h"
@@ -225,10 +226,14 @@ ExitCode Replay(const ReplayCommand& command, const Harness& harness, const Outp
   options.on_break = [] {
     if (IsTraced()) raise(SIGTRAP);
   };
+  std::vector<std::string> brokers;
+  for (int32_t i = 0; i < scenario.cluster.brokers; ++i) {
+    brokers.push_back(fmt::format("broker-{}", i));
+  }
+  reports::ReplayLog log(std::move(brokers), style, command.log);
   if (!output.json) {
-    options.on_event = [&](const ChainEvent& event) {
-      fmt::print(output.out, "{}\n", reports::EventLine(event, style));
-    };
+    fmt::print(output.out, "{}", log.Header());
+    options.on_event = [&](const RunEvent& event) { fmt::print(output.out, "{}", log.Add(event)); };
   }
   struct sigaction on_abort = {};
   struct sigaction old_abort = {};

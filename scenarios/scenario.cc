@@ -53,6 +53,16 @@ std::string_view SettingScopeName(SettingScope scope) {
   HW_UNREACHABLE("scope {}", static_cast<int>(scope));
 }
 
+std::string_view CompatibilityName(Compatibility compatibility) {
+  switch (compatibility) {
+    case Compatibility::kSafe:
+      return "safe";
+    case Compatibility::kKafka323:
+      return "kafka-3.2.3";
+  }
+  HW_UNREACHABLE("compatibility {}", static_cast<int>(compatibility));
+}
+
 const DurationRange& FaultSpec::DurationOf(std::string_view name) const {
   return ParameterOf<DurationRange>(*this, name);
 }
@@ -73,9 +83,10 @@ std::pair<std::string_view, std::string_view> SplitSetting(std::string_view text
 }
 
 bool SameScenario(const Scenario& a, const Scenario& b) {
-  return a.name == b.name && a.about == b.about && a.cluster == b.cluster && a.topics == b.topics &&
-         a.clients == b.clients && a.run == b.run && a.timeline == b.timeline &&
-         a.random == b.random && a.check == b.check && a.expect == b.expect && a.seeds == b.seeds;
+  return a.name == b.name && a.about == b.about && a.compatibility == b.compatibility &&
+         a.cluster == b.cluster && a.topics == b.topics && a.clients == b.clients &&
+         a.run == b.run && a.timeline == b.timeline && a.random == b.random && a.check == b.check &&
+         a.expect == b.expect && a.seeds == b.seeds;
 }
 
 std::vector<NamedClient> ClientsOf(const Scenario& scenario) {

@@ -62,6 +62,13 @@ struct DiskSpec {
   friend bool operator==(const DiskSpec&, const DiskSpec&) = default;
 };
 
+// Which decisions the brokers take where Kafka 3.2.3 is known to be weak (docs/weak-points.md).
+enum class Compatibility {
+  kSafe,      // the repaired ones
+  kKafka323,  // the original ones
+};
+[[nodiscard]] std::string_view CompatibilityName(Compatibility compatibility);
+
 struct ClusterSpec {
   std::vector<std::string> zones = {"az-a"};  // broker i is in zone i mod n
   int32_t brokers = 1;                        // broker-0 … broker-(n-1)
@@ -156,6 +163,7 @@ struct Scenario {
   std::string name;
   std::string about;
   std::string file;  // as the user named it; part of no comparison
+  Compatibility compatibility = Compatibility::kSafe;
   ClusterSpec cluster;
   std::vector<TopicSpec> topics;
   std::vector<ClientSpec> clients;

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/latency_histogram.h"
+
 namespace highwater::scenarios {
 
 enum class Verdict {
@@ -48,6 +50,31 @@ struct ChainEvent {
   friend bool operator==(const ChainEvent&, const ChainEvent&) = default;
 };
 
+// What kind of change an event of a run is; a line of `replay`'s log.
+enum class Transition : uint8_t {
+  kOther,          // none: an append, a flush, an acknowledgement
+  kNews,           // of the run as a whole, or of who is no broker
+  kUp,             // a broker serves
+  kDown,           // its process has ended
+  kController,     // it became the controller, or resigned
+  kElection,       // the controller wrote who leads
+  kLeader,         // a broker begins to lead
+  kFollower,       // or to follow
+  kIsr,            // the in-sync replicas of a partition, as its leader knows them
+  kHighWatermark,  // of a leader
+  kTruncation,     // a log was cut
+  kFault,
+  kViolation,
+};
+
+// An event of a run as it happens, for whoever listens.
+struct RunEvent {
+  ChainEvent event;
+  Transition transition = Transition::kOther;
+  std::string partition;        // `orders-0`, where the text does not name it
+  int64_t high_watermark = -1;  // of kHighWatermark
+};
+
 struct Violation {
   std::string invariant;  // `acked-durable`
   std::string sentence;   // the guarantee in the client's words: `a record acknowledged with
@@ -72,16 +99,27 @@ struct MarkCount {
   friend bool operator==(const MarkCount&, const MarkCount&) = default;
 };
 
+// What hosts of one zone have sent to those of another, or of the same.
+struct ZoneTraffic {
+  std::string from;
+  std::string to;
+  uint64_t bytes = 0;
+  friend bool operator==(const ZoneTraffic&, const ZoneTraffic&) = default;
+};
+
 struct SeedMetrics {
   uint64_t produced = 0;  // records handed to producers
   uint64_t acked = 0;
   uint64_t consumed = 0;
   uint64_t bytes_sent = 0;  // over the simulated network
   uint64_t events = 0;      // executed by the world
-  absl::Duration produce_latency_p50;
-  absl::Duration produce_latency_p99;
-  absl::Duration produce_latency_p999;
-  absl::Duration unavailable;  // summed over partitions: partition-seconds
+  // From a client's send to its acknowledgement, retries and all.
+  core::LatencyHistogram produce_latency;
+  // From the loss of a partition's leader to one that can serve (docs/metrics.md).
+  core::LatencyHistogram time_to_leader;
+  absl::Duration unavailable;         // summed over partitions: partition-seconds
+  uint64_t greatest_lag_records = 0;  // of any follower behind its leader's log end
+  std::vector<ZoneTraffic> traffic;   // sorted by zones
   friend bool operator==(const SeedMetrics&, const SeedMetrics&) = default;
 };
 

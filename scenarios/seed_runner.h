@@ -46,7 +46,7 @@ struct RunOptions {
   // Called at the event that `break_on` or `until` names, before anything is torn down: a place for
   // a debugger.
   std::function<void()> on_break;
-  std::function<void(const ChainEvent&)> on_event;  // the readable event log, as it happens
+  std::function<void(const RunEvent&)> on_event;  // the readable event log, as it happens
   bool trace = false;           // keep what a report of a failure needs: chains, history
   HashLog* hash_log = nullptr;  // not owned
 };

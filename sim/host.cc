@@ -120,8 +120,6 @@ void Host::SwapDisks(Host& other, FaultId fault) {
   swap_fault_ = other.swap_fault_ = fault;
 }
 
-bool Host::has_own_disk() const { return disk_context_->BelongsTo(*this); }
-
 void Host::SlowCpu(int64_t factor, FaultId fault) {
   HW_CHECK(factor >= 1);
   world_.Fold(id_, EventKind::kFault, core::Mix(3, static_cast<uint64_t>(factor)));

@@ -89,7 +89,7 @@ class Host {
   // Each gets the disk of the other, with its page cache. Observed when a process of one of them
   // gives up. REQUIRES: no process of either is running.
   void SwapDisks(Host& other, FaultId fault = kNoFault);
-  [[nodiscard]] bool has_own_disk() const;
+  [[nodiscard]] bool has_foreign_disk() const { return swap_fault_ != kNoFault; }
   void SlowCpu(int64_t factor, FaultId fault = kNoFault);  // factor 1 ends it
   void JumpWallClock(absl::Duration by, FaultId fault = kNoFault);
   void SetClockDrift(int64_t ppm, FaultId fault = kNoFault);

@@ -12,9 +12,6 @@ class HostDiskContext final : public DiskContext {
  public:
   explicit HostDiskContext(Host& host) : host_(&host), key_(core::Mix(host.key(), 0x6469736b)) {}
   // The disk stands in another host from now on. Its draws stay its own.
-  [[nodiscard]] bool BelongsTo(const Host& host) const {
-    return key_ == core::Mix(host.key(), 0x6469736b);
-  }
   void MoveTo(Host& host) { host_ = &host; }
 
   [[nodiscard]] int64_t Now() const override { return host_->world().now(); }

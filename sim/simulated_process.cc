@@ -170,8 +170,17 @@ uint64_t SimulatedProcess::Draw(uint64_t purpose) {
 }
 
 bool SimulatedProcess::BuggifyFires(std::string_view site) {
-  if (dead_ || !world_.BuggifySiteIsOn(site)) return false;
-  return (Draw(core::MixName(site)) & 3) == 0;
+  if (dead_ || !world_.options().buggify) return false;
+  const BuggifySite& known = Remember(site);
+  return known.on && (Draw(known.key) & 3) == 0;
+}
+
+const SimulatedProcess::BuggifySite& SimulatedProcess::Remember(std::string_view site) {
+  for (const BuggifySite& known : buggify_sites_) {
+    if (known.name.data() == site.data() && known.name.size() == site.size()) return known;
+  }
+  return buggify_sites_.emplace_back(
+      BuggifySite{.name = site, .on = world_.BuggifySiteIsOn(site), .key = core::MixName(site)});
 }
 
 void SimulatedProcess::RequestStop() {

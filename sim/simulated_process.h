@@ -117,6 +117,13 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   void DeliverStop();
   void Hold(core::TimerNode& node, uint32_t owner);
   [[nodiscard]] bool HitsPlannedCrash();
+  // What the names of Buggify's sites come to, worked out once for each literal.
+  struct BuggifySite {
+    std::string_view name;
+    bool on;
+    uint64_t key;
+  };
+  [[nodiscard]] const BuggifySite& Remember(std::string_view site);
 
   Host& host_;
   World& world_;
@@ -142,6 +149,7 @@ class SimulatedProcess final : public core::FiberBackend, public ProcessContext 
   ProcessEnd end_ = ProcessEnd::kExited;
   FaultId end_fault_;
   uint64_t draws_outside_fibers_ = 0;
+  std::vector<BuggifySite> buggify_sites_;
   std::vector<absl::AnyInvocable<void()>> on_stop_;
   StopNode stop_node_;
 

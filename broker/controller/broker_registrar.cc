@@ -1,5 +1,6 @@
 #include "broker/controller/broker_registrar.h"
 
+#include "broker/zk/across_sessions.h"
 #include "core/mark.h"
 #include "core/status_macros.h"
 
@@ -13,7 +14,7 @@ constexpr absl::Duration kBetweenTries = absl::Seconds(1);
 
 absl::StatusOr<BrokerEpoch> BrokerRegistrar::RegisterAtStart(core::MonotonicTime deadline) {
   for (;;) {
-    auto epoch = RegisterAgain();
+    auto epoch = zk::AcrossSessions(env_, [&] { return RegisterAgain(); });
     if (!absl::IsAlreadyExists(epoch.status())) return epoch;
     if (env_.fibers.Now() + kBetweenTries > deadline) return epoch;
     HW_MARK("registration_waits_for_former_session");

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/zk/across_sessions.h"
 #include "core/mark.h"
 #include "core/status_macros.h"
 
@@ -34,7 +35,7 @@ absl::Status ConfigChangeListener::Start() {
   zk_.client().RegisterZNodeChildChangeHandler(*this);
   zk_.client().RegisterSessionStateHandler(*this);
   started_ = true;
-  HW_RETURN_IF_ERROR(ReadAll());
+  HW_RETURN_IF_ERROR(zk::AcrossSessions(env_, [&] { return ReadAll(); }));
   env_.fibers.Spawn("config changes", [this, shared = shared_] {
     while (!shared->stopped) {
       if (!changed_) {

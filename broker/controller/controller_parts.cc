@@ -25,16 +25,30 @@ absl::StatusOr<std::vector<absl::Status>> ControllerParts::Write(std::vector<Cha
   return results;
 }
 
+void ControllerParts::SetState(const TopicPartition& partition, PartitionContext& found,
+                               PartitionState to) {
+  const auto counts = [&](PartitionState state) {
+    return state == PartitionState::kOffline && !context.IsQueuedForDeletion(partition.topic);
+  };
+  const bool offline = counts(to);
+  // What a topic was before its deletion began is not known any more: it is taken back in any case.
+  const bool was_offline = found.state == PartitionState::kOffline;
+  found.state = to;
+  if (offline != was_offline) observer.OnPartitionOffline(config.broker_id, partition, offline);
+}
+
 void ControllerParts::Report(const TopicPartition& partition,
                              const LeaderIsrAndControllerEpoch& state, Cause cause) {
   const LeaderAndIsr& value = state.leader_and_isr;
+  const std::vector<BrokerId> live = context.LiveBrokers();
   observer.OnPartitionStateWritten(config.broker_id, {.partition = partition,
                                                       .controller_epoch = state.controller_epoch,
                                                       .leader = value.leader,
                                                       .leader_epoch = value.leader_epoch,
                                                       .isr = value.isr,
                                                       .partition_epoch = value.partition_epoch,
-                                                      .unclean = cause == Cause::kUncleanElection});
+                                                      .unclean = cause == Cause::kUncleanElection,
+                                                      .live = live});
 }
 
 }  // namespace highwater::broker::controller

@@ -64,6 +64,9 @@ struct ControllerParts {
   }
   void Report(const TopicPartition& partition, const LeaderIsrAndControllerEpoch& state,
               Cause cause);
+  // Changes the state of a partition of the context and says so where it means that the partition
+  // went offline or came back. A topic that is being deleted is missed by nobody.
+  void SetState(const TopicPartition& partition, PartitionContext& found, PartitionState to);
 };
 
 }  // namespace highwater::broker::controller

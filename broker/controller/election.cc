@@ -28,6 +28,11 @@ std::vector<BrokerId> Intersect(std::vector<BrokerId> of, const std::vector<Brok
   return of;
 }
 
+void Mark(std::vector<BrokerId>& unclean, BrokerId broker) {
+  if (!Contains(unclean, broker)) unclean.push_back(broker);
+  std::sort(unclean.begin(), unclean.end());
+}
+
 // A leader that nobody in sync vouches for: records may be lost, and it is asked for.
 Elected ElectUnclean(const ElectionFacts& facts) {
   if (!facts.unclean_allowed || facts.live.empty()) {
@@ -41,23 +46,6 @@ Elected ElectUnclean(const ElectionFacts& facts) {
   elected.state.eligible.clear();
   elected.state.unclean.clear();
   return elected;
-}
-
-// [W1] Who came back unclean need not have lost anything: a killed process leaves its page cache.
-// While the ISR is too small to commit, such replicas still hold what they held, and are kept for
-// the comparison that is due if the last of the ISR comes back unclean too. Else that one, which
-// may have lost more, would be the only one asked.
-void KeepForComparison(std::vector<BrokerId> suspects, int32_t min_insync_replicas,
-                       LeaderAndIsr& next) {
-  next.unclean.clear();
-  if (static_cast<int64_t>(next.isr.size()) >= min_insync_replicas) return;
-  suspects = Without(std::move(suspects), next.isr);
-  if (!suspects.empty()) HW_MARK("unclean_replica_kept_for_comparison");
-  next.eligible = Without(std::move(next.eligible), suspects);
-  next.eligible.insert(next.eligible.end(), suspects.begin(), suspects.end());
-  next.unclean = std::move(suspects);
-  std::sort(next.eligible.begin(), next.eligible.end());
-  std::sort(next.unclean.begin(), next.unclean.end());
 }
 
 }  // namespace
@@ -81,7 +69,7 @@ Elected ElectOffline(const ElectionFacts& facts) {
     elected.state.isr = {eligible};
   }
   elected.state.eligible = EligibleAfter(state, elected.state.isr, facts.min_insync_replicas);
-  KeepForComparison(state.unclean, facts.min_insync_replicas, elected.state);
+  elected.state.unclean = UncleanAfter(state, elected.state.eligible);
   return elected;
 }
 
@@ -139,13 +127,18 @@ std::vector<BrokerId> EligibleAfter(const LeaderAndIsr& before, const std::vecto
   for (const BrokerId id : before.eligible) {
     if (!Contains(eligible, id)) eligible.push_back(id);
   }
-  eligible = Without(Without(std::move(eligible), isr), before.unclean);
+  eligible = Without(std::move(eligible), isr);
   std::sort(eligible.begin(), eligible.end());
   return eligible;
 }
 
 std::vector<BrokerId> NobodyIsEligible(const LeaderAndIsr&, const std::vector<BrokerId>&, int32_t) {
   return {};
+}
+
+std::vector<BrokerId> UncleanAfter(const LeaderAndIsr& before,
+                                   const std::vector<BrokerId>& eligible) {
+  return Intersect(before.unclean, eligible);
 }
 
 LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
@@ -160,18 +153,17 @@ LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
   if (!clean_isr.empty()) {
     HW_MARK("unclean_replica_left_the_isr");
     next.isr = std::move(clean_isr);
-    next.eligible = Without(EligibleAfter(state, next.isr, min_insync_replicas), {broker});
-    std::vector<BrokerId> suspects = Without(state.unclean, {broker});
-    suspects.push_back(broker);
-    KeepForComparison(std::move(suspects), min_insync_replicas, next);
+    // Too few are left to commit anything: should the rest come back unclean too, its log counts.
+    next.eligible = EligibleAfter(state, next.isr, min_insync_replicas);
+    Mark(next.unclean, broker);
+    next.unclean = UncleanAfter(next, next.eligible);
     return next;
   }
   // Nobody in the ISR is known to have everything: it stays for the comparison, marked. A clean
   // eligible replica may still be elected before one.
   HW_MARK("unclean_replica_was_the_last");
   next.leader = kNoBroker;
-  if (!Contains(next.unclean, broker)) next.unclean.push_back(broker);
-  std::sort(next.unclean.begin(), next.unclean.end());
+  Mark(next.unclean, broker);
   return next;
 }
 
@@ -207,9 +199,15 @@ Elected ElectByLogEnd(const ElectionFacts& facts, const std::map<BrokerId, LogEn
   Elected elected{.state = facts.state, .recipients = facts.live};
   elected.state.leader = leader;
   elected.state.isr = {leader};
-  // The others may hold less than the winner.
-  elected.state.eligible.clear();
-  elected.state.unclean.clear();
+  // The others may lack only what was never committed: should the winner come back unclean before
+  // enough are in sync with it, their logs count again.
+  elected.state.eligible = EligibleAfter(facts.state, elected.state.isr, facts.min_insync_replicas);
+  elected.state.unclean = UncleanAfter(facts.state, elected.state.eligible);
+  // Who holds as much as the winner holds all that was committed.
+  std::erase_if(elected.state.unclean, [&](BrokerId id) {
+    const auto end = ends.find(id);
+    return end != ends.end() && end->second == best;
+  });
   return elected;
 }
 

@@ -69,8 +69,10 @@ struct Elected {
 [[nodiscard]] bool MayHaveLostRecords(const zk::BrokerRegistration& broker);
 
 // [W1] Who stays eligible outside the ISR when it becomes `isr`: those that leave while fewer than
-// min.insync.replicas stay, and the ones before them. What is in the ISR, or has lost records, is
-// not; once enough are in sync again records are committed without the others.
+// min.insync.replicas stay, and the ones before them. What is in the ISR is not; once enough are in
+// sync again records are committed without the others. One that came back unclean stays too,
+// marked: it wins no ordinary election, but where all others come back unclean as well its log is
+// compared with theirs.
 // RELIES ON: leaders move no high watermark while their ISR is smaller than min.insync.replicas.
 [[nodiscard]] std::vector<BrokerId> EligibleAfter(const LeaderAndIsr& before,
                                                   const std::vector<BrokerId>& isr,
@@ -79,8 +81,12 @@ struct Elected {
                                                      const std::vector<BrokerId>& isr,
                                                      int32_t min_insync_replicas);
 
-// [W1] The state once `broker` came back and may have lost records. While somebody clean holds all
-// committed records it just leaves; else it stays, marked, and the partition has no leader.
+// [W1] The marks that stay where the partition has a leader and these are the eligible ones.
+[[nodiscard]] std::vector<BrokerId> UncleanAfter(const LeaderAndIsr& before,
+                                                 const std::vector<BrokerId>& eligible);
+
+// [W1] The state once `broker` came back and may have lost records. While somebody clean is in the
+// ISR it leaves; else it stays, marked, and the partition has no leader.
 [[nodiscard]] LeaderAndIsr AfterUncleanStart(const LeaderAndIsr& state, BrokerId broker,
                                              int32_t min_insync_replicas);
 

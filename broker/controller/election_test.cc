@@ -152,6 +152,20 @@ TEST(ElectionTest, AnUncleanBrokerLeavesTheIsrWhileSomebodyCleanIsThereW1) {
   EXPECT_TRUE(next.unclean.empty());
 }
 
+// Two were in sync. One crashes and comes back, having lost nothing; then the other loses power.
+TEST(ElectionTest, AnEligibleReplicaThatCameBackUncleanIsComparedWithTheLastMemberW1) {
+  LeaderAndIsr state = State(Ids({1}), BrokerId(1));
+  state.eligible = Ids({2});
+  state = AfterUncleanStart(state, BrokerId(2), 2);
+  EXPECT_EQ(state.leader, BrokerId(1));
+  EXPECT_EQ(state.eligible, Ids({2}));
+  EXPECT_EQ(state.unclean, Ids({2}));
+  state = AfterUncleanStart(state, BrokerId(1), 2);
+  EXPECT_EQ(ElectOffline(Facts(state, Ids({1, 2, 3}))).error,
+            ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE);
+  EXPECT_EQ(ReplicasToCompare(state, Ids({1, 2, 3})), Ids({1, 2}));
+}
+
 TEST(ElectionTest, TheLastCleanMemberStaysAndIsMarkedW1) {
   const LeaderAndIsr next = AfterUncleanStart(State(Ids({1})), BrokerId(1), 2);
   EXPECT_EQ(next.isr, Ids({1}));
@@ -211,7 +225,13 @@ TEST(ElectionTest, TheGreatestEpochCountsBeforeTheLongestLogW1) {
       ElectByLogEnd(facts, {{BrokerId(1), {}}, {BrokerId(2), old}, {BrokerId(3), recent}});
   EXPECT_EQ(eligible.state.leader, BrokerId(3));
   EXPECT_EQ(eligible.state.isr, Ids({3}));
-  EXPECT_TRUE(eligible.state.unclean.empty());
+  EXPECT_TRUE(eligible.state.unclean.empty()) << "one replica is enough here";
+  ElectionFacts two = facts;
+  two.min_insync_replicas = 2;
+  const Elected kept =
+      ElectByLogEnd(two, {{BrokerId(1), {}}, {BrokerId(2), old}, {BrokerId(3), recent}});
+  EXPECT_EQ(kept.state.eligible, Ids({1, 2}));
+  EXPECT_EQ(kept.state.unclean, Ids({1, 2})) << "compared again should 3 come back unclean";
 }
 
 // A model of one partition: which replica holds all that was committed. Damage never meets as many
@@ -234,7 +254,7 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
   const int steps = *rc::gen::inRange(20, 80);
   for (int i = 0; i < steps; ++i) {
     const BrokerId id(*rc::gen::inRange(1, 4));
-    switch (*rc::gen::inRange(0, 5)) {
+    switch (*rc::gen::inRange(0, 6)) {
       case 0:  // dies
         if (!Contains(live, id)) break;
         live = zk::Without(live, {id});
@@ -259,7 +279,12 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
         state = AfterUncleanStart(state, id, min_insync);
         break;
       }
-      case 3:  // catches up
+      case 3:  // comes back unclean, but has lost nothing
+        if (Contains(live, id)) break;
+        live.push_back(id);
+        state = AfterUncleanStart(state, id, min_insync);
+        break;
+      case 4:  // catches up
         if (state.leader == kNoBroker || !Contains(live, state.leader)) break;
         if (!Contains(live, id) || Contains(state.isr, id)) break;
         if (!Contains(complete, id)) complete.push_back(id);
@@ -268,7 +293,7 @@ RC_GTEST_PROP(ElectionTest, NoElectionLosesWhatWasCommittedWithinTheGuaranteeW1,
           std::vector<BrokerId> isr = state.isr;
           isr.push_back(id);
           state.eligible = EligibleAfter(state, isr, min_insync);
-          state.unclean.clear();  // as a leader's proposal says nothing of suspects
+          state.unclean = UncleanAfter(state, state.eligible);
           state.isr = isr;
         }
         break;

@@ -127,6 +127,7 @@ protocol::AlterPartitionResponse KafkaController::ProcessAlterPartition(
       if (!verdict.already_so) {
         proposed.eligible =
             rules_.eligible_after(known, proposed.isr, parts_.MinInsync(topic.name));
+        proposed.unclean = UncleanAfter(known, proposed.eligible);
       }
       const LeaderAndIsr& result = verdict.already_so ? known : proposed;
       IsrChange change{id, {.leader_and_isr = result, .controller_epoch = context.epoch}, &answer};

@@ -229,6 +229,7 @@ absl::Status KafkaController::ProcessConfigChange(const std::string& topic) {
     if (!states.front().ok()) continue;
     LeaderAndIsr next = states.front()->leader_and_isr;
     next.eligible = rules_.eligible_after(next, next.isr, parts_.MinInsync(topic));
+    if (next.leader != kNoBroker) next.unclean = UncleanAfter(next, next.eligible);
     HW_ASSIGN_OR_RETURN(const auto written, parts_.Write({{id, std::move(next)}}));
     if (!written.front().ok()) continue;
     parts_.batch.AddLeaderAndIsr(parts_.context, parts_.context.Find(id)->assignment.replicas, id,

@@ -18,8 +18,10 @@ absl::Status PartitionStateMachine::Startup() {
         partition.state = PartitionState::kNew;
       } else {
         const BrokerId leader = partition.leadership->leader_and_isr.leader;
-        partition.state = context.IsReplicaOnline({name, index}, leader) ? PartitionState::kOnline
-                                                                         : PartitionState::kOffline;
+        const TopicPartition id{name, index};
+        parts_.SetState(id, partition,
+                        context.IsReplicaOnline(id, leader) ? PartitionState::kOnline
+                                                            : PartitionState::kOffline);
       }
     }
   }
@@ -40,7 +42,9 @@ void PartitionStateMachine::Change(const std::vector<TopicPartition>& partitions
   HW_CHECK(to != PartitionState::kOnline, "an election takes a partition online");
   for (const TopicPartition& id : partitions) {
     PartitionContext* partition = parts_.context.Find(id);
-    if (partition != nullptr && MayBecome(partition->state, to)) partition->state = to;
+    if (partition != nullptr && MayBecome(partition->state, to)) {
+      parts_.SetState(id, *partition, to);
+    }
   }
 }
 
@@ -62,6 +66,22 @@ absl::StatusOr<PartitionStateMachine::Results> PartitionStateMachine::ToOnline(
   parts_.SendBatch();
   return results;
 }
+
+namespace {
+
+// [Z41] The znode is there because an earlier try was applied and its answer lost: what stands in
+// it is this controller's own decision, and `state` becomes it. Kafka 3.2.3 takes it for somebody
+// else's, and the partition has no leader until the next controller reads it.
+absl::StatusOr<bool> ReadOwn(ControllerParts& parts, const TopicPartition& id,
+                             LeaderIsrAndControllerEpoch& state) {
+  HW_ASSIGN_OR_RETURN(const auto stored, parts.zk.GetStates({id}));
+  if (!stored[0].ok() || stored[0]->controller_epoch != parts.context.epoch) return false;
+  HW_MARK("first_leader_already_applied");
+  state = *stored[0];
+  return true;
+}
+
+}  // namespace
 
 // [C23]
 absl::Status PartitionStateMachine::MakeFirstLeaders(const std::vector<TopicPartition>& partitions,
@@ -85,7 +105,8 @@ absl::Status PartitionStateMachine::MakeFirstLeaders(const std::vector<TopicPart
   HW_ASSIGN_OR_RETURN(const auto created, parts_.zk.CreateStates(states, parts_.context.fence));
   for (size_t i = 0; i < states.size(); ++i) {
     auto& [id, state] = states[i];
-    if (!created[i].ok()) {
+    HW_ASSIGN_OR_RETURN(const bool made, created[i].ok() ? true : ReadOwn(parts_, id, state));
+    if (!made) {
       // Somebody has made it: the next election reads it.
       HW_MARK("first_leader_already_made");
       results[id] = ErrorCode::UNKNOWN_SERVER_ERROR;
@@ -145,7 +166,7 @@ Elected PartitionStateMachine::Decide(const TopicPartition& id, const PartitionC
 void PartitionStateMachine::WentOnline(const TopicPartition& id,
                                        const std::vector<BrokerId>& recipients) {
   if (PartitionContext* partition = parts_.context.Find(id); partition != nullptr) {
-    partition->state = PartitionState::kOnline;
+    parts_.SetState(id, *partition, PartitionState::kOnline);
     parts_.batch.AddLeaderAndIsr(parts_.context, recipients, id, IsNew::kNo);
   }
 }
@@ -182,6 +203,7 @@ absl::Status PartitionStateMachine::Elect(std::vector<TopicPartition> partitions
       if (kind == ElectionKind::kAtShutdown) {
         elected.state.eligible =
             parts_.rules.eligible_after(state, elected.state.isr, parts_.MinInsync(id.topic));
+        elected.state.unclean = UncleanAfter(state, elected.state.eligible);
       }
       const bool vouched = zk::Contains(state.isr, elected.state.leader) ||
                            zk::Contains(state.eligible, elected.state.leader);

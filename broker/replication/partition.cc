@@ -37,8 +37,8 @@ Partition::Partition(core::Environment& env, BrokerId self, const protocol::Uuid
       leader_(self, options.rules, options.lag_max),
       follower_(options.rules),
       // [R16]
-      high_watermark_(
-          std::clamp(high_watermark, log_->log_start_offset(), log_->log_end_offset())) {
+      high_watermark_(std::clamp(high_watermark, log_->log_start_offset(), log_->log_end_offset())),
+      min_insync_replicas_(config.min_insync_replicas) {
   leader_.SetMinInsyncReplicas(config.min_insync_replicas);
 }
 
@@ -90,6 +90,7 @@ absl::Status Partition::AwaitRole() {
 }
 
 void Partition::BecomeLeader(Leadership leadership) {
+  leadership.led_before = role_ == Role::kLeader;
   BeginRole(Role::kLeader, leadership.epoch);
   const LeaderEpoch epoch = leadership.epoch;
   const absl::Status queued = log_->AssignEpoch(
@@ -104,6 +105,8 @@ void Partition::OnEpochOnDisk(uint64_t serial, const Leadership& leadership,
   if (status.ok()) {
     const Offset log_end = log_->log_end_offset();
     const Offset high_watermark = std::clamp(high_watermark_, log_->log_start_offset(), log_end);
+    replicas_ = leadership.replicas;
+    observer_.OnAssignment(self_, id(), replicas_, min_insync_replicas_);
     observer_.OnBecameLeader(self_, id(), leadership.epoch, log_end);
     Do([&](PartitionLeader::Effects& effects) {
       leader_.BecomeLeader(leadership, high_watermark, log_end, env_.clock.Now(), effects);
@@ -117,6 +120,7 @@ void Partition::EndReaders(ErrorCode why) {
 }
 
 void Partition::Resign(ErrorCode why) {
+  if (leader_.leads()) observer_.OnStoppedLeading(self_, id(), leader_.epoch());
   EndReaders(why);
   Do([&](PartitionLeader::Effects& effects) { leader_.Resign(why, effects); });
 }
@@ -364,6 +368,11 @@ OffsetOutcome Partition::EndOfLog() const {
 }
 
 void Partition::UpdateConfig(const TopicConfig& config) {
+  const bool changes = config.min_insync_replicas != min_insync_replicas_;
+  min_insync_replicas_ = config.min_insync_replicas;
+  if (changes && leader_.leads()) {
+    observer_.OnAssignment(self_, id(), replicas_, min_insync_replicas_);
+  }
   leader_.SetMinInsyncReplicas(config.min_insync_replicas);
   log_->UpdateConfig(config.log);
 }

@@ -229,6 +229,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Role role_ = Role::kNone;
   LeaderEpoch epoch_ = kNoLeaderEpoch;
   Offset high_watermark_;
+  // What the leader's ISR is measured by: for observers.
+  std::vector<BrokerId> replicas_;
+  int64_t min_insync_replicas_;
   uint64_t serial_ = 0;  // of the last change of role
   bool settled_ = true;  // it has taken effect
   absl::Status role_error_;

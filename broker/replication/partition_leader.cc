@@ -15,7 +15,7 @@ void PartitionLeader::BecomeLeader(const Leadership& leadership, Offset high_wat
                                    Offset log_end_offset, MonotonicTime now, Effects& effects) {
   HW_CHECK(leadership.epoch > epoch_, "leader epoch {} does not follow {}", leadership.epoch,
            epoch_);
-  const bool led = leads_;
+  const bool led = leads_ || leadership.led_before;
   // What was written under an older epoch is no longer ours to acknowledge [W5].
   Resign(ErrorCode::NOT_LEADER_OR_FOLLOWER, effects);
   leads_ = true;
@@ -170,6 +170,8 @@ void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Ef
       SetIsr(answer.isr);
       effects.isr_changed = true;
       MaybeAdvanceHighWatermark(now, effects);
+      // One that is still outside may have asked while this change was in flight [H13].
+      if (committed_isr_.size() <= remote_.size()) HearFollowersAgain(effects);
       break;
     case ErrorCode::OPERATION_NOT_ATTEMPTED: {
       // [H21b, H23] It was not done: back to what is committed; the next fetch or check tries.

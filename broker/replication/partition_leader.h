@@ -44,6 +44,8 @@ struct Leadership {
   PartitionEpoch partition_epoch;
   std::vector<BrokerId> isr;
   std::vector<BrokerId> replicas;  // the assigned ones
+  // [R20] The role before was to lead, too: under an older epoch, which has been resigned since.
+  bool led_before = false;
 };
 
 // A change of the ISR that the controller is asked for [H20].

@@ -293,6 +293,30 @@ TEST(PartitionLeaderTest, H22AnAnswerToAnOlderChangeIsIgnored) {
   EXPECT_THAT(m.leader.isr(), ElementsAre(kSelf)) << "[H24]";
 }
 
+// [H12, H13] In a fetch session one that has everything says nothing new: it has to be woken.
+TEST(PartitionLeaderTest, WhoAskedWhileAChangeWasInFlightIsHeardOnceItIsDone) {
+  Machine m({kSelf}, 0, {kSelf, kTwo, kThree});
+  m.Fetched(kTwo, 0);
+  const IsrProposal expand = *m.proposal;
+  m.Fetched(kThree, 0);
+  EXPECT_FALSE(m.proposal) << "[H13]";
+  Client poll;
+  m.leader.AwaitHighWatermark(poll, Offset(0));
+  m.Answer(expand);
+  EXPECT_EQ(poll.answer, ErrorCode::NONE);
+  m.Fetched(kThree, 0);
+  EXPECT_TRUE(m.proposal);
+}
+
+TEST(PartitionLeaderTest, NobodyIsWokenWhenAllAreInSync) {
+  Machine m({kSelf}, 0, {kSelf, kTwo});
+  m.Fetched(kTwo, 0);
+  Client poll;
+  m.leader.AwaitHighWatermark(poll, Offset(0));
+  m.Answer(*m.proposal);
+  EXPECT_FALSE(poll.answer);
+}
+
 // [H21b]
 TEST(PartitionLeaderTest, H23WhatWasNotAttemptedIsTriedAgainByTheNextFetch) {
   Machine m({kSelf}, 0, {kSelf, kTwo});
@@ -349,6 +373,25 @@ TEST(PartitionLeaderTest, W7AsKafkaItRemembers) {
   m.Fetched(kTwo, 5);
   m.Lead(kEpoch + 1, {kSelf, kTwo}, 5);
   EXPECT_EQ(m.leader.remote_replicas()[0].progress.log_end_offset, Offset(5));
+}
+
+// A partition resigns before its new epoch is on disk.
+TEST(PartitionLeaderTest, W7ItRemembersAlsoIfItResignedInBetween) {
+  for (const bool as_kafka : {false, true}) {
+    Machine m({kSelf, kTwo}, 0, {}, as_kafka ? ReplicationRules::Kafka323() : ReplicationRules());
+    m.Appended(kEpoch, 5);
+    m.Fetched(kTwo, 5);
+    m.Do([&](auto& effects) {
+      m.leader.Resign(ErrorCode::NOT_LEADER_OR_FOLLOWER, effects);
+      m.leader.BecomeLeader({.epoch = kEpoch + 1,
+                             .isr = {kSelf, kTwo},
+                             .replicas = {kSelf, kTwo},
+                             .led_before = true},
+                            m.high_watermark(), Offset(5), m.now, effects);
+    });
+    EXPECT_EQ(m.leader.remote_replicas()[0].progress.log_end_offset,
+              as_kafka ? Offset(5) : kNoOffset);
+  }
 }
 
 TEST(PartitionLeaderTest, R19MembersOfTheIsrCountAsCaughtUpWhenAnEpochBegins) {

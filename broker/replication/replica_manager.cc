@@ -69,6 +69,7 @@ absl::Status ReplicaManager::Delete(storage::LogManager& logs, const TopicPartit
       if (fetchers_ != nullptr) fetchers_->Remove(id);
       partition->StopFetching();
       partition->Resign(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+      observer_.OnReplicaDeleted(self_, id);
     }
   }
   const absl::Status status = logs.Delete(id);

@@ -152,6 +152,7 @@ class ReplicaManager final : public storage::LogManagerListener, public Partitio
                                                   const TopicPartition& id,
                                                   const protocol::Uuid& topic_id,
                                                   const TopicConfig& config, storage::IsNew is_new);
+  absl::Status AwaitConfig(const std::string& topic);
   absl::StatusOr<std::shared_ptr<Partition>> HostFor(const RoleChange& change);
   [[nodiscard]] protocol::ErrorCode StopReplica(const TopicPartition& id, LeaderEpoch epoch,
                                                 bool delete_log);

@@ -17,6 +17,8 @@ using protocol::StopReplicaResponse;
 
 namespace {
 
+constexpr absl::Duration kBetweenConfigReads = absl::Milliseconds(200);
+
 std::vector<BrokerId> Ids(const std::vector<int32_t>& numbers) {
   std::vector<BrokerId> ids;
   ids.reserve(numbers.size());
@@ -26,8 +28,7 @@ std::vector<BrokerId> Ids(const std::vector<int32_t>& numbers) {
 
 ErrorCode FromStorage(const absl::Status& status) {
   if (status.ok()) return ErrorCode::NONE;
-  // The topic's settings could not be read: no disk has failed. The session has ended, and the
-  // controller asks again when the broker is registered anew.
+  // Stopped while the topic's settings could not be read: no disk has failed.
   if (absl::IsAborted(status)) return ErrorCode::UNKNOWN_SERVER_ERROR;
   // [K15] The log of another topic of that name.
   if (absl::IsFailedPrecondition(status)) return ErrorCode::INCONSISTENT_TOPIC_ID;
@@ -149,14 +150,23 @@ LeaderAndIsrResponse ReplicaManager::BecomeLeaderOrFollower(const LeaderAndIsrRe
   return response;
 }
 
-absl::StatusOr<std::shared_ptr<Partition>> ReplicaManager::HostFor(const RoleChange& change) {
-  if (auto partition = Find(change.id.topic, change.id.partition)) return partition;
-  if (cluster_->read_config != nullptr && !topics_.contains(change.id.topic)) {
-    if (const absl::Status read = cluster_->read_config(change.id.topic); !read.ok()) {
-      HW_MARK("topic_config_not_read");
-      return absl::AbortedError(read.message());
+// Without a topic's settings nobody knows what may be acknowledged. A session that was lost comes
+// back, so the role waits for them: it is no fault of the disk that they cannot be read.
+absl::Status ReplicaManager::AwaitConfig(const std::string& topic) {
+  while (cluster_->read_config != nullptr && !topics_.contains(topic)) {
+    const absl::Status status = cluster_->read_config(topic);
+    if (status.ok()) break;
+    HW_MARK("topic_config_read_again");
+    if (env_.fibers.SleepFor(kBetweenConfigReads) == core::Wake::kCancelled) {
+      return absl::AbortedError(status.message());
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Partition>> ReplicaManager::HostFor(const RoleChange& change) {
+  if (auto partition = Find(change.id.topic, change.id.partition)) return partition;
+  HW_RETURN_IF_ERROR(AwaitConfig(change.id.topic));
   return Host(cluster_->logs, change.id, change.topic_id, ConfigOfTopic(change.id.topic),
               change.state->is_new ? storage::IsNew::kYes : storage::IsNew::kNo);
 }

@@ -230,6 +230,20 @@ class Broker::Impl final : public RequestDispatcher {
     return router_->Dispatch(request, client);
   }
 
+  void OnServed(const Answer& answer, const Served& served) override {
+    std::vector<RequestEvent::Errors> errors;
+    for (const AnswerErrors::Count& count : answer.errors.counts()) {
+      errors.push_back({static_cast<int16_t>(count.error), count.count});
+    }
+    observer_.OnRequestServed(config_.broker_id, {.api_key = answer.api_key,
+                                                  .api_version = answer.api_version,
+                                                  .from_follower = answer.from_follower,
+                                                  .time = served.time,
+                                                  .request_bytes = served.request_bytes,
+                                                  .response_bytes = served.response_bytes,
+                                                  .errors = errors});
+  }
+
   core::Environment& env_;
   const BrokerConfig config_;
   Observer& observer_;
@@ -250,6 +264,13 @@ class Broker::Impl final : public RequestDispatcher {
   bool started_ = false;
   bool stopped_ = false;
 };
+
+BrokerOptions BrokerOptions::Kafka323() {
+  return {.rules = ReplicationRules::Kafka323(),
+          .controller_rules = controller::ControllerRules::Kafka323(),
+          .recovery = storage::RecoveryRules::Kafka323(),
+          .producers = storage::ProducerStateRules::Kafka323()};
+}
 
 Broker::Broker(core::Environment& env, BrokerConfig config, Observer& observer,
                const BrokerOptions& options)

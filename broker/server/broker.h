@@ -48,6 +48,9 @@ struct BrokerOptions {
   controller::ControllerRules controller_rules = controller::ControllerRules::Safe();
   storage::RecoveryRules recovery;
   storage::ProducerStateRules producers;
+
+  // With the weak points that Kafka 3.2.3 is known to have, all of them together.
+  [[nodiscard]] static BrokerOptions Kafka323();
 };
 
 class Broker {

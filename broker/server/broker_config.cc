@@ -43,18 +43,25 @@ std::vector<std::string_view> Names() {
   return names;
 }
 
+// What a listener begins with, and why nothing else.
+struct Scheme {
+  std::string_view text;
+  std::string_view otherwise;
+};
+constexpr Scheme kPlaintext{"PLAINTEXT://",
+                            "only the security protocol PLAINTEXT is supported yet"};
+constexpr Scheme kHttp{"http://", "metrics are served over HTTP only"};
+
 // "PLAINTEXT://host:port", host perhaps empty or in brackets.
-absl::StatusOr<core::Endpoint> ParseListener(std::string_view text) {
+absl::StatusOr<core::Endpoint> ParseListener(std::string_view text,
+                                             const Scheme& scheme = kPlaintext) {
   const auto error = [&](std::string_view what) {
     return absl::InvalidArgumentError(
-        fmt::format("expected PLAINTEXT://host:port, got \"{}\": {}", text, what));
+        fmt::format("expected {}host:port, got \"{}\": {}", scheme.text, text, what));
   };
   if (text.find(',') != text.npos) return error("only one listener is supported yet");
-  constexpr std::string_view kScheme = "PLAINTEXT://";
-  if (text.substr(0, kScheme.size()) != kScheme) {
-    return error("only the security protocol PLAINTEXT is supported yet");
-  }
-  std::string_view rest = text.substr(kScheme.size());
+  if (text.substr(0, scheme.text.size()) != scheme.text) return error(scheme.otherwise);
+  std::string_view rest = text.substr(scheme.text.size());
   const size_t colon = rest.rfind(':');
   if (colon == rest.npos) return error("the port is missing");
   std::string_view host = rest.substr(0, colon);
@@ -84,6 +91,13 @@ absl::Status SetListeners(BrokerConfig& config) {
   if (config.advertised_listener.host.empty() || config.advertised_listener.host == "0.0.0.0") {
     return absl::InvalidArgumentError("advertised.listeners: clients need a host to connect to");
   }
+  return absl::OkStatus();
+}
+
+absl::Status SetMetricsListener(BrokerConfig& config) {
+  const std::string& text = config.effective["highwater.metrics.listener"];
+  if (text.empty()) return absl::OkStatus();
+  HW_ASSIGN_OR_RETURN(config.metrics_listener, ParseListener(text, kHttp));
   return absl::OkStatus();
 }
 
@@ -166,6 +180,9 @@ absl::StatusOr<BrokerConfig> Build(const Place& place, const Properties& propert
     const bool advertised = status.message().substr(0, 10) == "advertised";
     return fail(advertised ? "advertised.listeners" : "listeners", status);
   }
+  if (absl::Status status = SetMetricsListener(config); !status.ok()) {
+    return fail("highwater.metrics.listener", status);
+  }
   if (absl::Status status = SetIpOverrides(config); !status.ok()) {
     return fail("max.connections.per.ip.overrides", status);
   }
@@ -224,6 +241,12 @@ absl::Status ValidateBrokerConfig(std::string_view name, std::string_view value)
   }
   if (name == "listeners" || (name == "advertised.listeners" && !value.empty())) {
     if (auto endpoint = ParseListener(value); !endpoint.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("{}: {}", name, std::string(endpoint.status().message())));
+    }
+  }
+  if (name == "highwater.metrics.listener" && !value.empty()) {
+    if (auto endpoint = ParseListener(value, kHttp); !endpoint.ok()) {
       return absl::InvalidArgumentError(
           fmt::format("{}: {}", name, std::string(endpoint.status().message())));
     }

@@ -6,9 +6,9 @@
 //   text)); auto config = BrokerConfig::FromMap({{"broker.id", "1"}, {"log.dirs", "data"},
 //   {"listeners", "PLAINTEXT://b1:9092"}});
 //
-// Names, types, defaults and ranges are Kafka 3.2's [D1-D23, D30-D36]. An unknown name, a value out
-// of range and a name given twice are errors that say the line, what was expected and what was
-// perhaps meant.
+// Names, types, defaults and ranges are Kafka 3.2's [D1-D23, D30-D36], but for what Kafka does not
+// have: those names begin with `highwater.`. An unknown name, a value out of range and a name given
+// twice are errors that say the line, what was expected and what was perhaps meant.
 //
 // Not responsible for: settings of topics (topic_config.h), whose defaults it carries; changing
 // settings at run time.
@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,9 @@ struct BrokerConfig {
   absl::Duration replica_lag_time_max;
   bool rack_aware_reads = false;  // replica.selector.class
   absl::Duration replica_socket_timeout;
+
+  // Where the program that runs this broker serves its metrics over HTTP; nullopt: nowhere.
+  std::optional<core::Endpoint> metrics_listener;
 
   TopicConfig topic_defaults;
 

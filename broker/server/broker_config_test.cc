@@ -128,6 +128,15 @@ TEST(BrokerConfigTest, RefusesOneDirectoryTwiceAndNone) {
   EXPECT_THAT(ErrorOf("broker.id=1\nlog.dirs=,"), HasSubstr(":2: log.dirs: expected at least one"));
 }
 
+TEST(BrokerConfigTest, MetricsAreServedNowhereUnlessAListenerIsNamed) {
+  EXPECT_EQ(ConfigOf({}).metrics_listener, std::nullopt);
+  const auto listener = ConfigOf({{"highwater.metrics.listener", "http://[::1]:9404"}});
+  EXPECT_EQ(listener.metrics_listener, (core::Endpoint{"::1", 9404}));
+  EXPECT_THAT(ErrorOf("highwater.metrics.listener=:9404"),
+              HasSubstr("expected http://host:port, got \":9404\""));
+  EXPECT_THAT(ErrorOf("highwater.metrics.listener=http://a"), HasSubstr("the port is missing"));
+}
+
 TEST(BrokerConfigTest, ReadsLimitsForSomeAddresses) {
   const BrokerConfig config = ConfigOf({{"max.connections.per.ip.overrides", "10.0.0.1:5,h:0"}});
   EXPECT_EQ(config.max_connections_per_ip_overrides.at("10.0.0.1"), 5);

@@ -5,6 +5,7 @@
 #include "broker/protocol/uuid.h"
 #include "broker/replication/broker_to_controller_channel.h"
 #include "broker/server/topic_config.h"
+#include "broker/zk/across_sessions.h"
 #include "broker/zookeeper/client/session_client.h"
 #include "core/status_macros.h"
 #include "core/wait_queue.h"
@@ -56,8 +57,10 @@ absl::Status ClusterMembership::Connect() {
     return InContext(fmt::format("zookeeper.connect: {}", config_.zookeeper_connect), status);
   }
   zk_ = std::make_unique<zk::KafkaZkClient>(*client_);
-  HW_RETURN_IF_ERROR(zk_->MakeBasePaths());
-  HW_ASSIGN_OR_RETURN(cluster_id_, zk_->GetOrCreateClusterId(DrawId(env_.random).ToString()));
+  HW_RETURN_IF_ERROR(zk::AcrossSessions(env_, [&] { return zk_->MakeBasePaths(); }));
+  const std::string drawn = DrawId(env_.random).ToString();
+  HW_ASSIGN_OR_RETURN(cluster_id_,
+                      zk::AcrossSessions(env_, [&] { return zk_->GetOrCreateClusterId(drawn); }));
   return absl::OkStatus();
 }
 

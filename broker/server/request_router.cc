@@ -44,23 +44,28 @@ absl::StatusOr<Answer> RequestRouter::Dispatch(const core::ByteChain& request,
     HW_MARK("request_header_refused");
     return header.status();
   }
-  for (const ServedApi& api : kServed) {
-    if (api.key != header->api_key) continue;
-    auto answer = api.handle(services_, {*header, decoder, client});
-    if (!answer.ok()) HW_MARK("request_refused");
+  auto answer = Handle({*header, decoder, client});
+  if (!answer.ok()) {
+    if (!absl::IsUnimplemented(answer.status())) HW_MARK("request_refused");
     return answer;
+  }
+  answer->api_key = static_cast<int16_t>(header->api_key);
+  answer->api_version = header->api_version;
+  return answer;
+}
+
+absl::StatusOr<Answer> RequestRouter::Handle(const Call& call) {
+  for (const ServedApi& api : kServed) {
+    if (api.key == call.header.api_key) return api.handle(services_, call);
   }
   if (services_.member != nullptr) {
     for (const ClusterApi& api : ClusterApis()) {
-      if (api.key != header->api_key) continue;
-      auto answer =
-          api.handle(services_.env, services_.member->controller(), {*header, decoder, client});
-      if (!answer.ok()) HW_MARK("request_refused");
-      return answer;
+      if (api.key != call.header.api_key) continue;
+      return api.handle(services_.env, services_.member->controller(), call);
     }
   }
   HW_MARK("request_of_unserved_api");
-  return absl::UnimplementedError(fmt::format("{} is not served", header->api_key));
+  return absl::UnimplementedError(fmt::format("{} is not served", call.header.api_key));
 }
 
 }  // namespace highwater::broker

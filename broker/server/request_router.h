@@ -17,6 +17,8 @@ class RequestRouter final : public RequestDispatcher {
                                                 const ClientCall& client) override;
 
  private:
+  [[nodiscard]] absl::StatusOr<Answer> Handle(const Call& call);
+
   Services services_;
 };
 

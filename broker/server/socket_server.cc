@@ -107,13 +107,22 @@ class SocketServer::Client final : public std::enable_shared_from_this<Client> {
   }
 
   bool ServeOne(const core::ByteChain& request) {
+    const core::MonotonicTime begin = server_.env_.fibers.Now();
     RequestGate::Ticket ticket = server_.gate_.Enter(request.size());
     auto answer = server_.dispatcher_.Dispatch(request, {connection_->peer(), ticket});
     ticket.ReleaseAll();
     if (!answer.ok()) return false;
-    if (!answer->frame.has_value()) return true;
-    if (answer->before_sending) answer->before_sending();
-    return connection_->Write(*answer->frame, Deadline()).ok();
+    uint64_t response_bytes = 0;
+    bool sent = true;
+    if (answer->frame.has_value()) {
+      response_bytes = answer->frame->size();
+      if (answer->before_sending) answer->before_sending();
+      sent = connection_->Write(*answer->frame, Deadline()).ok();
+    }
+    server_.dispatcher_.OnServed(*answer, {.time = server_.env_.fibers.Now() - begin,
+                                           .request_bytes = request.size(),
+                                           .response_bytes = response_bytes});
+    return sent;
   }
 
   // Keeps the server's account of incomplete requests.

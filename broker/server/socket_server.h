@@ -31,6 +31,7 @@
 #include <string>
 
 #include "broker/server/frame_assembler.h"
+#include "broker/server/handlers/answer_errors.h"
 #include "broker/server/request_gate.h"
 #include "core/environment.h"
 #include "core/wait_group.h"
@@ -51,10 +52,22 @@ class RequestDispatcher {
     std::optional<core::Payload> frame;  // nullopt: no answer is owed (acks=0)
     absl::AnyInvocable<void()>
         before_sending;  // called in the step in which the answer leaves; may be empty
+    // Of what was asked, and what went wrong with it: for OnServed.
+    int16_t api_key = -1;
+    int16_t api_version = -1;
+    bool from_follower = false;
+    AnswerErrors errors;
   };
   // An error closes the connection without an answer.
   [[nodiscard]] virtual absl::StatusOr<Answer> Dispatch(const core::ByteChain& request,
                                                         const ClientCall& call) = 0;
+  struct Served {
+    absl::Duration time;  // since the whole request had come
+    uint64_t request_bytes;
+    uint64_t response_bytes;
+  };
+  // The answer has left, or could not be taken. Must not wait.
+  virtual void OnServed(const Answer& /*answer*/, const Served& /*served*/) {}
 };
 
 struct SocketLimits {

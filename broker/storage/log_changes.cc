@@ -66,7 +66,8 @@ absl::Status Log::WriteRun(absl::Span<const protocol::RecordBatch* const> run) {
                                    .leader_epoch = position.leader_epoch,
                                    .base_offset = position.base_offset,
                                    .last_offset = position.last_offset,
-                                   .digest = core::Mix(0, header.crc)});
+                                   .digest = core::Mix(0, header.crc),
+                                   .bytes = batch->size()});
   }
   return absl::OkStatus();
 }

@@ -10,10 +10,9 @@
 //   eligible: replicas outside the ISR which hold every committed record, because they left the ISR
 //     when fewer than min.insync.replicas stayed behind, so that nothing has been committed since.
 //   unclean: members of the ISR, or eligible ones, whose broker came back without its
-//   clean-shutdown
-//     marker: they may have lost the end of their log. Only a partition without any clean one has
-//     such: otherwise they leave at once. It stays offline until the logs of all have been
-//     compared.
+//     clean-shutdown marker: they may have lost the end of their log. In the ISR only a partition
+//     without any clean member has such: otherwise they leave at once, and stay eligible at most.
+//     Where all in both lists are unclean it stays offline until the logs of all were compared.
 
 #include <algorithm>
 #include <vector>

@@ -74,6 +74,16 @@ class AlteredRecords final : public ForwardingFileSystem {
   }
 };
 
+// As after a stop whose marker stays: the directory looks as if nothing had happened since.
+class LastingCleanMarker final : public ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  absl::Status Remove(std::string_view path) override {
+    if (!path.ends_with("/.kafka_cleanshutdown")) return inner().Remove(path);
+    return inner().Stat(path).status();
+  }
+};
+
 class StaleLock final : public ForwardingFileSystem {
  public:
   StaleLock(core::FileSystem& inner, uint64_t run_id)
@@ -94,6 +104,9 @@ std::unique_ptr<core::FileSystem> MakeLyingSync(core::FileSystem& inner) {
 }
 std::unique_ptr<core::FileSystem> MakeAlteredRecords(core::FileSystem& inner) {
   return std::make_unique<AlteredRecords>(inner);
+}
+std::unique_ptr<core::FileSystem> MakeLastingCleanMarker(core::FileSystem& inner) {
+  return std::make_unique<LastingCleanMarker>(inner);
 }
 std::unique_ptr<core::FileSystem> MakeStaleLock(core::FileSystem& inner, uint64_t run_id) {
   return std::make_unique<StaleLock>(inner, run_id);

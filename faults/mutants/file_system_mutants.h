@@ -19,6 +19,10 @@ namespace highwater::faults {
 // Breaks phantom.
 [[nodiscard]] std::unique_ptr<core::FileSystem> MakeAlteredRecords(core::FileSystem& inner);
 
+// The clean-shutdown marker of a log directory is never removed, so that every later start takes
+// what it finds for whole (KAFKA-15375 class).
+[[nodiscard]] std::unique_ptr<core::FileSystem> MakeLastingCleanMarker(core::FileSystem& inner);
+
 // A second incarnation never gets the lock of its log directory (a stale lock file that nobody
 // removes). Breaks readable-at-rest.
 [[nodiscard]] std::unique_ptr<core::FileSystem> MakeStaleLock(core::FileSystem& inner,

@@ -39,8 +39,9 @@ class BrokerApplication final : public sim::Application {
 
 class ZooKeeperApplication final : public sim::Application {
  public:
-  ZooKeeperApplication(core::Environment& env, zookeeper::ZooKeeperNodeOptions options)
-      : node_(env, std::move(options), words_, observer_) {}
+  ZooKeeperApplication(core::Environment& env, zookeeper::ZooKeeperNodeOptions options,
+                       broker::ZooKeeperObserver& observer)
+      : node_(env, std::move(options), words_, observer) {}
 
   void Run(core::Environment& env) override {
     if (const absl::Status status = node_.Start(); !status.ok()) {
@@ -53,7 +54,6 @@ class ZooKeeperApplication final : public sim::Application {
 
  private:
   zookeeper::NoFourLetterWords words_;
-  broker::ZooKeeperObserver observer_;
   zookeeper::ZooKeeperNode node_;
 };
 
@@ -66,7 +66,36 @@ int32_t TickTimeOf(const broker::BrokerConfig& config) {
   return static_cast<int32_t>(std::clamp(session / 4, kShortestMs, kLongestMs));
 }
 
+// So few that servers of an ensemble are brought up to date in all ways: by the transactions in
+// memory, by the log, by a snapshot.
+constexpr int64_t kSnapCount = 500;
+constexpr int32_t kRetainSnapshots = 3;
+
+zookeeper::QuorumConfig QuorumOf(const Scenario& scenario, int32_t tick_ms, const RunHooks& hooks) {
+  zookeeper::QuorumConfig quorum;
+  for (int32_t i = 0; i < scenario.cluster.zookeeper; ++i) {
+    const std::string host = ZooKeeperHostName(i);
+    quorum.servers[zookeeper::ServerId(i + 1)] = {
+        .peer = {.host = host, .port = kZooKeeperPeerPort},
+        .election = {.host = host, .port = kZooKeeperElectionPort}};
+  }
+  quorum.timing = {.tick = absl::Milliseconds(tick_ms), .init_limit = 5, .sync_limit = 5};
+  // [3.3] Apache's bound, a minute, would keep a server that was cut off for long from coming back
+  // within a run (zookeeper.fastleader.maxNotificationInterval).
+  quorum.election.max_resend = absl::Seconds(1);
+  quorum.rules = hooks.zab_rules;
+  return quorum;
+}
+
 }  // namespace
+
+RunHooks HooksOf(const Scenario& scenario) {
+  RunHooks hooks;
+  if (scenario.compatibility == Compatibility::kKafka323) {
+    hooks.broker_options = broker::BrokerOptions::Kafka323();
+  }
+  return hooks;
+}
 
 std::string BrokerHostName(int32_t id) { return fmt::format("broker-{}", id); }
 std::string ZooKeeperHostName(int32_t id) { return fmt::format("zookeeper-{}", id); }
@@ -98,13 +127,20 @@ std::unique_ptr<sim::Application> MakeBrokerApplication(core::Environment& env,
 }
 
 std::unique_ptr<sim::Application> MakeZooKeeperApplication(core::Environment& env,
-                                                           const Scenario& scenario, int32_t id) {
+                                                           const Scenario& scenario,
+                                                           const RunHooks& hooks, int32_t id,
+                                                           broker::ZooKeeperObserver& observer) {
   zookeeper::ZooKeeperNodeOptions options{.data_dir = "/zookeeper"};
   options.server.client_address = {.host = ZooKeeperHostName(id), .port = kZooKeeperPort};
   options.server.tick_time_ms = TickTimeOf(BrokerConfigOf(scenario, 0, ""));
   options.server.max_client_cnxns = 0;
   options.server.server_id = zookeeper::ServerId(id + 1);
-  return std::make_unique<ZooKeeperApplication>(env, std::move(options));
+  if (scenario.cluster.zookeeper > 1) {
+    options.quorum = QuorumOf(scenario, options.server.tick_time_ms, hooks);
+    options.log.limits.transactions = kSnapCount;
+    options.log.retain_snapshots = kRetainSnapshots;
+  }
+  return std::make_unique<ZooKeeperApplication>(env, std::move(options), observer);
 }
 
 }  // namespace highwater::scenarios

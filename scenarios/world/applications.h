@@ -7,10 +7,13 @@
 #include <memory>
 #include <string>
 
+#include "broker/client/client_rules.h"
 #include "broker/client/producer_rules.h"
 #include "broker/observer.h"
 #include "broker/server/broker.h"
 #include "broker/server/broker_config.h"
+#include "broker/zookeeper/ensemble/zab_rules.h"
+#include "broker/zookeeper_observer.h"
 #include "scenarios/scenario.h"
 #include "sim/simulated_process.h"
 
@@ -18,15 +21,22 @@ namespace highwater::scenarios {
 
 inline constexpr uint16_t kBrokerPort = 9092;
 inline constexpr uint16_t kZooKeeperPort = 2181;
+inline constexpr uint16_t kZooKeeperPeerPort = 2888;
+inline constexpr uint16_t kZooKeeperElectionPort = 3888;
 
-// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker or
-// of a producer.
+// Where a mutant may be planted: a decorator of the brokers' file system, a decision of a broker,
+// of a producer, of a consumer or of a ZooKeeper ensemble.
 struct RunHooks {
   std::function<std::unique_ptr<core::FileSystem>(core::FileSystem& inner, uint64_t run_id)>
       decorate_files;
   broker::BrokerOptions broker_options;
   broker::client::ProducerRules producer_rules;
+  broker::client::ClientRules consumer_rules;
+  broker::zookeeper::ZabRules zab_rules;
 };
+
+// No mutant, and the decisions that the scenario's `compatibility` names.
+[[nodiscard]] RunHooks HooksOf(const Scenario& scenario);
 
 // `broker-0`, `zookeeper-0`: names of hosts.
 [[nodiscard]] std::string BrokerHostName(int32_t id);
@@ -41,9 +51,9 @@ struct RunHooks {
                                                                       const RunHooks& hooks,
                                                                       broker::BrokerConfig config,
                                                                       broker::Observer& observer);
-// A ZooKeeper server's.
-[[nodiscard]] std::unique_ptr<sim::Application> MakeZooKeeperApplication(core::Environment& env,
-                                                                         const Scenario& scenario,
-                                                                         int32_t id);
+// A ZooKeeper server's: on its own, or one of an ensemble. `observer` outlives it.
+[[nodiscard]] std::unique_ptr<sim::Application> MakeZooKeeperApplication(
+    core::Environment& env, const Scenario& scenario, const RunHooks& hooks, int32_t id,
+    broker::ZooKeeperObserver& observer);
 
 }  // namespace highwater::scenarios

@@ -14,7 +14,57 @@ ChainEventKind EventKindOf(Narrator::Kind kind) {
   return ChainEventKind::kEvent;
 }
 
+Transition TransitionOf(Narrator::Kind kind) {
+  switch (kind) {
+    case Narrator::Kind::kLifecycle:
+    case Narrator::Kind::kNews:
+      return Transition::kNews;
+    case Narrator::Kind::kUp:
+      return Transition::kUp;
+    case Narrator::Kind::kDown:
+    case Narrator::Kind::kKilled:
+      return Transition::kDown;
+    case Narrator::Kind::kController:
+      return Transition::kController;
+    case Narrator::Kind::kFault:
+      return Transition::kFault;
+    case Narrator::Kind::kElection:
+      return Transition::kElection;
+    case Narrator::Kind::kLeader:
+      return Transition::kLeader;
+    case Narrator::Kind::kFollower:
+      return Transition::kFollower;
+    case Narrator::Kind::kIsr:
+      return Transition::kIsr;
+    case Narrator::Kind::kHighWatermark:
+      return Transition::kHighWatermark;
+    case Narrator::Kind::kTruncation:
+    case Narrator::Kind::kLoadedShorter:
+      return Transition::kTruncation;
+    case Narrator::Kind::kViolation:
+      return Transition::kViolation;
+    case Narrator::Kind::kAppended:
+    case Narrator::Kind::kFlushed:
+    case Narrator::Kind::kAcknowledged:
+    case Narrator::Kind::kLoaded:
+    case Narrator::Kind::kOther:
+      return Transition::kOther;
+  }
+  HW_UNREACHABLE();
+}
+
 }  // namespace
+
+RunEvent Narrator::RunEventOf(const Told& told) {
+  const Transition transition = TransitionOf(told.kind);
+  RunEvent event{.event = told.event, .transition = transition};
+  const bool of_partition =
+      transition >= Transition::kElection && transition <= Transition::kTruncation;
+  if (of_partition) event.partition = fmt::format("{}", told.partition);
+  // It is told as the last committed record.
+  if (transition == Transition::kHighWatermark) event.high_watermark = told.last.value() + 1;
+  return event;
+}
 
 void Narrator::Tell(absl::Duration at, Kind kind, std::string actor, std::string text,
                     std::string note) {
@@ -43,7 +93,7 @@ void Narrator::TellOf(const broker::TopicPartition& partition, broker::Offset ba
 }
 
 void Narrator::Add(Told told) {
-  if (listener_ != nullptr) listener_(told.event);
+  if (listener_ != nullptr) listener_(RunEventOf(told));
   if (keep_) told_.push_back(std::move(told));
 }
 
@@ -82,6 +132,9 @@ std::vector<ChainEvent> Narrator::ChainOf(const invariants::Violation& violation
     switch (told.kind) {
       case Kind::kFault:
       case Kind::kLifecycle:
+      case Kind::kUp:
+      case Kind::kDown:
+      case Kind::kController:
         keep(told, "");
         break;
       case Kind::kAppended:
@@ -95,6 +148,7 @@ std::vector<ChainEvent> Narrator::ChainOf(const invariants::Violation& violation
         }
         break;
       case Kind::kLoaded:
+      case Kind::kLoadedShorter:
         if (!violation.partition.has_value() || told.partition != *violation.partition) break;
         // `base` is the end of the log that was loaded.
         if (about_record && told.base <= violation.offset && !std::exchange(lost, true)) {
@@ -103,8 +157,7 @@ std::vector<ChainEvent> Narrator::ChainOf(const invariants::Violation& violation
           keep(told, "");
         }
         break;
-      case Kind::kOther:
-      case Kind::kViolation:
+      default:
         break;
     }
   }

@@ -19,7 +19,7 @@ namespace highwater::scenarios {
 
 class Narrator {
  public:
-  using Listener = std::function<void(const ChainEvent&)>;
+  using Listener = std::function<void(const RunEvent&)>;
   // `keep`: remember events for ChainOf.
   Narrator(bool keep, Listener listener) : keep_(keep), listener_(std::move(listener)) {}
 
@@ -27,11 +27,24 @@ class Narrator {
 
   enum class Kind : uint8_t {
     kLifecycle,  // a process started, stopped, died
+    kUp,         // a broker serves
+    kDown,       // a broker's process ended by itself
+    kKilled,     // a fault ended it, which stands in the chain already
+    kController,
     kFault,
     kAppended,
     kFlushed,
     kAcknowledged,
     kLoaded,
+    kLoadedShorter,  // than it was before
+    // Beside the log of a replay nobody needs these:
+    kNews,
+    kElection,
+    kLeader,
+    kFollower,
+    kIsr,
+    kHighWatermark,
+    kTruncation,
     kOther,
     kViolation,
   };
@@ -39,7 +52,8 @@ class Narrator {
   // An event of no partition.
   void Tell(absl::Duration at, Kind kind, std::string actor, std::string text,
             std::string note = "");
-  // An event of records [base, last] of a partition.
+  // An event of records [base, last] of a partition. The text of a change of the partition's own
+  // state does not name it, that of any other does.
   void TellOf(const broker::TopicPartition& partition, broker::Offset base, broker::Offset last,
               absl::Duration at, Kind kind, std::string actor, std::string text,
               std::string note = "");
@@ -62,6 +76,7 @@ class Narrator {
   };
 
   void Add(Told told);
+  [[nodiscard]] static RunEvent RunEventOf(const Told& told);
 
   bool keep_;
   Listener listener_;

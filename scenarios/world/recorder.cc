@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "scenarios/world/applications.h"
+
 namespace highwater::scenarios {
 namespace {
 
@@ -21,9 +23,9 @@ std::string Range(Offset base, Offset last) {
   return base == last ? fmt::format("record {}", base) : fmt::format("records {}..{}", base, last);
 }
 
-absl::Duration Percentile(const std::vector<absl::Duration>& sorted, size_t per_mille) {
-  if (sorted.empty()) return absl::ZeroDuration();
-  return sorted[std::min(sorted.size() - 1, sorted.size() * per_mille / 1000)];
+bool Settles(const Scenario& scenario) {
+  const broker::BrokerConfig config = BrokerConfigOf(scenario, 0, "");
+  return scenario.run.heal > config.replica_socket_timeout + config.controller_socket_timeout;
 }
 
 }  // namespace
@@ -37,11 +39,13 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       on_violation_(std::move(on_violation)),
       judges_all_(scenario.check.guarantee == Guarantee::kAny),
       survivability_(logs_, [this](std::string_view topic) { return PromiseOf(topic); }),
-      down_since_(static_cast<size_t>(scenario.cluster.brokers)) {
+      zookeeper_(narrator, now_, roles_, invariants_) {
   const invariants::RunFacts facts{
       .history = history_,
       .logs = logs_,
       .promise = [this](std::string_view topic) { return PromiseOf(topic); },
+      .settles = Settles(scenario),
+      .brokers_down = [this] { return static_cast<int32_t>(down_.size()); },
       // One that is named is judged also of those who were not promised it.
       .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
                                              : invariants::Scope::kEverybody};
@@ -165,10 +169,15 @@ void Recorder::AtRest(const std::vector<invariants::PartitionAtRest>& partitions
 }
 
 void Recorder::ProcessEnded(int32_t broker, std::string text) {
-  auto& since = down_since_[static_cast<size_t>(broker)];
-  if (!since.has_value()) since = now_();
-  if (text.empty()) return;
-  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(BrokerId(broker)), std::move(text));
+  availability_.ProcessEnded(BrokerId(broker), now_());
+  down_.insert(BrokerId(broker));
+  const bool by_itself = !text.empty();
+  narrator_.Tell(now_(), by_itself ? Kind::kDown : Kind::kKilled, NameOf(BrokerId(broker)),
+                 std::move(text));
+}
+
+void Recorder::SetReachable(int32_t broker, bool reachable) {
+  availability_.SetReachable(BrokerId(broker), reachable, now_());
 }
 
 void Recorder::Fault(std::string text, std::string place) {
@@ -179,25 +188,30 @@ void Recorder::Tell(std::string actor, std::string text) {
   narrator_.Tell(now_(), Kind::kOther, std::move(actor), std::move(text));
 }
 
+void Recorder::TellNews(std::string text) {
+  narrator_.Tell(now_(), Kind::kNews, "", std::move(text));
+}
+
 void Recorder::OnBrokerStarted(BrokerId id) {
-  auto& since = down_since_[static_cast<size_t>(id.value())];
-  if (since.has_value()) unavailable_ += now_() - *since;
-  since.reset();
-  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id), "serves");
+  down_.erase(id);
+  narrator_.Tell(now_(), Kind::kUp, NameOf(id), "serves");
 }
 
 void Recorder::OnBrokerStopped(BrokerId id) {
-  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id), "stopped cleanly");
+  narrator_.Tell(now_(), Kind::kDown, NameOf(id), "stopped cleanly");
 }
 
 void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
   if (!Judges(event.partition)) return;
+  const invariants::ReplicaLog* before = logs_.Find(id, event.partition);
+  const bool shorter = before != nullptr && event.log_end_offset < before->end;
   logs_.OnLogLoaded(id, event);
+  lag_.LogEnds(event.partition, id, event.log_end_offset);
   survivability_.OnLogLoaded(id, event.partition);
   if (narrator_.active()) {
     narrator_.TellOf(
-        event.partition, event.log_end_offset, event.log_end_offset, now_(), Kind::kLoaded,
-        NameOf(id),
+        event.partition, event.log_end_offset, event.log_end_offset, now_(),
+        shorter ? Kind::kLoadedShorter : Kind::kLoaded, NameOf(id),
         fmt::format("opens {} {}: log end offset {}", event.partition,
                     event.clean ? "after a clean stop" : "and recovers it", event.log_end_offset),
         event.truncated_bytes > 0 ? fmt::format("{} bytes cut [K12]", event.truncated_bytes) : "");
@@ -208,11 +222,12 @@ void Recorder::OnLogLoaded(BrokerId id, const broker::LogLoadedEvent& event) {
 void Recorder::OnBecameLeader(BrokerId id, const TopicPartition& partition,
                               broker::LeaderEpoch epoch, Offset log_end) {
   roles_.BecameLeader(partition, id.value());
+  availability_.Leads(partition, id, epoch, now_());
+  lag_.Leads(partition, id, log_end);
   if (!Judges(partition)) return;
   if (narrator_.active()) {
-    narrator_.TellOf(
-        partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
-        fmt::format("leads {} in leader epoch {} from offset {}", partition, epoch, log_end));
+    narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kLeader, NameOf(id),
+                     fmt::format("leads from offset {}, leader epoch {}", log_end, epoch));
   }
   broker::LeaderEpoch& newest = newest_epochs_.try_emplace(partition, epoch).first->second;
   newest = std::max(newest, epoch);
@@ -229,9 +244,17 @@ void Recorder::OnBecameFollower(BrokerId id, const TopicPartition& partition,
                                 broker::LeaderEpoch epoch, BrokerId leader, Offset log_end) {
   roles_.BecameFollower(partition, id.value());
   if (!narrator_.active()) return;
-  narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
-                   fmt::format("follows broker-{} for {} in leader epoch {} from offset {}", leader,
-                               partition, epoch, log_end));
+  narrator_.TellOf(
+      partition, log_end, log_end, now_(), Kind::kFollower, NameOf(id),
+      fmt::format("follows broker-{} from offset {}, leader epoch {}", leader, log_end, epoch));
+}
+
+void Recorder::OnStoppedLeading(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch) {
+  availability_.LeadsNoMore(partition, id, now_());
+}
+
+void Recorder::OnReplicaDeleted(BrokerId id, const TopicPartition& partition) {
+  lag_.ReplicaRemoved(partition, id);
 }
 
 void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker::LeaderEpoch epoch,
@@ -239,20 +262,35 @@ void Recorder::OnIsrChanged(BrokerId id, const TopicPartition& partition, broker
                             absl::Span<const BrokerId> isr) {
   if (!Judges(partition)) return;
   if (narrator_.active()) {
-    const invariants::ReplicaLog* log = logs_.Find(id, partition);
-    const Offset end = log == nullptr ? Offset(0) : log->end;
-    narrator_.TellOf(partition, end, end, now_(), Kind::kOther, NameOf(id),
-                     fmt::format("holds [{}] in sync for {} (leader epoch {}, partition epoch {})",
-                                 fmt::join(isr, ", "), partition, epoch, partition_epoch));
+    narrator_.TellOf(partition, Offset(0), Offset(0), now_(), Kind::kIsr, NameOf(id),
+                     news_.DescribeIsr(partition, isr),
+                     fmt::format("partition epoch {}", partition_epoch));
   }
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
   for (const auto& invariant : invariants_) invariant->OnIsrChanged(state, isr);
 }
 
-void Recorder::OnFollowerFetched(BrokerId, const TopicPartition& partition, broker::LeaderEpoch,
-                                 BrokerId follower, Offset fetch_offset) {
-  if (Judges(partition)) survivability_.OnFollowerFetched(follower, partition, fetch_offset);
+void Recorder::OnFollowerFetched(BrokerId leader, const TopicPartition& partition,
+                                 broker::LeaderEpoch epoch, BrokerId follower,
+                                 Offset fetch_offset) {
+  if (!Judges(partition)) return;
+  survivability_.OnFollowerFetched(follower, partition, fetch_offset);
+  const invariants::LeaderState state{
+      .leader = leader, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) {
+    invariant->OnFollowerFetched(state, follower, fetch_offset);
+  }
+}
+
+void Recorder::OnFollowerHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
+                                            broker::LeaderEpoch epoch, Offset high_watermark) {
+  if (!Judges(partition)) return;
+  const invariants::FollowerState state{
+      .follower = id, .partition = partition, .epoch = epoch, .at = now_()};
+  for (const auto& invariant : invariants_) {
+    invariant->OnFollowerHighWatermarkMoved(state, high_watermark);
+  }
 }
 
 void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition,
@@ -260,9 +298,9 @@ void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition
   if (!Judges(partition)) return;
   logs_.OnHighWatermarkMoved(id, partition, high_watermark);
   if (narrator_.active()) {
-    narrator_.TellOf(
-        partition, high_watermark - 1, high_watermark - 1, now_(), Kind::kOther, NameOf(id),
-        fmt::format("moves the high watermark of {} to {}", partition, high_watermark));
+    narrator_.TellOf(partition, high_watermark - 1, high_watermark - 1, now_(),
+                     Kind::kHighWatermark, NameOf(id),
+                     fmt::format("high watermark {}", high_watermark));
   }
   const invariants::LeaderState state{
       .leader = id, .partition = partition, .epoch = epoch, .at = now_()};
@@ -273,17 +311,18 @@ void Recorder::OnHighWatermarkMoved(BrokerId id, const TopicPartition& partition
 
 void Recorder::OnBecameController(BrokerId id, broker::ControllerEpoch epoch) {
   roles_.BecameController(id.value());
-  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id),
+  narrator_.Tell(now_(), Kind::kController, NameOf(id),
                  fmt::format("is the controller in controller epoch {}", epoch));
 }
 
 void Recorder::OnResignedAsController(BrokerId id) {
-  narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id), "resigns as controller");
+  narrator_.Tell(now_(), Kind::kController, NameOf(id), "resigns as controller");
 }
 
 void Recorder::OnAppended(BrokerId id, const broker::AppendedEvent& event) {
   if (!Judges(event.partition)) return;
   logs_.OnAppended(id, event);
+  lag_.LogEnds(event.partition, id, event.last_offset + 1);
   for (const auto& invariant : invariants_) invariant->OnAppended(id, event, now_());
   if (!narrator_.active()) return;
   narrator_.TellOf(event.partition, event.base_offset, event.last_offset, now_(), Kind::kAppended,
@@ -300,10 +339,15 @@ void Recorder::OnFlushed(BrokerId id, const TopicPartition& partition, Offset re
 
 void Recorder::OnTruncated(BrokerId id, const TopicPartition& partition, Offset log_end) {
   if (!Judges(partition)) return;
+  const invariants::ReplicaLog* log = logs_.Find(id, partition);
+  const Offset before = log == nullptr ? log_end : std::max(log->end, log_end);
   logs_.OnTruncated(id, partition, log_end);
+  lag_.LogEnds(partition, id, log_end);
   if (!narrator_.active()) return;
-  narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kOther, NameOf(id),
-                   fmt::format("truncates {}: log end offset {}", partition, log_end));
+  // Each new follower asks for a cut; most of them take nothing.
+  if (before == log_end) return;
+  narrator_.TellOf(partition, log_end, log_end, now_(), Kind::kTruncation, NameOf(id),
+                   fmt::format("truncates: log end offset {} → {}", before, log_end));
 }
 
 void Recorder::OnLogStartMoved(BrokerId id, const TopicPartition& partition, Offset log_start) {
@@ -327,18 +371,8 @@ void Recorder::OnAcknowledged(BrokerId id, const TopicPartition& partition,
                   acks == -1 ? "all" : fmt::format("{}", acks), epoch));
 }
 
-void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t partitions) {
-  narrator_.Tell(now_(), Kind::kOther, NameOf(id),
-                 fmt::format("creates topic {} with {} partitions", topic, partitions));
-}
-
-void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
-  narrator_.Tell(now_(), Kind::kOther, NameOf(id), fmt::format("deletes topic {}", topic));
-  Forget(topic);
-}
-
 // The first state of a partition: it is one of a topic that was created just now.
-void Recorder::OnPartitionStateWritten(BrokerId, const broker::PartitionStateEvent& event) {
+void Recorder::NoticeCreation(const broker::PartitionStateEvent& event) {
   if (event.leader_epoch != broker::LeaderEpoch(0)) return;
   if (event.partition_epoch != broker::PartitionEpoch(0)) return;
   const auto gone = gone_.find(event.partition.topic);
@@ -346,6 +380,35 @@ void Recorder::OnPartitionStateWritten(BrokerId, const broker::PartitionStateEve
   gone_.erase(gone);
   Forget(event.partition.topic);
   created_at_[event.partition.topic] = now_();
+}
+
+void Recorder::OnPartitionStateWritten(BrokerId controller,
+                                       const broker::PartitionStateEvent& event) {
+  NoticeCreation(event);
+  for (const auto& invariant : invariants_) invariant->OnPartitionStateWritten(event, now_());
+  if (!narrator_.active()) return;
+  const bool elects = news_.IsElection(event);
+  const std::string leader = event.leader == broker::kNoBroker
+                                 ? "no leader"
+                                 : fmt::format("elects broker-{}", event.leader);
+  narrator_.TellOf(
+      event.partition, Offset(0), Offset(0), now_(), elects ? Kind::kElection : Kind::kOther,
+      NameOf(controller),
+      fmt::format("{}{}, leader epoch {}, ISR {}", leader, event.unclean ? " uncleanly" : "",
+                  event.leader_epoch, fmt::join(event.isr, " ")),
+      fmt::format("partition epoch {}", event.partition_epoch));
+}
+
+void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t partitions) {
+  narrator_.Tell(now_(), Kind::kOther, NameOf(id),
+                 fmt::format("creates topic {} with {} partitions", topic, partitions));
+}
+
+void Recorder::OnTopicDeleted(BrokerId id, std::string_view topic) {
+  narrator_.Tell(now_(), Kind::kOther, NameOf(id), fmt::format("deletes topic {}", topic));
+  availability_.TopicDeleted(topic, now_());
+  lag_.TopicDeleted(topic);
+  Forget(topic);
 }
 
 void Recorder::OnLogDeleted(BrokerId id, const TopicPartition& partition) {
@@ -395,24 +458,17 @@ std::vector<Violation> Recorder::Violations() const {
   return result;
 }
 
-SeedMetrics Recorder::Metrics(int32_t partitions) const {
+SeedMetrics Recorder::Metrics() const {
   SeedMetrics metrics{.produced = sent_, .acked = acked_, .consumed = consumed_};
-  std::vector<absl::Duration> latencies;
   for (uint32_t client = 0; client < history_.producers(); ++client) {
     for (const invariants::Send& send : history_.SendsOf(client)) {
-      if (send.outcome == invariants::SendOutcome::kAcked)
-        latencies.push_back(send.completed - send.invoked);
+      if (send.outcome != invariants::SendOutcome::kAcked) continue;
+      metrics.produce_latency.Record(send.completed - send.invoked);
     }
   }
-  std::sort(latencies.begin(), latencies.end());
-  metrics.produce_latency_p50 = Percentile(latencies, 500);
-  metrics.produce_latency_p99 = Percentile(latencies, 990);
-  metrics.produce_latency_p999 = Percentile(latencies, 999);
-  absl::Duration unavailable = unavailable_;
-  for (const auto& since : down_since_) {
-    if (since.has_value()) unavailable += now_() - *since;
-  }
-  metrics.unavailable = unavailable * partitions;
+  metrics.time_to_leader = availability_.time_to_leader();
+  metrics.unavailable = availability_.Unavailable(now_());
+  metrics.greatest_lag_records = lag_.greatest();
   return metrics;
 }
 

@@ -16,9 +16,13 @@
 #include "invariants/invariant.h"
 #include "scenarios/scenario.h"
 #include "scenarios/seed_result.h"
+#include "scenarios/world/availability.h"
 #include "scenarios/world/cluster_roles.h"
+#include "scenarios/world/follower_lag.h"
 #include "scenarios/world/narrator.h"
+#include "scenarios/world/partition_news.h"
 #include "scenarios/world/survivability.h"
+#include "scenarios/world/zookeeper_recorder.h"
 
 namespace highwater::scenarios {
 
@@ -53,10 +57,13 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void TopicSettingChanged(const std::string& topic, std::string_view name, std::string_view value);
 
   // What happened to a broker from outside: `text` for people, empty where a fault says it.
-  // Unavailability is counted from down to up.
   void ProcessEnded(int32_t broker, std::string text);
+  // Whether it runs, unfrozen, and can be reached.
+  void SetReachable(int32_t broker, bool reachable);
   void Fault(std::string text, std::string place);
   void Tell(std::string actor, std::string text);
+  // Of the run as a whole.
+  void TellNews(std::string text);
 
   // broker::Observer
   void OnBrokerStarted(broker::BrokerId id) override;
@@ -67,18 +74,24 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void OnBecameFollower(broker::BrokerId id, const broker::TopicPartition& partition,
                         broker::LeaderEpoch epoch, broker::BrokerId leader,
                         broker::Offset log_end) override;
+  void OnStoppedLeading(broker::BrokerId id, const broker::TopicPartition& partition,
+                        broker::LeaderEpoch epoch) override;
+  void OnReplicaDeleted(broker::BrokerId id, const broker::TopicPartition& partition) override;
   void OnIsrChanged(broker::BrokerId id, const broker::TopicPartition& partition,
                     broker::LeaderEpoch epoch, broker::PartitionEpoch partition_epoch,
                     absl::Span<const broker::BrokerId> isr) override;
   void OnFollowerFetched(broker::BrokerId leader, const broker::TopicPartition& partition,
                          broker::LeaderEpoch epoch, broker::BrokerId follower,
                          broker::Offset fetch_offset) override;
+  void OnFollowerHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
+                                    broker::LeaderEpoch epoch,
+                                    broker::Offset high_watermark) override;
+  void OnPartitionStateWritten(broker::BrokerId controller,
+                               const broker::PartitionStateEvent& event) override;
   void OnHighWatermarkMoved(broker::BrokerId id, const broker::TopicPartition& partition,
                             broker::LeaderEpoch epoch, broker::Offset high_watermark) override;
   void OnBecameController(broker::BrokerId id, broker::ControllerEpoch epoch) override;
   void OnResignedAsController(broker::BrokerId id) override;
-  void OnPartitionStateWritten(broker::BrokerId controller,
-                               const broker::PartitionStateEvent& event) override;
   void OnLogDeleted(broker::BrokerId id, const broker::TopicPartition& partition) override;
   void OnAppended(broker::BrokerId id, const broker::AppendedEvent& event) override;
   void OnFlushed(broker::BrokerId id, const broker::TopicPartition& partition,
@@ -98,14 +111,17 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // invariants::ViolationSink
   void Report(invariants::Violation violation) override;
 
-  // The first violation of each rule with its chain, and the figures; `partitions`: of all topics,
-  // for partition-seconds.
+  // The first violation of each rule with its chain, and the figures that do not come from the
+  // world itself.
   [[nodiscard]] std::vector<Violation> Violations() const;
-  [[nodiscard]] SeedMetrics Metrics(int32_t partitions) const;
+  [[nodiscard]] uint64_t acked() const { return acked_; }
+  [[nodiscard]] SeedMetrics Metrics() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
   [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
+  // What the servers of a ZooKeeper ensemble report.
+  [[nodiscard]] broker::ZooKeeperObserver& zookeeper() { return zookeeper_; }
   // For whoever sees what disks lose.
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 
@@ -119,6 +135,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // topic of that name before.
   [[nodiscard]] bool IsOfFormerTopic(std::string_view topic,
                                      const std::optional<invariants::RecordId>& id) const;
+  void NoticeCreation(const broker::PartitionStateEvent& event);
   // Everything that was known of the topic is of one that is no more.
   void Forget(std::string_view topic);
 
@@ -138,12 +155,15 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   std::map<std::string, int32_t, std::less<>> least_min_insync_;
   Survivability survivability_;
   std::vector<std::unique_ptr<invariants::Invariant>> invariants_;
+  ZooKeeperRecorder zookeeper_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
-  std::vector<std::optional<absl::Duration>> down_since_;  // by broker
-  absl::Duration unavailable_;
+  Availability availability_;
+  std::set<broker::BrokerId> down_;  // brokers whose process has ended
+  FollowerLag lag_;
+  PartitionNews news_;
 };
 
 }  // namespace highwater::scenarios

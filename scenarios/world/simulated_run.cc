@@ -1,5 +1,8 @@
 #include "scenarios/world/simulated_run.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "core/mark.h"
 #include "scenarios/world/fault_plan.h"
 #include "sim/disk/disk.h"
@@ -75,11 +78,11 @@ class SimulatedRun::HashRecorder final : public sim::HashSink {
 };
 
 SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options,
-                           RunHooks hooks)
+                           std::optional<RunHooks> hooks)
     : scenario_(scenario),
       seed_(seed),
       options_(options),
-      hooks_(std::move(hooks)),
+      hooks_(hooks.has_value() ? *std::move(hooks) : HooksOf(scenario)),
       strategy_(StrategyOf(scenario, seed)),
       world_(WorldOptionsOf(scenario, seed, strategy_)),
       narrator_(options.trace, options.on_event),
@@ -92,7 +95,8 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
                 .bootstrap = {},
                 .now = [this] { return world_.Elapsed(); },
                 .load_end = scenario.run.warmup + scenario.run.duration,
-                .producer_rules = hooks_.producer_rules},
+                .producer_rules = hooks_.producer_rules,
+                .consumer_rules = hooks_.consumer_rules},
       injector_(world_, cast_, recorder_.roles(),
                 [this](const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                        std::string text) { OnFault(order, victims, std::move(text)); }),
@@ -108,6 +112,7 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   AddZooKeepers();
   AddBrokers();
   AddClients();
+  injector_.OnChange([this] { ConsiderReach(); });
   for (const std::string& topic : CreatedLater(scenario)) recorder_.TopicGone(topic);
   std::vector<faults::FaultOrder> orders = MaterialiseFaults(scenario, seed);
   const auto of_operators = std::stable_partition(
@@ -133,9 +138,9 @@ void SimulatedRun::Supervise(sim::Host& host, std::function<void(sim::ProcessEnd
     const bool by_itself = end == sim::ProcessEnd::kHalted ||
                            (end == sim::ProcessEnd::kExited && !host.stop_requested());
     told(end, by_itself);
-    if (!by_itself) return;
+    if (!by_itself || healing_) return;
     world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
-      if (!host.running()) host.Start();
+      if (!host.running() && !healing_) host.Start();
     });
   });
 }
@@ -146,7 +151,7 @@ void SimulatedRun::AddZooKeepers() {
     const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
     sim::Host& host = AddHost(ZooKeeperHostName(i), static_cast<size_t>(i), true);
     host.SetProgram([this, i](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      return MakeZooKeeperApplication(env, scenario_, i);
+      return MakeZooKeeperApplication(env, scenario_, hooks_, i, recorder_.zookeeper());
     });
     Supervise(host, [this, &host](sim::ProcessEnd end, bool by_itself) {
       if (!by_itself) return;
@@ -233,6 +238,39 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
   }
 }
 
+// A broker can be reached while it is not frozen and exchanges messages with at least half of the
+// hosts, itself among them.
+void SimulatedRun::ConsiderReach() {
+  const auto joined = [&](const sim::Host& a, const sim::Host& b) {
+    const sim::SimulatedNetwork& network = world_.network();
+    return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
+  };
+  for (const faults::Cast::Member& broker : cast_.members) {
+    if (broker.kind != faults::Cast::Kind::kBroker) continue;
+    const auto reached =
+        std::count_if(cast_.members.begin(), cast_.members.end(),
+                      [&](const auto& other) { return joined(*broker.host, *other.host); });
+    const bool enough = 2 * static_cast<size_t>(reached) >= cast_.members.size();
+    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+  }
+}
+
+std::vector<ZoneTraffic> SimulatedRun::Traffic() {
+  std::vector<ZoneTraffic> traffic;
+  const sim::SimulatedNetwork& network = world_.network();
+  for (uint32_t from = 0; from < network.zone_count(); ++from) {
+    for (uint32_t to = 0; to < network.zone_count(); ++to) {
+      const sim::ZoneId a(from);
+      const sim::ZoneId b(to);
+      traffic.push_back({network.zone_name(a), network.zone_name(b), network.bytes_between(a, b)});
+    }
+  }
+  std::sort(traffic.begin(), traffic.end(), [](const ZoneTraffic& a, const ZoneTraffic& b) {
+    return std::tie(a.from, a.to) < std::tie(b.from, b.to);
+  });
+  return traffic;
+}
+
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {
   if (options_.break_on.empty() || violation.invariant != options_.break_on) return;
   left_early_ = true;
@@ -261,7 +299,7 @@ void SimulatedRun::BeginHeal() {
     }
   }
   healing_ = true;
-  recorder_.Tell("", "all faults are withdrawn: the cluster heals");
+  recorder_.TellNews("all faults are withdrawn: the cluster heals");
   StartReader();
 }
 
@@ -290,9 +328,8 @@ SeedResult SimulatedRun::Run() {
                     .strategy = std::string(sim::StrategyName(strategy_)),
                     .violations = recorder_.Violations(),
                     .simulated = world_.Elapsed()};
-  int32_t partitions = 0;
-  for (const TopicSpec& topic : scenario_.topics) partitions += topic.partitions;
-  result.metrics = recorder_.Metrics(partitions);
+  result.metrics = recorder_.Metrics();
+  result.metrics.traffic = Traffic();
   result.metrics.bytes_sent = world_.network().bytes_delivered();
   result.metrics.events = world_.events();
   for (const sim::FaultLedger::Entry& entry : world_.ledger().ByKind()) {
@@ -318,7 +355,7 @@ Verdict SimulatedRun::Judge() const {
     return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
-  if (recorder_.Metrics(0).acked == 0) return Verdict::kVacuous;
+  if (recorder_.acked() == 0) return Verdict::kVacuous;
   return Verdict::kHeld;
 }
 

@@ -26,8 +26,9 @@ namespace highwater::scenarios {
 
 class SimulatedRun {
  public:
+  // `hooks`: instead of those that the scenario itself asks for (HooksOf).
   SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOptions& options,
-               RunHooks hooks = {});
+               std::optional<RunHooks> hooks = std::nullopt);
   ~SimulatedRun();
   SimulatedRun(const SimulatedRun&) = delete;
   SimulatedRun& operator=(const SimulatedRun&) = delete;
@@ -40,15 +41,16 @@ class SimulatedRun {
 
   void AddZooKeepers();
   void AddBrokers();
-  // A process that ends by itself is started again after a while, also while the cluster heals: a
-  // supervisor belongs to the deployment, and a broker that met the session of its former process
-  // has to be started once more. `told` hears of every end.
+  // A process that ends by itself is started again after a while. `told` hears of every end.
   void Supervise(sim::Host& host, std::function<void(sim::ProcessEnd, bool by_itself)> told);
   void AddClients();
   void StartReader();
   void BeginHeal();
   void OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                std::string text);
+  // Which brokers can be reached now.
+  void ConsiderReach();
+  [[nodiscard]] std::vector<ZoneTraffic> Traffic();
   void OnViolation(const invariants::Violation& violation);
   // Runs the world up to `until`, or less far if the options say so. False: the run is over.
   [[nodiscard]] bool RunTo(absl::Duration until);

@@ -45,7 +45,7 @@ std::vector<std::string> SettingNames(SettingScope scope) {
 
 SeedResult SimulatedSeedRunner::Run(const Scenario& scenario, uint64_t seed,
                                     const RunOptions& options) {
-  return SimulatedRun(scenario, seed, options).Run();
+  return SimulatedRun(scenario, seed, options, hooks_).Run();
 }
 
 Harness MakeSimulatedHarness() {
@@ -53,7 +53,6 @@ Harness MakeSimulatedHarness() {
   harness.make_runner = [] { return std::make_unique<SimulatedSeedRunner>(); };
   harness.load.validate_setting = ValidateSetting;
   harness.load.validate_together = ValidateTogether;
-  harness.load.most_zookeepers = 1;  // an ensemble needs Zab between them
   harness.load.setting_names = SettingNames;
   for (const invariants::InvariantInfo& info : invariants::CatalogOfInvariants()) {
     harness.load.invariants.push_back(

@@ -173,7 +173,8 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
   if (!AwaitTopics(env, context)) return;
   client::Properties properties = PropertiesOf(*named.spec);
   properties.emplace("auto.offset.reset", "earliest");
-  client::Consumer consumer(env, ConfigOf<client::ConsumerConfig>(properties, context, named.name));
+  client::Consumer consumer(env, ConfigOf<client::ConsumerConfig>(properties, context, named.name),
+                            context.consumer_rules);
   uint64_t layout = context.layout.version();
   consumer.Assign(context.layout.PartitionsOf(named.spec->topics));
   for (uint64_t poll = 1; !env.process.StopRequested(); ++poll) {

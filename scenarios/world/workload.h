@@ -12,6 +12,7 @@
 
 #include "broker/client/admin.h"
 #include "broker/client/client_config.h"
+#include "broker/client/client_rules.h"
 #include "broker/client/producer_rules.h"
 #include "core/environment.h"
 #include "scenarios/scenario.h"
@@ -63,6 +64,7 @@ struct WorkloadContext {
   std::function<absl::Duration()> now;
   absl::Duration load_end;
   broker::client::ProducerRules producer_rules;
+  broker::client::ClientRules consumer_rules;
   // Set once every topic exists: clients begin then, as applications do that were deployed after
   // their topics.
   bool topics_created = false;

@@ -115,6 +115,13 @@ bool SimulatedNetwork::ConcernsWay(const LinkFault& fault, HostId from, HostId t
   return fault.ways == Ways::kBoth && has(fault.to, from) && has(fault.from, to);
 }
 
+bool SimulatedNetwork::CutsOff(HostId from, HostId to) const {
+  return std::any_of(faults_.begin(), faults_.end(), [&](const LinkFault& fault) {
+    const bool cuts = fault.effect == LinkEffect::kSilence || fault.effect == LinkEffect::kReset;
+    return cuts && ConcernsWay(fault, from, to);
+  });
+}
+
 bool SimulatedNetwork::Concerns(const LinkFault& fault, const Link& link) {
   if (!link.forwarded) return ConcernsWay(fault, link.from, link.to);
   return ConcernsWay(fault, link.from, link.through) || ConcernsWay(fault, link.through, link.to);

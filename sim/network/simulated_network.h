@@ -81,6 +81,8 @@ class SimulatedNetwork {
   [[nodiscard]] Route RouteTo(const core::Endpoint& endpoint, Host& asker);
   [[nodiscard]] Link& LinkBetween(HostId from, HostId to);
   TcpConnection& NewConnection(Host& from, const Route& to);
+  // Whether a fault keeps everything that `from` sends from `to`: it is lost or refused.
+  [[nodiscard]] bool CutsOff(HostId from, HostId to) const;
   // The VIP's address is at another node now.
   void RerouteVip(Vip& vip, VipConnections connections, FaultId fault);
   // The host has got or lost power.

@@ -17,7 +17,7 @@ using broker::protocol::MetadataResponse;
 
 // Members of the application: they go after their fibers.
 struct ZooKeeperProcess final : sim::Application {
-  explicit ZooKeeperProcess(core::Environment& env) : node(env, Options(), words) {}
+  explicit ZooKeeperProcess(core::Environment& env) : node(env, Options(), words, observer) {}
   static broker::zookeeper::ZooKeeperNodeOptions Options() {
     broker::zookeeper::ZooKeeperNodeOptions options{.data_dir = "/zookeeper"};
     options.server.client_address = {.host = "zookeeper", .port = 2181};
@@ -29,6 +29,7 @@ struct ZooKeeperProcess final : sim::Application {
     HW_CHECK(node.Run().ok());
   }
   broker::zookeeper::NoFourLetterWords words;
+  broker::ZooKeeperObserver observer;
   broker::zookeeper::ZooKeeperNode node;
 };
 

@@ -393,7 +393,10 @@ void ControllerWorld::OnWrite(const std::string& path, const FakeZooKeeper::Node
   EXPECT_FALSE(next.isr.empty()) << written.back();
   if (next.leader != broker::kNoBroker) {
     EXPECT_TRUE(zk::Contains(next.isr, next.leader)) << written.back();
-    EXPECT_TRUE(next.unclean.empty()) << written.back();
+    // [W1] Who came back unclean is at most eligible: nobody in sync is.
+    for (const broker::BrokerId id : next.unclean) {
+      EXPECT_TRUE(zk::Contains(next.eligible, id)) << written.back();
+    }
   }
   const auto before = states_.find(path);
   if (before != states_.end()) {

@@ -100,6 +100,25 @@ TEST(FailoverTest, WhatANewerControllerWroteIsNotOverruled) {  // [C30, C43]
   EXPECT_EQ(w.written.size(), writes) << w.written.back();
 }
 
+// [C13, Z53]
+TEST(FailoverTest, WhatCannotBeBegunIsGivenUpAndTriedAgain) {
+  ControllerWorld w(2);
+  StartAll(w, 2);
+  w.CreateTopic("orders", {Ids({0, 1})});
+  const std::string before = w.zookeeper.DataOf("/brokers/topics/orders");
+  w.Crash(0, /*expire=*/false);
+  Write(w, "/brokers/topics/orders", "no topic");
+  w.zookeeper.ExpireDead();
+  w.Run(absl::Seconds(5));
+  EXPECT_EQ(w.StateOf(kOrders).leader, BrokerId(0)) << "nobody could elect another";
+  const auto tries = *zk::DecodeControllerEpoch(w.zookeeper.DataOf("/controller_epoch"));
+  EXPECT_GT(tries, ControllerEpoch(3));
+  Write(w, "/brokers/topics/orders", before);
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.Controller(), BrokerId(1));
+  EXPECT_EQ(w.StateOf(kOrders).leader, BrokerId(1));
+}
+
 // ---- Events [C1, C3].
 
 // [W17]
@@ -190,6 +209,55 @@ TEST(ControllerEventsTest,
   w.Run(absl::Seconds(1));
   EXPECT_EQ(w.StateOf(kOrders).leader, BrokerId(2));
   EXPECT_EQ(w.unclean_elections, 1);
+}
+
+// [Z11, C90]
+TEST(ControllerEventsTest, AReassignmentOfTheOldAdminCommandIsCarriedOut) {
+  ControllerWorld w(4);
+  StartAll(w, 4);
+  w.CreateTopic("orders", {Ids({1, 2})});
+  Write(w, "/admin/reassign_partitions",
+        zk::EncodeReassignments({{kOrders, Ids({3, 2})}, {{"none", PartitionIndex(0)}, Ids({1})}}));
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.ProposeIsr(kOrders, Ids({1, 2, 3})), ErrorCode::NONE);
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.StateOf(kOrders).leader, BrokerId(3));
+  EXPECT_FALSE(w.zookeeper.nodes().contains("/admin/reassign_partitions"));
+}
+
+// [Z12, C35]
+TEST(ControllerEventsTest, APreferredElectionOfTheOldAdminCommandIsHeld) {
+  ControllerWorld w(3);
+  StartAll(w, 3);
+  w.CreateTopic("orders", {Ids({1, 2})});
+  w.Crash(1);
+  w.Run(absl::Seconds(1));
+  w.Start(1);
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.ProposeIsr(kOrders, Ids({2, 1})), ErrorCode::NONE);
+  Write(w, "/admin/preferred_replica_election",
+        zk::EncodePartitions(std::vector<TopicPartition>{kOrders}));
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.StateOf(kOrders).leader, BrokerId(1));
+  EXPECT_FALSE(w.zookeeper.nodes().contains("/admin/preferred_replica_election"));
+}
+
+// [C76, Z8]
+TEST(ControllerEventsTest, AnIsrThatALeaderWroteItselfIsToldToEverybody) {
+  ControllerWorld w(3);
+  StartAll(w, 3);
+  w.CreateTopic("orders", {Ids({1, 2})});
+  const std::string path = zk::StatePath(kOrders);
+  auto state = *zk::DecodeState(w.zookeeper.DataOf(path), PartitionEpoch(0));
+  state.leader_and_isr.isr = Ids({1});
+  Write(w, path, zk::EncodeState(state));
+  Write(w, "/isr_change_notification/isr_change_0000000000",
+        zk::EncodePartitions(std::vector<TopicPartition>{kOrders}));
+  w.Run(absl::Seconds(1));
+  EXPECT_EQ(w.Process(2)->metadata[kOrders].isr, std::vector<int32_t>{1});
+  EXPECT_FALSE(w.zookeeper.nodes().contains("/isr_change_notification/isr_change_0000000000"));
+  // What the controller knows has the version of that write: the next change is no conflict.
+  EXPECT_EQ(w.ProposeIsr(kOrders, Ids({1, 2})), ErrorCode::NONE);
 }
 
 TEST(ControllerEventsTest, ChangedEndpointsAreToldToEverybodyUnderTheSameEpoch) {  // [Z33]

@@ -30,7 +30,8 @@ from real_cluster import MISSING, Cluster, wait_until, what_is_missing  # noqa: 
 from zookeeper_servers import PATIENCE  # noqa: E402
 
 PARTITIONS = 3
-SETTINGS = {"zookeeper.session.timeout.ms": 2500, "replica.lag.time.max.ms": 10000}
+# A broker that is started while ZooKeeper is away waits for it; frozen followers stay in the ISR, also on a slow machine.
+SETTINGS = {"zookeeper.session.timeout.ms": 2500, "zookeeper.connection.timeout.ms": 60000, "replica.lag.time.max.ms": 30000}
 MORE = 1000  # records that must be acknowledged before the next kill
 BEGIN = time.monotonic()
 

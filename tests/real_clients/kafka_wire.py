@@ -102,3 +102,37 @@ class Connection:
     def delete_topic(self, name):
         answer = self.call(20, 0, struct.pack(">i", 1) + string(name) + struct.pack(">i", 10000))
         return struct.unpack_from(">h", answer, 4 + 2 + len(name))[0]
+
+    def leader(self, topic, partition=0):
+        """The leader of a partition as this broker knows it, or None: it says that there is none, or knows no such topic."""
+        answer = Reader(self.call(3, 1, struct.pack(">i", 1) + string(topic)))
+        for _ in range(answer.take("i")):  # brokers
+            answer.take("i"), answer.text(), answer.take("i"), answer.text()
+        answer.take("i")  # the controller
+        for _ in range(answer.take("i")):
+            answer.take("h"), answer.text(), answer.take("?")
+            for _ in range(answer.take("i")):
+                _, index, leader = answer.take("h"), answer.take("i"), answer.take("i")
+                for _ in range(2):  # replicas, in-sync replicas
+                    answer.take(f"{answer.take('i')}i")
+                if index == partition and leader >= 0:
+                    return leader
+        return None
+
+
+class Reader:
+    """An answer, field by field."""
+
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def take(self, fields):
+        values = struct.unpack_from(">" + fields, self.data, self.at)
+        self.at += struct.calcsize(">" + fields)
+        return values[0] if len(values) == 1 else values
+
+    def text(self):
+        length = self.take("h")
+        self.at += max(length, 0)
+        return self.data[self.at - max(length, 0):self.at].decode()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A real cluster on loopback: ZooKeeper, ours or Apache's, and brokers, each a process with a directory and a log of its own.
 
-    real_cluster.py --build DIR [--zookeeper ours|apache] [--zookeeper-servers N] [--brokers N] [--directory DIR] [--fresh]
-                    [--port N] [--zookeeper-port N] [--set KEY=VALUE]...
+    real_cluster.py [--build DIR] [--zookeeper ours|apache] [--zookeeper-servers N] [--brokers N] [--directory DIR] [--fresh]
+                    [--port N] [--zookeeper-port N] [--restart-after SECONDS] [--set KEY=VALUE]...
 
-Serves until Ctrl-C, then stops brokers and ZooKeeper cleanly; a second Ctrl-C kills them. What is in --directory is found again
-at the next start. ci/cluster builds what this needs and runs it.
+Serves until Ctrl-C, then stops brokers and ZooKeeper cleanly; a second Ctrl-C kills them. Who is killed meanwhile is started again
+after a while. What is in --directory is found again at the next start. ci/cluster builds what this needs and runs it.
 
 Exit: 0 stopped cleanly, 1 something did not start or ended by itself, 2 bad usage, 77 a package is missing.
 """
@@ -26,6 +26,7 @@ from zookeeper_servers import (PATIENCE, ApacheServer, Ensemble, OurServer, ask,
                                free_port, missing_apache)
 
 MISSING = 77
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Kafka's names. Three copies and two acknowledgements are what production would say; the rest makes a cluster on one machine nimble.
 SETTINGS = {
     "default.replication.factor": 3,
@@ -181,11 +182,19 @@ class Cluster:
         return None
 
     def is_in_sync(self, topic, partitions=1):
-        """Whether every partition has a leader and all its replicas in sync."""
-        view = self.describe(topic)
-        found = [p for entry in view["topics"] if entry["topic"] == topic for p in entry["partitions"]] if view else []
-        return len(found) == partitions and all(
-            p["leader"] in self.brokers and len(p["isrs"]) == len(p["replicas"]) for p in found)
+        """Whether every partition has a leader and all its replicas in sync, and every broker that is alive says the same: one that
+        was away may still believe what was true before."""
+        views = []
+        for broker in self.brokers.values():
+            if not broker.is_alive():
+                continue
+            view = self.describe(topic, bootstrap=broker.address)
+            found = [p for entry in view["topics"] if entry["topic"] == topic for p in entry["partitions"]] if view else []
+            views.append([(p["partition"], p["leader"], p["isrs"]) for p in found])
+            if len(found) != partitions or views[-1] != views[0] or any(
+                    p["leader"] not in self.brokers or len(p["isrs"]) != len(p["replicas"]) for p in found):
+                return False
+        return bool(views)
 
     def stop(self):
         """Cleanly: brokers first, then ZooKeeper. The exit codes of the brokers."""
@@ -202,15 +211,10 @@ class Cluster:
                 broker.kill()
         self.zookeeper.end(signal.SIGKILL)
 
-    def what_ended(self):
-        """A sentence about a process that has ended by itself, or None."""
-        for broker in self.brokers.values():
-            if not broker.is_alive():
-                return f"broker {broker.id} has ended with {broker.process.returncode}: see {broker.log_path}"
-        for server in self.zookeeper.servers:
-            if server.process.poll() is not None:
-                return f"ZooKeeper has ended with {server.process.returncode}: see {server.directory / 'out'}"
-        return None
+    def everybody(self):
+        """{name: broker or ZooKeeper server}"""
+        servers = {f"ZooKeeper server {i}": server for i, server in enumerate(self.zookeeper.servers, 1)}
+        return servers | {f"broker {broker.id}": broker for broker in self.brokers.values()}
 
 
 def what_is_missing(zookeeper):
@@ -246,7 +250,9 @@ def parse(arguments):
     parser.add_argument("--zookeeper-port", type=int, default=2181, metavar="N", help="of the first server (default: 2181)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                         help="a setting of all brokers, by Kafka's name; again for more")
-    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"), metavar="DIR",
+    parser.add_argument("--restart-after", type=float, default=10, metavar="SECONDS",
+                        help="start again who ended by itself or was killed; 0: never (default: 10)")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release", metavar="DIR",
                         help="a build that is there already: nothing is installed or built")
     options = parser.parse_args(arguments)
     if options.brokers < 1 or options.zookeeper_servers < 1:
@@ -257,7 +263,7 @@ def parse(arguments):
 
 
 def make_cluster(options):
-    directory = options.directory or pathlib.Path("build") / f"cluster-{options.zookeeper}"
+    directory = options.directory or ROOT / "build" / f"cluster-{options.zookeeper}"
     if options.fresh and directory.exists():
         # Only what a cluster left there.
         for path in [*directory.glob("broker-*"), *directory.glob("zookeeper-*")]:
@@ -292,8 +298,23 @@ processes   {', '.join(f'broker {b.id}: {b.process.pid}' for b in cluster.broker
 try         echo hello | kcat -P -b {first.address} -t greetings -X acks=all
             kcat -C -b {first.address} -t greetings -e
             kcat -L -b {first.address}
-            kill -9 {first.process.pid}      # and look again
+            kill -9 {first.process.pid}      # broker {first.id}: look again after {settings['zookeeper.session.timeout.ms']} ms
 stop        Ctrl-C""", flush=True)
+
+
+def look_after(cluster, ended, restart_after):
+    """One that was killed on purpose is news, not the end."""
+    for name, process in cluster.everybody().items():
+        if process.process.poll() is None:
+            continue
+        if name not in ended:
+            ended[name] = time.monotonic()
+            again = f", and is started again in {restart_after:g} s" if restart_after else ""
+            print(f"{name} has ended with {process.process.returncode}{again}", flush=True)
+        elif restart_after and time.monotonic() - ended[name] > restart_after:
+            process.launch()
+            del ended[name]
+            print(f"{name} is started again: {process.process.pid}", flush=True)
 
 
 def main(arguments):
@@ -313,13 +334,9 @@ def main(arguments):
     try:
         cluster.start()
         introduce(cluster)
-        ended = None
+        ended = {}  # name: when it was seen
         while not interrupts:
-            # One that was killed on purpose is news, not the end.
-            now = cluster.what_ended()
-            if now and now != ended:
-                print(now, flush=True)
-            ended = now
+            look_after(cluster, ended, options.restart_after)
             time.sleep(0.2)
         print("\nstopping", flush=True)
         codes = cluster.stop()

@@ -17,6 +17,7 @@ ReplicatedWorld::Options RackAware() {
                        {"replica.fetch.wait.max.ms", "200"}}};
 }
 
+// [P19]
 TEST(FollowerReadTest, TheLeaderSendsAConsumerToTheReplicaOfItsRack) {
   ReplicatedWorld w(RackAware());
   w.Run([&] {
@@ -35,6 +36,7 @@ TEST(FollowerReadTest, TheLeaderSendsAConsumerToTheReplicaOfItsRack) {
   });
 }
 
+// [P19]
 TEST(FollowerReadTest, WithoutTheSelectorEverybodyReadsFromTheLeader) {
   ReplicatedWorld w;
   w.Run([&] {
@@ -90,6 +92,7 @@ TEST(FollowerReadTest, AFetchThatWaitsAtAFollowerIsAnsweredWhenItsHighWatermarkM
   });
 }
 
+// [P12]
 TEST(FollowerReadTest, AFetchThatWaitsAtAFollowerIsAnsweredWhenItsRoleChanges) {
   ReplicatedWorld w(RackAware());
   w.Run([&] {

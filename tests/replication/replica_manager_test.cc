@@ -92,7 +92,17 @@ class ReplicaManagerTest : public ::testing::Test {
       ReplicaManager replicas(env, BrokerId(1), {}, observer);
       storage::LogManager logs(env, {.directories = {"data"}}, replicas, observer);
       ASSERT_TRUE(logs.Start().ok());
-      replicas.JoinCluster({logs, metadata, channel, {}});
+      replicas.JoinCluster({.logs = logs,
+                            .metadata = metadata,
+                            .channel = channel,
+                            .defaults = {},
+                            .read_config = [&](const std::string&) {
+                              env.fibers.SleepFor(std::exchange(config_takes_, absl::Duration()));
+                              const bool fails = config_fails_ > 0;
+                              if (fails) --config_fails_;
+                              return fails ? absl::UnavailableError("no session")
+                                           : absl::OkStatus();
+                            }});
       body(env, logs, replicas, channel);
       channel.Close();
       replicas.Stop();
@@ -122,6 +132,8 @@ class ReplicaManagerTest : public ::testing::Test {
 
   sim::World world_{{.seed = 1}};
   sim::Host* host_;
+  absl::Duration config_takes_;  // the next reading of a topic's settings
+  int config_fails_ = 0;         // the next so many of them
 };
 
 TEST_F(ReplicaManagerTest, R1RequestsForAnEarlierRegistrationAreRefused) {
@@ -141,10 +153,11 @@ TEST_F(ReplicaManagerTest, R1RequestsForAnEarlierRegistrationAreRefused) {
 }
 
 TEST_F(ReplicaManagerTest, R3RequestsAreHandledOneAtATime) {
+  config_takes_ = absl::Seconds(1);  // so long waits the first request
   Run([](core::Environment& env, storage::LogManager&, ReplicaManager& replicas, FakeChannel&) {
     std::vector<int> order;
     core::WaitGroup both(env.fibers);
-    for (const int epoch : {4, 5}) {  // the first waits for the disk, which makes a log
+    for (const int epoch : {4, 5}) {
       both.Add();
       env.fibers.Spawn("request", [&, epoch] {
         EXPECT_EQ(ErrorOf(replicas.BecomeLeaderOrFollower(Lead(epoch), 6)), ErrorCode::NONE);
@@ -154,6 +167,16 @@ TEST_F(ReplicaManagerTest, R3RequestsAreHandledOneAtATime) {
     }
     both.Wait(core::MonotonicTime::Never());
     EXPECT_THAT(order, ElementsAre(4, 5));
+  });
+}
+
+// [R28] A broker cut off from ZooKeeper has no broken disk: told so, the controller would count its
+// replicas out until it is started again.
+TEST_F(ReplicaManagerTest, ARoleWaitsForTheSettingsOfItsTopic) {
+  config_fails_ = 3;
+  Run([](core::Environment&, storage::LogManager&, ReplicaManager& replicas, FakeChannel&) {
+    EXPECT_EQ(ErrorOf(replicas.BecomeLeaderOrFollower(Lead(0), 6)), ErrorCode::NONE);
+    EXPECT_NE(replicas.Find("orders", PartitionIndex(0)), nullptr);
   });
 }
 

@@ -79,6 +79,8 @@ class WireClient {
   // Until it works; a session that is over is followed by a new one.
   void ConnectAgain(int32_t timeout_ms = 4000);
   void Disconnect() { connection_.reset(); }
+  // The next Connect is for the other's session.
+  void TakeOver(const WireClient& other) { session_ = other.session_; }
   // FailedPrecondition: the server said that the session is over.
   void Forget() { session_ = zk::kNoSession; }
 

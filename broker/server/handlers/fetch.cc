@@ -279,6 +279,11 @@ class Fetcher {
         response.responses.push_back({.topic = entry.topic, .topic_id = entry.topic_id});
       }
       previous = &entry;
+      if (!slot.data.records.empty()) {
+        services_.observer.OnRecordsFetched(services_.config.broker_id,
+                                            {entry.topic, PartitionIndex(entry.asked.partition)},
+                                            session_->replica(), slot.data.records.size());
+      }
       response.responses.back().partitions.push_back(std::move(slot.data));
     }
     return response;
@@ -299,8 +304,10 @@ class Fetcher {
 }  // namespace
 
 absl::StatusOr<Answer> HandleFetch(Services& services, const Call& call) {
-  return Serve<FetchRequest>(
-      call, [&](const FetchRequest& request) { return Fetcher(services, request, call).Run(); });
+  HW_ASSIGN_OR_RETURN(const FetchRequest request, ReadRequest<FetchRequest>(call));
+  HW_ASSIGN_OR_RETURN(Answer answer, WriteAnswer(call, Fetcher(services, request, call).Run()));
+  answer.from_follower = request.replica_id >= 0;
+  return answer;
 }
 
 }  // namespace highwater::broker

@@ -86,7 +86,9 @@ absl::StatusOr<Answer> WriteAnswer(const Call& call, const Response& response) {
   HW_ASSIGN_OR_RETURN(
       core::Payload frame,
       protocol::EncodeResponse(call.header.correlation_id, response, call.header.api_version));
-  return Answer{.frame = std::move(frame)};
+  Answer answer{.frame = std::move(frame)};
+  CollectErrors(response, answer.errors);
+  return answer;
 }
 
 template <typename Request, typename Handle>
