@@ -19,6 +19,9 @@ bool LosesNothing(const zk::BrokerRegistration&) { return false; }
 // [C93] As Kafka 3.2.3: who leaves is taken from the ISR by a later write.
 LeaderAndIsr NotLimited(const LeaderAndIsr& state, const std::vector<BrokerId>&) { return state; }
 
+// [C94] As Kafka 3.2.3.
+bool DropsAnyway(const LeaderAndIsr&, const std::vector<BrokerId>&, int32_t) { return true; }
+
 bool Yes() { return true; }
 bool No() { return false; }
 
@@ -32,6 +35,7 @@ ControllerRules ControllerRules::Safe() {
           .elect_preferred = ElectPreferred,
           .elect_at_shutdown = ElectAtShutdown,
           .without_replica = WithoutReplica,
+          .may_drop_others = MayDropOthers,
           .limited_to = LimitedTo,
           .may_have_lost_records = MayHaveLostRecords,
           .after_unclean_start = AfterUncleanStart,
@@ -47,6 +51,7 @@ ControllerRules ControllerRules::Safe() {
 ControllerRules ControllerRules::Kafka323() {
   ControllerRules rules = Safe();
   rules.elect_offline = ElectOfflineOfKafka323;
+  rules.may_drop_others = DropsAnyway;
   rules.limited_to = NotLimited;
   rules.may_have_lost_records = LosesNothing;
   rules.eligible_after = NobodyIsEligible;

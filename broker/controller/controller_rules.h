@@ -37,6 +37,9 @@ struct ControllerRules {
   Elected (*elect_at_shutdown)(const ElectionFacts&);
   // [C41]
   LeaderAndIsr (*without_replica)(const LeaderAndIsr&, BrokerId);
+  // [C94] Whether replicas may be dropped before the others have replaced them.
+  bool (*may_drop_others)(const LeaderAndIsr&, const std::vector<BrokerId>& replicas,
+                          int32_t min_insync_replicas);
   // [C93] The state that goes with a new list of replicas.
   LeaderAndIsr (*limited_to)(const LeaderAndIsr&, const std::vector<BrokerId>& replicas);
   // [W1]

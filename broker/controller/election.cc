@@ -219,6 +219,14 @@ LeaderAndIsr WithoutReplica(const LeaderAndIsr& state, BrokerId replica) {
   return next;
 }
 
+bool MayDropOthers(const LeaderAndIsr& state, const std::vector<BrokerId>& replicas,
+                   int32_t min_insync_replicas) {
+  const auto staying = Without(Intersect(state.isr, replicas), state.unclean).size();
+  const auto wanted =
+      std::min(static_cast<size_t>(std::max(min_insync_replicas, 1)), replicas.size());
+  return staying >= wanted;
+}
+
 LeaderAndIsr LimitedTo(const LeaderAndIsr& state, const std::vector<BrokerId>& replicas) {
   const bool led_by_another = state.leader != kNoBroker && !Contains(replicas, state.leader);
   std::vector<BrokerId> isr = Intersect(state.isr, replicas);

@@ -112,6 +112,11 @@ struct LogEnd {
 // [C41] `replica` leaves; the last member stays. The leader becomes -1 if it was the leader.
 // REQUIRES: it is in the ISR.
 [[nodiscard]] LeaderAndIsr WithoutReplica(const LeaderAndIsr& state, BrokerId replica);
+// [C94] Whether replicas may be dropped for `replicas`: enough of those that stay are in sync. To
+// call off a reassignment drops what it had added, at once; where the ISR has gone over to that, it
+// would drop the only copies. (Kafka 3.2.3 asks nothing.)
+[[nodiscard]] bool MayDropOthers(const LeaderAndIsr& state, const std::vector<BrokerId>& replicas,
+                                 int32_t min_insync_replicas);
 // [C93] The state that goes with a new list of replicas: who is not on it leaves the ISR by the
 // same write that tells the leader so. The leader holds its high watermark back for assigned
 // replicas only [H4]: where another one stays in the ISR a moment longer, it lacks what is

@@ -86,6 +86,17 @@ TEST(ElectionTest, ALeaderThatIsNoReplicaAnyMoreKeepsItsIsrUntilItIsStoppedC93) 
   EXPECT_EQ(LimitedTo(state, Ids({2, 3})).isr, Ids({1, 2, 3}));
 }
 
+TEST(ElectionTest, TheOnlyCopiesInSyncAreNotDroppedC94) {
+  const LeaderAndIsr state = State(Ids({1, 4}), BrokerId(4));
+  EXPECT_FALSE(MayDropOthers(state, Ids({2, 3}), 1));
+  EXPECT_FALSE(MayDropOthers(state, Ids({1, 2, 3}), 2));
+  EXPECT_TRUE(MayDropOthers(state, Ids({1, 2, 3}), 1));
+  EXPECT_TRUE(MayDropOthers(state, Ids({1}), 2));
+  LeaderAndIsr suspect = state;
+  suspect.unclean = Ids({1});
+  EXPECT_FALSE(MayDropOthers(suspect, Ids({1, 2, 3}), 1));
+}
+
 TEST(ElectionTest, AnIsrIsNeverEmptiedByANewAssignmentC93) {
   const LeaderAndIsr state = State(Ids({1}));
   EXPECT_EQ(LimitedTo(state, Ids({2, 3})).isr, Ids({1}));

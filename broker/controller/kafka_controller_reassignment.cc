@@ -127,14 +127,24 @@ absl::StatusOr<KafkaController::ReassignResult> KafkaController::TryReassign(
     return ReassignResult{ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "the topic is being deleted"};
   }
   const ReplicaAssignment& current = partition->assignment;
-  if (!target) {
-    if (!current.IsBeingReassigned()) return ReassignResult{ErrorCode::NO_REASSIGNMENT_IN_PROGRESS};
-    HW_RETURN_IF_ERROR(Reassign(id, current.ReassignTo(current.Origin())));
-    return ReassignResult{};
-  }
   const auto refuse = [](std::string why) {
     return ReassignResult{ErrorCode::INVALID_REPLICA_ASSIGNMENT, std::move(why)};
   };
+  const auto drops_too_many = [&](const ReplicaAssignment& next) {
+    if (!partition->leadership || zk::Without(current.replicas, next.replicas).empty())
+      return false;
+    const LeaderAndIsr& state = partition->leadership->leader_and_isr;
+    if (rules_.may_drop_others(state, next.replicas, parts_.MinInsync(id.topic))) return false;
+    HW_MARK("reassignment_would_drop_the_in_sync");
+    return true;
+  };
+  if (!target) {
+    if (!current.IsBeingReassigned()) return ReassignResult{ErrorCode::NO_REASSIGNMENT_IN_PROGRESS};
+    const ReplicaAssignment back = current.ReassignTo(current.Origin());
+    if (drops_too_many(back)) return refuse("too few of the former replicas are in sync");
+    HW_RETURN_IF_ERROR(Reassign(id, back));
+    return ReassignResult{};
+  }
   std::vector<BrokerId> sorted = *target;
   std::sort(sorted.begin(), sorted.end());
   if (sorted.empty()) return refuse("the replica list must not be empty");
@@ -146,6 +156,7 @@ absl::StatusOr<KafkaController::ReassignResult> KafkaController::TryReassign(
   for (const BrokerId added : next.adding) {
     if (!context.IsLive(added)) return refuse(fmt::format("broker {} is not alive", added));
   }
+  if (drops_too_many(next)) return refuse("too few of the replicas that stay are in sync");
   HW_RETURN_IF_ERROR(Reassign(id, next));
   return ReassignResult{};
 }
