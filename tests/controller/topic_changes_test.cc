@@ -134,7 +134,9 @@ TEST(ReassignmentTest, SurvivesACrashOfTheControllerAtEachWrite) {
     EXPECT_EQ(w.unclean_elections, 0);
     EXPECT_NE(w.Controller(), broker::kNoBroker);
   }
-  EXPECT_GE(crashes, 5);
+  // So many writes there are: the removed replica leaves the ISR by one that is made anyway; as
+  // Kafka 3.2.3, with `limited_to` of its own, there is a sixth.
+  EXPECT_EQ(crashes, 5);
 }
 
 // [C6, C53, C102, C103]
