@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/mark.h"
 #include "scenarios/world/applications.h"
 
 namespace highwater::scenarios {
@@ -46,6 +47,7 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       .promise = [this](std::string_view topic) { return PromiseOf(topic); },
       .settles = Settles(scenario),
       .brokers_down = [this] { return static_cast<int32_t>(down_.size()); },
+      .left_out = [this] { return left_out_; },
       // One that is named is judged also of those who were not promised it.
       .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
                                              : invariants::Scope::kEverybody};
@@ -164,7 +166,9 @@ void Recorder::PositionJumped(std::string_view consumer, const TopicPartition& p
   for (const auto& invariant : invariants_) invariant->OnPositionJumped(jump);
 }
 
-void Recorder::AtRest(const std::vector<invariants::PartitionAtRest>& partitions) {
+void Recorder::AtRest(std::vector<invariants::PartitionAtRest> partitions) {
+  // A topic whose deletion is not over promises nothing.
+  std::erase_if(partitions, [&](const auto& rest) { return !Judges(rest.partition); });
   for (const auto& invariant : invariants_) invariant->AtRest(partitions, now_());
 }
 
@@ -424,6 +428,12 @@ void Recorder::OnLogDeleted(BrokerId id, const TopicPartition& partition) {
 void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::string_view error) {
   narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id),
                  fmt::format("takes log directory {} offline: {}", path, error));
+}
+
+void Recorder::Excuse(const TopicPartition& partition, std::string why) {
+  HW_MARK("lawfully_stalled");
+  narrator_.TellOf(partition, broker::Offset(0), broker::kNoOffset, now_(), Kind::kOther, "",
+                   fmt::format("{} waits, as it must: {}", partition, why));
 }
 
 void Recorder::Report(invariants::Violation violation) {
