@@ -290,6 +290,32 @@ TEST_F(ClusterInvariantsTest, AReplicaThatIsMissingAtRestIsSeenUnlessItsBrokerIs
   EXPECT_EQ(Violations(), 1u);
 }
 
+TEST_F(ClusterInvariantsTest, RecordsThatStayUnseenAtRestAreSeenWhereEnoughAreInSync) {
+  Use("committed-at-rest");
+  Lead(0, 1, 0);
+  Isr(0, 1, {BrokerId(0), BrokerId(1)});
+  Append(0, 0, 9);
+  HighWatermark(0, 1, 10);
+  AtRest();
+  EXPECT_EQ(Violations(), 0u);
+  Append(0, 10, 11);
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, ANewLeaderThatNeverCatchesUpWithItsOwnLogIsSeenAtRest) {
+  Use("committed-at-rest");
+  FollowerHighWatermark(1, 0, 8);
+  Lead(1, 1, 10);
+  Isr(1, 1, {BrokerId(0), BrokerId(1)});
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+  Lead(1, 2, 8);
+  Isr(1, 2, {BrokerId(0), BrokerId(1)});
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+}
+
 TEST_F(ClusterInvariantsTest, APartitionThatWaitsForABrokerLeftOutIsExcused) {
   std::set<BrokerId> left_out = {BrokerId(2)};
   facts_.left_out = [&left_out] { return left_out; };

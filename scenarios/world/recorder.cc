@@ -395,12 +395,16 @@ void Recorder::OnPartitionStateWritten(BrokerId controller,
   const std::string leader = event.leader == broker::kNoBroker
                                  ? "no leader"
                                  : fmt::format("elects broker-{}", event.leader);
-  narrator_.TellOf(
-      event.partition, Offset(0), Offset(0), now_(), elects ? Kind::kElection : Kind::kOther,
-      NameOf(controller),
-      fmt::format("{}{}, leader epoch {}, ISR {}", leader, event.unclean ? " uncleanly" : "",
-                  event.leader_epoch, fmt::join(event.isr, " ")),
-      fmt::format("partition epoch {}", event.partition_epoch));
+  const auto listed = [](std::string_view what, const std::vector<BrokerId>& replicas) {
+    return replicas.empty() ? "" : fmt::format("{} {}", what, fmt::join(replicas, " "));
+  };
+  narrator_.TellOf(event.partition, Offset(0), Offset(0), now_(),
+                   elects ? Kind::kElection : Kind::kOther, NameOf(controller),
+                   fmt::format("{}{}, leader epoch {}, ISR {}{}{}", leader,
+                               event.unclean ? " uncleanly" : "", event.leader_epoch,
+                               fmt::join(event.isr, " "), listed(", eligible", event.eligible),
+                               listed(", unclean", event.unclean_replicas)),
+                   fmt::format("partition epoch {}", event.partition_epoch));
 }
 
 void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t partitions) {
