@@ -375,7 +375,6 @@ Verdict SimulatedRun::Judge() const {
     return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
-  // To prove why nothing could be written is to prove something.
   if (recorder_.acked() == 0 && recorder_.excused() == 0) return Verdict::kVacuous;
   return Verdict::kHeld;
 }
