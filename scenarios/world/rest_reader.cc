@@ -93,7 +93,8 @@ class RestReader {
                  listed.error != broker::protocol::ErrorCode::NONE) {
         rest.obstacle = fmt::format("error {} to ListOffsets", static_cast<int>(listed.error));
       } else {
-        rest.*field = listed.offset;
+        // Of a partition whose replicas have not all deleted as much, the most.
+        rest.*field = std::max(rest.*field, listed.offset);
         return true;
       }
       static_cast<void>(env_.fibers.SleepFor(absl::Milliseconds(200)));
@@ -124,6 +125,9 @@ class RestReader {
     for (const client::PositionReset& reset : polled.resets) {
       context_.recorder.PositionJumped("reader", reset.partition, reset.from,
                                        ReasonOf(reset.reason));
+      if (reset.reason != client::ResetReason::kOutOfRange) continue;
+      PartitionAtRest& rest = RestOf(reset.partition);
+      rest.log_start = std::max(rest.log_start, reset.to);
     }
     for (const client::PolledPartition& batch : polled.partitions) {
       PartitionAtRest& rest = RestOf(batch.partition);
