@@ -5,6 +5,8 @@
 
 #include "core/mark.h"
 #include "scenarios/world/fault_plan.h"
+#include "scenarios/world/rest_reader.h"
+#include "scenarios/world/zone_left_out.h"
 #include "sim/disk/disk.h"
 #include "sim/host.h"
 #include "sim/network/simulated_network.h"
@@ -298,14 +300,27 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
   world_.SetFairSchedule(true);
+  const auto left_out = ZoneLeftOut(scenario_, seed_, cast_.members);
+  healing_ = true;
+  recorder_.TellNews(left_out ? fmt::format("all faults are withdrawn but one: zone {} stays away, "
+                                            "and the others heal",
+                                            *left_out)
+                              : "all faults are withdrawn: the cluster heals");
   for (const faults::Cast::Member& member : cast_.members) {
-    if (member.kind != faults::Cast::Kind::kClient && !member.host->running()) {
+    if (member.kind == faults::Cast::Kind::kClient) continue;
+    if (member.zone == left_out) {
+      LeaveOut(member);
+    } else if (!member.host->running()) {
       member.host->Start();
     }
   }
-  healing_ = true;
-  recorder_.TellNews("all faults are withdrawn: the cluster heals");
   StartReader();
+}
+
+void SimulatedRun::LeaveOut(const faults::Cast::Member& member) {
+  HW_MARK("left_out_of_healing");
+  if (member.kind == faults::Cast::Kind::kBroker) recorder_.LeftOut(member.number);
+  if (member.host->running()) member.host->Crash();
 }
 
 void SimulatedRun::StartReader() {
@@ -360,7 +375,7 @@ Verdict SimulatedRun::Judge() const {
     return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
-  if (recorder_.acked() == 0) return Verdict::kVacuous;
+  if (recorder_.acked() == 0 && recorder_.excused() == 0) return Verdict::kVacuous;
   return Verdict::kHeld;
 }
 
