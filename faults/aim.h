@@ -32,6 +32,8 @@ struct Aim {
     kTopic,            // `topic(orders)`
     kAnyPartition,     // `any(partition)`
     kPartition,        // `partition(orders-0)`
+    kAllBrokers,       // `all(broker)`: each of them
+    kHere,             // `here`: where the event happened that the fault waited for
   };
   Role role = Role::kAny;
   int32_t number =
