@@ -56,6 +56,12 @@ sim::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
   return options;
 }
 
+// What people read of a process that ended by itself.
+std::string EndText(const sim::Host& host, sim::ProcessEnd end) {
+  if (end != sim::ProcessEnd::kHalted) return fmt::format("is down: {}", sim::ProcessEndName(end));
+  return fmt::format("is down: {}: {}", sim::ProcessEndName(end), host.halt_reason());
+}
+
 }  // namespace
 
 // Hands the points of the hash chain that a HashLog wants to it.
@@ -155,7 +161,7 @@ void SimulatedRun::AddZooKeepers() {
     });
     Supervise(host, [this, &host](sim::ProcessEnd end, bool by_itself) {
       if (!by_itself) return;
-      recorder_.Tell(host.name(), fmt::format("is down: {}", sim::ProcessEndName(end)));
+      recorder_.Tell(host.name(), EndText(host, end));
     });
     cast_.members.push_back(
         {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kZooKeeper, .number = i});
@@ -180,8 +186,7 @@ void SimulatedRun::AddBrokers() {
           recorder_.survivability().LostData(broker::BrokerId(i));
         }
       }
-      recorder_.ProcessEnded(i,
-                             by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
+      recorder_.ProcessEnded(i, by_itself ? EndText(host, end) : "");
     });
     cast_.members.push_back(
         {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
