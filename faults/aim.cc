@@ -33,6 +33,7 @@ constexpr Form kForms[] = {
     {Role::kZooKeeper, "zookeeper", Argument::kNumber, "zookeeper(N)"},
     {Role::kZooKeeperLeader, "zookeeper-leader", Argument::kNone, "zookeeper-leader"},
     {Role::kClient, "client", Argument::kName, "client(NAME)"},
+    {Role::kAllClients, "all(client)", Argument::kNone, "all(client)"},
     {Role::kAnyZone, "any(az)", Argument::kNone, "any(az)"},
     {Role::kZone, "az", Argument::kName, "az(ZONE)"},
     {Role::kControllerZone, "controller-az", Argument::kNone, "controller-az"},

@@ -25,6 +25,7 @@ struct Aim {
     kZooKeeper,        // `zookeeper(0)`
     kZooKeeperLeader,  // `zookeeper-leader`
     kClient,           // `client(producer-0)`
+    kAllClients,       // `all(client)`: each of them
     kAnyZone,          // `any(az)`
     kZone,             // `az(az-a)`
     kControllerZone,   // `controller-az`: the controller's

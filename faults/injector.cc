@@ -39,13 +39,6 @@ std::vector<sim::Host*> Cast::All(Kind kind) const {
   return hosts;
 }
 
-const Cast::Member* Cast::Find(const sim::Host& host) const {
-  for (const Member& member : members) {
-    if (member.host == &host) return &member;
-  }
-  return nullptr;
-}
-
 std::vector<sim::Host*> Cast::InZone(std::string_view zone) const {
   std::vector<sim::Host*> hosts;
   for (const Member& member : members) {
@@ -84,6 +77,8 @@ std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64
         if (member.kind == Kind::kClient && member.host->name() == aim.name) return {member.host};
       }
       return {};
+    case Role::kAllClients:
+      return All(Kind::kClient);
     case Role::kAnyZone: {
       std::vector<std::string> zones;
       for (const Member& member : members) zones.push_back(member.zone);

@@ -61,7 +61,6 @@ struct Cast {
                                                 uint64_t key) const;
   // All of a kind, in the order of the cast.
   [[nodiscard]] std::vector<sim::Host*> All(Kind kind) const;
-  [[nodiscard]] const Member* Find(const sim::Host& host) const;
 
   [[nodiscard]] std::vector<sim::Host*> Exactly(Kind kind, std::optional<int32_t> number) const;
 
@@ -124,7 +123,7 @@ class Injector {
   using Told = std::function<void(const FaultOrder& order, const std::vector<sim::Host*>& victims,
                                   std::string text)>;
 
-  // `cast` may still grow until the first fault fires.
+  // `cast` may still grow.
   Injector(sim::World& world, const Cast& cast, const Roles& roles, Told told)
       : world_(world), cast_(cast), roles_(roles), told_(std::move(told)) {}
 

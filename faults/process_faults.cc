@@ -97,8 +97,8 @@ class ClockDrift final : public Fault {
     for (sim::Host* host : drifting_) host->SetClockDrift(0);
   }
   std::string Describe(const Hosts&) const override {
-    return fmt::format("the clock of {} runs {}% too {}", Names(drifting_),
-                       static_cast<double>(std::abs(ppm_)) / 1e4, ppm_ < 0 ? "slow" : "fast");
+    return fmt::format("the clock of {} runs {} ppm too {}", Names(drifting_), std::abs(ppm_),
+                       ppm_ < 0 ? "slow" : "fast");
   }
 
  private:
