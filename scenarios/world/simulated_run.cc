@@ -5,6 +5,8 @@
 
 #include "core/mark.h"
 #include "scenarios/world/fault_plan.h"
+#include "scenarios/world/rest_reader.h"
+#include "scenarios/world/zone_left_out.h"
 #include "sim/disk/disk.h"
 #include "sim/host.h"
 #include "sim/network/simulated_network.h"
@@ -375,15 +377,31 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
   world_.SetFairSchedule(true);
+  const auto left_out = ZoneLeftOut(scenario_, seed_, cast_.members);
+  healing_ = true;
+  recorder_.TellNews(left_out ? fmt::format("all faults are withdrawn but one: zone {} stays away, "
+                                            "and the others heal",
+                                            *left_out)
+                              : "all faults are withdrawn: the cluster heals");
   for (const faults::Cast::Member& member : cast_.members) {
     const bool retired =
         member.kind == faults::Cast::Kind::kBroker && retired_.contains(member.number);
     if (member.kind == faults::Cast::Kind::kClient || retired) continue;
-    if (!member.host->running()) member.host->Start();
+    if (member.zone == left_out) {
+      LeaveOut(member);
+    } else if (!member.host->running()) {
+      member.host->Start();
+    }
   }
-  healing_ = true;
-  recorder_.TellNews("all faults are withdrawn: the cluster heals");
   StartReader();
+}
+
+void SimulatedRun::LeaveOut(const faults::Cast::Member& member) {
+  HW_MARK("left_out_of_healing");
+  if (member.kind == faults::Cast::Kind::kBroker) recorder_.LeftOut(member.number);
+  // An address does not drift away from a node that only has no process.
+  if (member.kind == faults::Cast::Kind::kVipNode) return member.host->LosePower();
+  if (member.host->running()) member.host->Crash();
 }
 
 void SimulatedRun::StartReader() {
