@@ -29,6 +29,7 @@ class InSyncAtRest final : public Invariant {
     for (const PartitionAtRest& rest : partitions) {
       const auto known = known_.find(rest.partition);
       if (known == known_.end()) continue;
+      Checked();
       const int32_t replicas = facts_.promise(rest.partition.topic).replicas;
       const auto in_sync = static_cast<int32_t>(known->second.isr.size());
       if (in_sync >= replicas - facts_.brokers_down()) continue;

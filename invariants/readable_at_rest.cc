@@ -11,6 +11,7 @@ class ReadableAtRest final : public Invariant {
 
   void AtRest(const std::vector<PartitionAtRest>& partitions, absl::Duration at) override {
     for (const PartitionAtRest& rest : partitions) {
+      Checked();
       if (rest.readable) continue;
       Violation violation{.invariant = "readable-at-rest",
                           .sentence = "a partition cannot be read although all faults are over.",

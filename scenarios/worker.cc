@@ -32,6 +32,8 @@ constexpr char kSecondRun = 'S';  // the case is run again: its time begins anew
 constexpr char kResult = 'R';
 constexpr size_t kHeader = 1 + sizeof(uint32_t);
 constexpr size_t kLastWords = 64 << 10;
+// Of a failure's timeline: what a report draws is near its end.
+constexpr uint64_t kTimelineMessages = 20'000;
 
 // False if the other side is gone.
 bool WriteAll(int fd, std::string_view bytes) {
@@ -103,6 +105,7 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
 SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace) {
   RunOptions options;
   options.trace = trace;
+  if (trace) options.timeline_messages = kTimelineMessages;
   core::Mark::ResetCounts();
   const absl::Duration begin = HostNow();
   SeedResult result = runner.Run(scenario, seed, options);

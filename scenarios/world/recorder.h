@@ -116,12 +116,15 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   [[nodiscard]] std::vector<Violation> Violations() const;
   [[nodiscard]] uint64_t acked() const { return acked_; }
   [[nodiscard]] SeedMetrics Metrics() const;
+  // How often each chosen invariant was checked.
+  [[nodiscard]] std::vector<MarkCount> Checks() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
   [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
   // What the servers of a ZooKeeper ensemble report.
   [[nodiscard]] broker::ZooKeeperObserver& zookeeper() { return zookeeper_; }
+  [[nodiscard]] const Availability& availability() const { return availability_; }
   // For whoever sees what disks lose.
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 

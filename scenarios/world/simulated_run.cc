@@ -89,6 +89,10 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       recorder_(
           scenario, narrator_, [this] { return world_.Elapsed(); },
           [this](const invariants::Violation& violation) { OnViolation(violation); }),
+      timeline_(MakeTimeline()),
+      observers_(timeline_ == nullptr
+                     ? std::vector<broker::Observer*>{&recorder_}
+                     : std::vector<broker::Observer*>{&recorder_, timeline_.get()}),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .layout = TopicLayout(scenario),
@@ -124,6 +128,15 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
 }
 
 SimulatedRun::~SimulatedRun() = default;
+
+std::unique_ptr<TimelineRecorder> SimulatedRun::MakeTimeline() {
+  if (!options_.timeline_messages.has_value()) return nullptr;
+  auto timeline = std::make_unique<TimelineRecorder>(world_, *options_.timeline_messages, [this] {
+    return recorder_.availability().partitions_without_leader();
+  });
+  world_.network().SetMessageSink(timeline.get());
+  return timeline;
+}
 
 sim::Host& SimulatedRun::AddHost(std::string name, size_t zone, bool with_disk) {
   const auto& zones = scenario_.cluster.zones;
@@ -170,7 +183,10 @@ void SimulatedRun::AddBrokers() {
     sim::Host& host = AddHost(BrokerHostName(i), static_cast<size_t>(i), true);
     const broker::BrokerConfig config = BrokerConfigOf(scenario_, i, zone);
     host.SetProgram([this, config](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      return MakeBrokerApplication(env, hooks_, config, recorder_);
+      // A list costs each event a call more: only for those who draw.
+      broker::Observer& observer =
+          timeline_ == nullptr ? static_cast<broker::Observer&>(recorder_) : observers_;
+      return MakeBrokerApplication(env, hooks_, config, observer);
     });
     Supervise(host, [this, i, &host](sim::ProcessEnd end, bool by_itself) {
       if (end == sim::ProcessEnd::kPowerLost) {
@@ -180,8 +196,9 @@ void SimulatedRun::AddBrokers() {
           recorder_.survivability().LostData(broker::BrokerId(i));
         }
       }
-      recorder_.ProcessEnded(i,
-                             by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
+      const std::string how = by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "";
+      recorder_.ProcessEnded(i, how);
+      if (timeline_ != nullptr) timeline_->ProcessEnded(host, how);
     });
     cast_.members.push_back(
         {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
@@ -221,6 +238,7 @@ void SimulatedRun::AddClients() {
 
 void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                            std::string text) {
+  if (timeline_ != nullptr) timeline_->Fault(text, victims, order.length);
   recorder_.Fault(std::move(text), order.place);
   const bool replaces = order.kind == "replace_disk";
   if (!replaces && order.kind != "flip_bits" && order.kind != "disk_error") return;
@@ -253,6 +271,7 @@ void SimulatedRun::ConsiderReach() {
     const bool enough = 2 * static_cast<size_t>(reached) >= cast_.members.size();
     recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
   }
+  if (timeline_ != nullptr) timeline_->ReachChanged();
 }
 
 std::vector<ZoneTraffic> SimulatedRun::Traffic() {
@@ -272,6 +291,7 @@ std::vector<ZoneTraffic> SimulatedRun::Traffic() {
 }
 
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {
+  if (timeline_ != nullptr) timeline_->Violated(violation);
   if (options_.break_on.empty() || violation.invariant != options_.break_on) return;
   left_early_ = true;
   if (options_.on_break) options_.on_break();
@@ -292,6 +312,7 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
+  if (timeline_ != nullptr) timeline_->Healed();
   world_.SetFairSchedule(true);
   for (const faults::Cast::Member& member : cast_.members) {
     if (member.kind != faults::Cast::Kind::kClient && !member.host->running()) {
@@ -329,6 +350,7 @@ SeedResult SimulatedRun::Run() {
                     .violations = recorder_.Violations(),
                     .simulated = world_.Elapsed()};
   result.metrics = recorder_.Metrics();
+  result.checks = recorder_.Checks();
   result.metrics.traffic = Traffic();
   result.metrics.bytes_sent = world_.network().bytes_delivered();
   result.metrics.events = world_.events();
@@ -346,6 +368,7 @@ SeedResult SimulatedRun::Run() {
     result.dump = world_.DescribeFibers();
   }
   if (options_.trace) result.history = recorder_.HistoryText();
+  if (timeline_ != nullptr) result.timeline = std::move(*timeline_).Take(recorder_.history());
   return result;
 }
 

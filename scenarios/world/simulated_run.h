@@ -14,11 +14,13 @@
 #include <memory>
 #include <optional>
 
+#include "broker/observer_list.h"
 #include "faults/injector.h"
 #include "scenarios/seed_runner.h"
 #include "scenarios/world/applications.h"
 #include "scenarios/world/operators.h"
 #include "scenarios/world/recorder.h"
+#include "scenarios/world/timeline_recorder.h"
 #include "scenarios/world/workload.h"
 #include "sim/world.h"
 
@@ -39,6 +41,7 @@ class SimulatedRun {
  private:
   class HashRecorder;
 
+  [[nodiscard]] std::unique_ptr<TimelineRecorder> MakeTimeline();
   void AddZooKeepers();
   void AddBrokers();
   // A process that ends by itself is started again after a while. `told` hears of every end.
@@ -65,6 +68,8 @@ class SimulatedRun {
   sim::World world_;
   Narrator narrator_;
   Recorder recorder_;
+  std::unique_ptr<TimelineRecorder> timeline_;  // null: nobody wants it
+  broker::ObserverList observers_;              // of the brokers
   WorkloadContext workload_;
   faults::Cast cast_;
   faults::Injector injector_;
