@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -139,6 +140,10 @@ struct RunFacts {
   bool settles = true;
   // How many brokers do not serve.
   std::function<int32_t()> brokers_down = [] { return 0; };
+  // Brokers that were left out when the cluster began to heal, and stay away.
+  std::function<std::set<broker::BrokerId>()> left_out = [] {
+    return std::set<broker::BrokerId>();
+  };
   Scope scope = Scope::kPromised;
 };
 

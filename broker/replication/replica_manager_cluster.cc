@@ -183,7 +183,8 @@ void ReplicaManager::MakeLeader(const RoleChange& change) {
   Leadership leadership{.epoch = LeaderEpoch(change.state->leader_epoch),
                         .partition_epoch = PartitionEpoch(change.state->zk_version),
                         .isr = Ids(change.state->isr),
-                        .replicas = Ids(change.state->replicas)};
+                        .replicas = Ids(change.state->replicas),
+                        .others_eligible = !change.state->eligible_replicas.empty()};
   if (std::find(leadership.isr.begin(), leadership.isr.end(), self_) == leadership.isr.end()) {
     // Nobody sends this but a controller with a bug; and a leader is in sync with itself.
     HW_MARK("leader_outside_of_isr");

@@ -35,8 +35,12 @@ bool HoldsHighWatermark(const ReplicaProgress& replica, bool in_maximal_isr,
 // nowhere else; its disk's loss would then take back what clients have read. So nothing is
 // committed until the ISR has grown again (as in KIP-966). A topic whose replicas are fewer than
 // min.insync.replicas commits with all of them [H16].
+// Nor while the controller would still elect somebody outside of the ISR: leader and controller
+// learn at different times that min.insync.replicas was changed, and what is committed between the
+// two would be missing from whoever is elected then.
 bool EnoughToCommit(const CommitQuorum& quorum) {
-  return quorum.committed_isr >= std::min(quorum.min_insync_replicas, quorum.replicas);
+  return quorum.committed_isr >= std::min(quorum.min_insync_replicas, quorum.replicas) &&
+         !quorum.others_eligible;
 }
 bool AnyMayCommit(const CommitQuorum&) { return true; }
 

@@ -39,6 +39,8 @@ struct CommitQuorum {
   int64_t committed_isr = 0;
   int64_t replicas = 0;  // the assigned ones
   int64_t min_insync_replicas = 1;
+  // Replicas outside of the ISR may still be elected, as they hold all that is committed so far.
+  bool others_eligible = false;
 };
 
 // What a follower knows of its own log when it is told where its leader's begins to differ.

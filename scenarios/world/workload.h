@@ -83,10 +83,4 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
 // Creates the scenario's topics, trying again until all exist or the load ends.
 void CreateTopics(core::Environment& env, WorkloadContext& context);
 
-// Once the producers have ended (or half of the time is over) reads every partition of the
-// scenario's topics from its beginning to its end of then, until `deadline` (since the world
-// began). Calls `done` with what it found.
-void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
-                const std::function<void(std::vector<invariants::PartitionAtRest>)>& done);
-
 }  // namespace highwater::scenarios
