@@ -96,7 +96,7 @@ std::string Head(const CampaignResult& campaign, const RunInfo& run, const Build
       "<h1>Highwater</h1>\n<table width=\"100%\" cellpadding=\"10\"><tr bgcolor=\"{}\"><td><b>{}"
       "</b></td></tr></table>\n",
       Escape(verdict), kSheet, held ? kGreen : kRed, Escape(verdict));
-  Table table({"", ""});
+  Table table({"of this run", ""});
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) table.Row().Cell(name).Cell(value);
   };
