@@ -436,6 +436,7 @@ void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::str
 
 void Recorder::Excuse(const TopicPartition& partition, std::string why) {
   HW_MARK("lawfully_stalled");
+  ++excused_;
   narrator_.TellOf(partition, broker::Offset(0), broker::kNoOffset, now_(), Kind::kOther, "",
                    fmt::format("{} waits, as it must: {}", partition, why));
 }

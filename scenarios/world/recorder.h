@@ -118,6 +118,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // world itself.
   [[nodiscard]] std::vector<Violation> Violations() const;
   [[nodiscard]] uint64_t acked() const { return acked_; }
+  // Partitions that were proved to wait lawfully.
+  [[nodiscard]] uint64_t excused() const { return excused_; }
   [[nodiscard]] SeedMetrics Metrics() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
@@ -161,6 +163,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   ZooKeeperRecorder zookeeper_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;
+  uint64_t excused_ = 0;
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
   Availability availability_;

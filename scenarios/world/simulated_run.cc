@@ -456,7 +456,7 @@ Verdict SimulatedRun::Judge() const {
     return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
-  if (recorder_.acked() == 0) return Verdict::kVacuous;
+  if (recorder_.acked() == 0 && recorder_.excused() == 0) return Verdict::kVacuous;
   return Verdict::kHeld;
 }
 

@@ -39,6 +39,16 @@ bool AwaitTopics(core::Environment& env, const WorkloadContext& context) {
   return context.topics_created;
 }
 
+// A topic that is created while brokers are missing lies on the others, perhaps all in one zone.
+void AwaitBrokers(core::Environment& env, const WorkloadContext& context, client::Admin& admin) {
+  const auto all = static_cast<size_t>(context.scenario.cluster.brokers);
+  while (context.now() < context.scenario.run.warmup) {
+    const auto cluster = admin.DescribeCluster(env.clock.Now() + absl::Seconds(2));
+    if (cluster.ok() && cluster->brokers.size() >= all) return;
+    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(100)));
+  }
+}
+
 }  // namespace
 
 TopicLayout::TopicLayout(const Scenario& scenario) : scenario_(scenario) {
@@ -92,7 +102,6 @@ invariants::ProducerPromises PromisesOf(const ClientSpec& spec) {
 void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
   if (!AwaitTopics(env, context)) return;
-  ++context.producers_at_work;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config, context.producer_rules);
@@ -130,7 +139,6 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
                   });
   }
   producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
-  --context.producers_at_work;
 }
 
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {
@@ -174,6 +182,7 @@ void CreateTopics(core::Environment& env, WorkloadContext& context) {
   for (const TopicSpec& topic : context.scenario.topics) {
     if (!later.contains(topic.name)) topics.push_back(NewTopicOf(topic));
   }
+  AwaitBrokers(env, context, admin);
   while (!topics.empty() && context.now() < context.load_end) {
     const auto results = admin.CreateTopics(topics, env.clock.Now() + absl::Seconds(10));
     if (results.ok()) {

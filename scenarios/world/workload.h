@@ -74,8 +74,6 @@ struct WorkloadContext {
   // Set once every topic exists: clients begin then, as applications do that were deployed after
   // their topics.
   bool topics_created = false;
-  // Producers that still wait for outcomes: the reader at rest lets them end first.
-  int32_t producers_at_work = 0;
 };
 
 // Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the
