@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/check.h"
 #include "reports/html_report.h"
 #include "reports/junit.h"
 #include "reports/results_folder.h"
