@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -116,6 +117,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   if (options.hash_log != nullptr) {
     hash_recorder_ = std::make_unique<HashRecorder>(world_, *options.hash_log);
     world_.hash().SetSink(hash_recorder_.get());
+  }
+  if (const std::string drawn = DescribeDrawnSettings(scenario); !drawn.empty()) {
+    recorder_.TellNews(fmt::format("the seed chose {}", drawn));
   }
   AddZooKeepers();
   AddBrokers();
