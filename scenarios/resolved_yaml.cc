@@ -39,7 +39,7 @@ std::string SettingsMap(const Settings& settings) {
   std::string map = "{ ";
   for (const Setting& setting : settings) {
     map += fmt::format("{}{}: {}", map.size() == 2 ? "" : ", ", Quote(setting.name),
-                       Quote(setting.value));
+                       setting.choices.empty() ? Quote(setting.value) : QuoteList(setting.choices));
   }
   return map + " }";
 }
@@ -148,6 +148,9 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
     map.Add(fault.fault.kind, Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {}\n", map.Finish());
+  }
+  if (scenario.aftershocks_ppm != 0) {
+    out += fmt::format("  aftershocks: {}\n", FormatPercent(scenario.aftershocks_ppm));
   }
   if (!scenario.random.empty()) out += "  random:\n";
   for (const RandomFault& fault : scenario.random) {

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -134,6 +135,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   watches_moments_ = std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
     return order.when.has_value();
   });
+  if (const std::string drawn = DescribeDrawnSettings(scenario); !drawn.empty()) {
+    recorder_.TellNews(fmt::format("the seed chose {}", drawn));
+  }
   AddZooKeepers();
   if (scenario.cluster.vip.has_value()) AddVip();
   while (brokers_ < scenario.cluster.brokers) AddBroker();
