@@ -24,6 +24,8 @@
 #include "reports/result_json.h"
 #include "scenarios/host_clock.h"
 #include "scenarios/judge.h"
+#include "scenarios/recycling_new.h"
+#include "scenarios/worker_heap.h"
 
 namespace highwater::scenarios {
 namespace {
@@ -175,6 +177,9 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
     const rlimit limit{*options.memory_limit, *options.memory_limit};
     setrlimit(RLIMIT_AS, &limit);
   }
+  PrepareWorkerHeap(options.memory_limit);
+  // Whoever has malloc fill what it gives wants to see all of it filled.
+  if (getenv("MALLOC_PERTURB_") == nullptr) (void)RecycleSmallBlocks(Recycling::kOn);
 }
 
 }  // namespace
@@ -187,7 +192,9 @@ CaseResult RunCase(const Scenario& scenario, const CaseRequest& request, SeedRun
   if (on_second_run) on_second_run();
   // Fresh memory looks different the second time, so that reading it uninitialized does too.
   mallopt(M_PERTURB, 0xa5);
+  const Recycling recycling = RecycleSmallBlocks(Recycling::kOff);
   SeedResult second = RunOnce(scenario, request.seed, runner, true);
+  (void)RecycleSmallBlocks(recycling);
   mallopt(M_PERTURB, 0);
   result.run_twice = true;
   result.differs = Difference(result.result, second);
