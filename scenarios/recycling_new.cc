@@ -9,6 +9,16 @@
 
 #include "core/fiber_stack.h"
 
+#if defined(HW_ASAN)
+
+namespace highwater::scenarios {
+
+Recycling RecycleSmallBlocks(Recycling) { return Recycling::kOff; }
+
+}  // namespace highwater::scenarios
+
+#else
+
 namespace highwater::scenarios {
 namespace {
 
@@ -34,9 +44,6 @@ constinit thread_local Lists lists = {};
 
 }  // namespace
 
-#if defined(HW_ASAN)
-Recycling RecycleSmallBlocks(Recycling) { return Recycling::kOff; }
-#else
 Recycling RecycleSmallBlocks(Recycling recycling) {
   static thread_local bool begun = false;
   if (!begun) {
@@ -76,11 +83,9 @@ void Give(void* memory, size_t size_class) {
 }
 
 }  // namespace
-#endif
 
 }  // namespace highwater::scenarios
 
-#if !defined(HW_ASAN)
 // The arrays' operators and those that do not throw come down to these.
 void* operator new(size_t bytes) { return highwater::scenarios::Take(bytes); }
 

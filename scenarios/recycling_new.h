@@ -8,7 +8,8 @@
 // An acknowledged produce takes some seventy small blocks; malloc and free need 150 instructions
 // for each, a list of blocks of one size needs twenty. Every block is malloc's, so it does not
 // matter who took it and whether recycling was on then. Off unless asked for, since what is
-// recycled is not seen by those who watch malloc: valgrind, MALLOC_PERTURB_, mallinfo.
+// recycled is not seen by those who watch malloc: valgrind (for which ci/full sets
+// GLIBCXX_FORCE_NEW, as libstdc++ wants it), MALLOC_PERTURB_, mallinfo.
 //
 // Invariants:
 //   1. A list keeps blocks of its size or more, at most kKeptBytes of them.

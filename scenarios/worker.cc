@@ -178,8 +178,10 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
     setrlimit(RLIMIT_AS, &limit);
   }
   PrepareWorkerHeap(options.memory_limit);
-  // Whoever has malloc fill what it gives wants to see all of it filled.
-  if (getenv("MALLOC_PERTURB_") == nullptr) (void)RecycleSmallBlocks(Recycling::kOn);
+  // Whoever has malloc fill what it gives, or runs us under valgrind, wants to see every block.
+  const bool watched =
+      getenv("MALLOC_PERTURB_") != nullptr || getenv("GLIBCXX_FORCE_NEW") != nullptr;
+  if (!watched) (void)RecycleSmallBlocks(Recycling::kOn);
 }
 
 }  // namespace

@@ -9,6 +9,12 @@
 
 #include "core/fiber_stack.h"
 
+#if defined(HW_ASAN)
+
+void highwater::scenarios::PrepareWorkerHeap(std::optional<uint64_t>) {}
+
+#else
+
 namespace highwater::scenarios {
 namespace {
 
@@ -22,7 +28,6 @@ constexpr size_t kProbe = 16 << 20;
 }  // namespace
 
 void PrepareWorkerHeap(std::optional<uint64_t> memory_limit) {
-#if !defined(HW_ASAN)
   const uint64_t reserve = std::min(kReserve, memory_limit.value_or(2 * kReserve) / 2);
   mallopt(M_TRIM_THRESHOLD, -1);
   // Setting one of these ends glibc's own adjusting; large vectors would be mapped anew each time.
@@ -37,7 +42,8 @@ void PrepareWorkerHeap(std::optional<uint64_t> memory_limit) {
     (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   }
   std::free(probe);
-#endif
 }
 
 }  // namespace highwater::scenarios
+
+#endif

@@ -7,7 +7,8 @@
 // A world touches other memory with almost every event: with pages of 4 KiB a large cluster spends
 // a fifth of its time looking up addresses. So the heap gets 1 GiB of addresses at once, for which
 // huge pages are asked, and gives nothing back between seeds. Memory is taken when it is touched,
-// 2 MiB at a time. Where the kernel has no huge pages nothing but the reserve remains.
+// 2 MiB at a time. Where the kernel has no huge pages nothing but the reserve remains. Without
+// effect under AddressSanitizer.
 //
 // Not responsible for: fiber stacks (core/fiber_stack.h), blocks of bytes that are kept
 // (core/bytes.cc). Invariant: what a run does does not depend on it, only how long that takes.
