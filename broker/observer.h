@@ -48,6 +48,9 @@ struct PartitionStateEvent {
   PartitionEpoch partition_epoch;
   bool unclean;                       // an unclean election: records may be lost
   const std::vector<BrokerId>& live;  // as the controller knows; without those that shut down
+  // [W1] Who may be elected from outside of the ISR; who of both came back unclean.
+  const std::vector<BrokerId>& eligible;
+  const std::vector<BrokerId>& unclean_replicas;
 };
 
 // A request that was answered, or whose answer nobody was owed (acks=0) or could take.

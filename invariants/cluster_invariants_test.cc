@@ -89,10 +89,29 @@ class ClusterInvariantsTest : public ::testing::Test {
                                          .isr = members,
                                          .partition_epoch = broker::PartitionEpoch(partition_epoch),
                                          .unclean = false,
-                                         .live = alive},
+                                         .live = alive,
+                                         .eligible = {},
+                                         .unclean_replicas = {}},
                                         absl::Seconds(4));
   }
-  void AtRest() { invariant_->AtRest({{.partition = orders_}}, absl::Seconds(9)); }
+  // It writes that the partition has no leader.
+  void WriteNoLeader(const std::vector<BrokerId>& isr, const std::vector<BrokerId>& eligible,
+                     const std::vector<BrokerId>& unclean) {
+    invariant_->OnPartitionStateWritten({.partition = orders_,
+                                         .controller_epoch = broker::ControllerEpoch(1),
+                                         .leader = broker::kNoBroker,
+                                         .leader_epoch = LeaderEpoch(3),
+                                         .isr = isr,
+                                         .partition_epoch = broker::PartitionEpoch(3),
+                                         .unclean = false,
+                                         .live = {},
+                                         .eligible = eligible,
+                                         .unclean_replicas = unclean},
+                                        absl::Seconds(4));
+  }
+  void AtRest(bool readable = true) {
+    invariant_->AtRest({{.partition = orders_, .readable = readable}}, absl::Seconds(9));
+  }
   size_t Violations() const { return sink_.violations.size(); }
 
   TopicPartition orders_{"orders", broker::PartitionIndex(0)};
@@ -268,6 +287,52 @@ TEST_F(ClusterInvariantsTest, AReplicaThatIsMissingAtRestIsSeenUnlessItsBrokerIs
   EXPECT_EQ(Violations(), 0u);
   down = 0;
   AtRest();
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, RecordsThatStayUnseenAtRestAreSeenWhereEnoughAreInSync) {
+  Use("committed-at-rest");
+  Lead(0, 1, 0);
+  Isr(0, 1, {BrokerId(0), BrokerId(1)});
+  Append(0, 0, 9);
+  HighWatermark(0, 1, 10);
+  AtRest();
+  EXPECT_EQ(Violations(), 0u);
+  Append(0, 10, 11);
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, ANewLeaderThatNeverCatchesUpWithItsOwnLogIsSeenAtRest) {
+  Use("committed-at-rest");
+  FollowerHighWatermark(1, 0, 8);
+  Lead(1, 1, 10);
+  Isr(1, 1, {BrokerId(0), BrokerId(1)});
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+  Lead(1, 2, 8);
+  Isr(1, 2, {BrokerId(0), BrokerId(1)});
+  AtRest();
+  EXPECT_EQ(Violations(), 1u);
+}
+
+TEST_F(ClusterInvariantsTest, APartitionThatWaitsForABrokerLeftOutIsExcused) {
+  std::set<BrokerId> left_out = {BrokerId(2)};
+  facts_.left_out = [&left_out] { return left_out; };
+  Use("readable-at-rest");
+  WriteNoLeader({BrokerId(2)}, {BrokerId(1)}, {BrokerId(1)});
+  AtRest(/*readable=*/false);
+  EXPECT_EQ(Violations(), 0u);
+  left_out.clear();
+  AtRest(/*readable=*/false);
+  EXPECT_EQ(Violations(), 1u) << "everybody is there";
+}
+
+TEST_F(ClusterInvariantsTest, WhoCouldLeadWithoutTheBrokerLeftOutHasNoExcuse) {
+  facts_.left_out = [] { return std::set<BrokerId>{BrokerId(2)}; };
+  Use("readable-at-rest");
+  WriteNoLeader({BrokerId(2)}, {BrokerId(1)}, {});
+  AtRest(/*readable=*/false);
   EXPECT_EQ(Violations(), 1u);
 }
 

@@ -28,7 +28,8 @@ class InSyncAtRest final : public Invariant {
     if (!facts_.settles && facts_.scope == Scope::kPromised) return;
     for (const PartitionAtRest& rest : partitions) {
       const auto known = known_.find(rest.partition);
-      if (known == known_.end()) continue;
+      // Whether one without a leader may be without is for readable-at-rest to judge.
+      if (known == known_.end() || !rest.readable) continue;
       const int32_t replicas = facts_.promise(rest.partition.topic).replicas;
       const auto in_sync = static_cast<int32_t>(known->second.isr.size());
       if (in_sync >= replicas - facts_.brokers_down()) continue;

@@ -1,6 +1,7 @@
 #include "invariants/invariant.h"
 
 #include "invariants/acked_durable.h"
+#include "invariants/committed_at_rest.h"
 #include "invariants/committed_kept.h"
 #include "invariants/duplicate.h"
 #include "invariants/g1a.h"
@@ -36,6 +37,12 @@ constexpr InvariantInfo kCatalog[] = {
      .judged = "whenever a broker begins to lead or opens the only replica, and at rest against a "
                "reading of every partition",
      .make = MakeAckedDurable},
+    {.id = "committed-at-rest",
+     .guarantee = "Once the faults are over, whatever a leader holds becomes visible.",
+     .judged =
+         "at rest, where the heal phase outlasts the brokers' socket time-outs; always where a "
+         "scenario names it",
+     .make = MakeCommittedAtRest},
     {.id = "committed-kept",
      .guarantee = "What is below a high watermark stays there, unchanged, on every later leader.",
      .judged = "whenever a broker begins to lead",

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -138,6 +139,10 @@ struct RunFacts {
   bool settles = true;
   // How many brokers do not serve.
   std::function<int32_t()> brokers_down = [] { return 0; };
+  // Brokers that were left out when the cluster began to heal, and stay away.
+  std::function<std::set<broker::BrokerId>()> left_out = [] {
+    return std::set<broker::BrokerId>();
+  };
   Scope scope = Scope::kPromised;
 };
 

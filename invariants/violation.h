@@ -29,6 +29,8 @@ class ViolationSink {
  public:
   virtual ~ViolationSink() = default;
   virtual void Report(Violation violation) = 0;
+  // A partition cannot be used, and that is as it should be: `why` proves it.
+  virtual void Excuse(const broker::TopicPartition& /*partition*/, std::string /*why*/) {}
 };
 
 }  // namespace highwater::invariants

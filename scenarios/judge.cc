@@ -173,6 +173,12 @@ class CampaignJudge {
   CampaignResult& campaign_;
 };
 
+// To prove why nothing could be written is to prove something.
+bool ProvedAWait(const SeedResult& result) {
+  return std::any_of(result.marks.begin(), result.marks.end(),
+                     [](const MarkCount& mark) { return mark.name == "lawfully_stalled"; });
+}
+
 }  // namespace
 
 void JudgeSeed(const Scenario& scenario, SeedResult& result) {
@@ -184,7 +190,8 @@ void JudgeSeed(const Scenario& scenario, SeedResult& result) {
         [&](const Violation& violation) { return Contains(scenario.expect, violation.invariant); });
     result.verdict = expected ? Verdict::kExpected : Verdict::kViolated;
   }
-  if (result.verdict == Verdict::kHeld && HasProducer(scenario) && result.metrics.acked == 0) {
+  if (result.verdict == Verdict::kHeld && HasProducer(scenario) && result.metrics.acked == 0 &&
+      !ProvedAWait(result)) {
     result.verdict = Verdict::kVacuous;
   }
   if (result.signature.empty() && result.verdict != Verdict::kHeld) {

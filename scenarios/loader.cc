@@ -385,6 +385,9 @@ class ScenarioReader {
     size_t strategy = static_cast<size_t>(run.strategy);
     map.Read("strategy", OneOf({"mixed", "fifo", "random", "pct"}), strategy);
     run.strategy = static_cast<Strategy>(strategy);
+    size_t heal_with = static_cast<size_t>(run.heal_with);
+    map.Read("heal_with", OneOf({"drawn", "all", "core"}), heal_with);
+    run.heal_with = static_cast<HealWith>(heal_with);
     map.Finish();
   }
 

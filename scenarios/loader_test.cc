@@ -35,7 +35,7 @@ topics:
 clients:
   - { kind: producer, count: 3, topic: orders, rate: 30/s, record: 1KiB, settings: { acks: all }, keys: 7 }
   - { kind: consumer, count: 2, topics: [orders] }
-run: { warmup: 2s, duration: 20s, heal: 10s, strategy: pct }
+run: { warmup: 2s, duration: 20s, heal: 10s, strategy: pct, heal_with: core }
 faults:
   timeline:
     - { at: 5s, power_loss: az-less, for: 8s }
@@ -89,6 +89,7 @@ TEST(LoaderTest, ReadsEveryPartOfAScenario) {
   EXPECT_EQ(s.cluster.disk.capacity, int64_t{2} << 30);
   EXPECT_EQ(s.clients[1].topics, std::vector<std::string>{"orders"});
   EXPECT_EQ(s.run.strategy, Strategy::kPct);
+  EXPECT_EQ(s.run.heal_with, HealWith::kCore);
   EXPECT_EQ(s.timeline[0].at, absl::Seconds(5));
   EXPECT_EQ(s.timeline[0].fault.DurationOf("for").high, absl::Seconds(8));
   EXPECT_EQ(s.timeline[1].fault.TargetOf("from").name, "producer-1");

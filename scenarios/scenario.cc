@@ -39,6 +39,18 @@ std::string_view StrategyName(Strategy strategy) {
   HW_UNREACHABLE("strategy {}", static_cast<int>(strategy));
 }
 
+std::string_view HealWithName(HealWith with) {
+  switch (with) {
+    case HealWith::kDrawn:
+      return "drawn";
+    case HealWith::kAll:
+      return "all";
+    case HealWith::kCore:
+      return "core";
+  }
+  HW_UNREACHABLE("heal with {}", static_cast<int>(with));
+}
+
 std::string_view SettingScopeName(SettingScope scope) {
   switch (scope) {
     case SettingScope::kBroker:

@@ -104,12 +104,19 @@ struct ClientSpec {
 enum class Strategy { kMixed, kFifo, kRandom, kPct };  // mixed: the seed chooses one of the others
 [[nodiscard]] std::string_view StrategyName(Strategy strategy);
 
+// What is up while the cluster heals. All: every link is mended and every dead host started, once.
+// Core: one zone is left to the faults, or ends there and then, and stays away; the rest must do
+// without it. Drawn: the seed chooses, where the rest can (scenarios/world/zone_left_out.h).
+enum class HealWith { kDrawn, kAll, kCore };
+[[nodiscard]] std::string_view HealWithName(HealWith with);
+
 struct RunSpec {
   absl::Duration warmup = absl::Seconds(2);  // no faults yet
   absl::Duration duration =
       absl::Seconds(20);                    // load and faults; a fault's `at` counts from its start
   absl::Duration heal = absl::Seconds(10);  // faults are over; the checks at rest
   Strategy strategy = Strategy::kMixed;
+  HealWith heal_with = HealWith::kDrawn;
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

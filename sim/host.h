@@ -71,6 +71,8 @@ class Host {
   // Asks the process to stop cleanly (SIGTERM). No effect if none is running or it was asked
   // before.
   void RequestStop(FaultId fault = kNoFault);
+  // What the last process that halted said of it; for people, never part of the state hash.
+  [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
   // Whether the present or last incarnation was asked to stop.
   [[nodiscard]] bool stop_requested() const { return stop_requested_; }
   // Kills the process. No effect if none is running.
@@ -115,6 +117,7 @@ class Host {
   [[nodiscard]] bool CountEffect() { return ++effects_ == crash_at_; }
   [[nodiscard]] CrashKind planned_crash() const { return planned_crash_; }
   [[nodiscard]] FaultId planned_fault() const { return planned_fault_; }
+  void NoteHaltReason(std::string_view reason) { halt_reason_ = reason; }
   // The process is unwound and destroyed: called by it on the scheduler's stack as its last act.
   void OnProcessGone(ProcessEnd end, FaultId fault);
   // An observed change of this host's clock: a port has returned what it would not have otherwise.
@@ -151,6 +154,7 @@ class Host {
   bool powered_ = true;
   bool stop_requested_ = false;
   FaultId stop_fault_;
+  std::string halt_reason_;
   uint64_t run_id_ = 0;
   CrashKind planned_crash_ = CrashKind::kProcess;
   FaultId planned_fault_;

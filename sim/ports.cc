@@ -5,7 +5,8 @@
 
 namespace highwater::sim {
 
-void ProcessPort::Halt(std::string_view) {
+void ProcessPort::Halt(std::string_view reason) {
+  process_.host().NoteHaltReason(reason);
   process_.End(ProcessEnd::kHalted, kNoFault);
   process_.AbandonFiber();
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "broker/controller/cluster_controller.h"
+#include "core/mark.h"
 #include "core/status_macros.h"
 
 namespace highwater::broker::controller {
@@ -23,6 +24,9 @@ constexpr int8_t kSet = 0;
 constexpr int8_t kDelete = 1;
 constexpr int8_t kAppend = 2;
 constexpr int8_t kSubtract = 3;
+
+// Who always finds the settings changed meanwhile gives up after so many tries.
+constexpr int kMostTriesToAlter = 20;
 
 std::vector<std::string> Items(const std::string& list) {
   return absl::StrSplit(list, ',', absl::SkipWhitespace());
@@ -68,10 +72,9 @@ void Answer(Result& result, ErrorCode error, const std::string& message) {
 
 }  // namespace
 
-ClusterController::Outcome ClusterController::SetConfig(int8_t resource_type,
-                                                        const std::string& name,
-                                                        const zk::ConfigEntries& entries,
-                                                        bool validate_only) {
+ClusterController::Outcome ClusterController::CheckConfig(int8_t resource_type,
+                                                          const std::string& name,
+                                                          const zk::ConfigEntries& entries) {
   if (resource_type != kTopicResource) {
     return {ErrorCode::INVALID_REQUEST, "only settings of topics can be changed while it runs"};
   }
@@ -83,8 +86,11 @@ ClusterController::Outcome ClusterController::SetConfig(int8_t resource_type,
   if (!resolved.ok()) {
     return {ErrorCode::INVALID_CONFIG, std::string(resolved.status().message())};
   }
-  if (validate_only) return {};
-  absl::Status status = zk_.SetOrCreateConfig(zk::ConfigKind::kTopics, name, entries);
+  return {};
+}
+
+ClusterController::Outcome ClusterController::ConfigWritten(const std::string& name,
+                                                            absl::Status status) {
   if (status.ok()) status = zk_.CreateConfigChange(zk::ConfigKind::kTopics, name);
   if (!status.ok()) return {ErrorCode::UNKNOWN_SERVER_ERROR, status.ToString()};
   return {};
@@ -108,11 +114,48 @@ protocol::AlterConfigsResponse ClusterController::AlterConfigs(
       continue;
     }
     // Replaces all settings of the resource.
-    const Outcome outcome =
-        SetConfig(resource.resource_type, resource.resource_name, entries, request.validate_only);
+    const std::string& name = resource.resource_name;
+    Outcome outcome = CheckConfig(resource.resource_type, name, entries);
+    if (outcome.error == ErrorCode::NONE && !request.validate_only) {
+      outcome = ConfigWritten(name, zk_.SetOrCreateConfig(zk::ConfigKind::kTopics, name, entries));
+    }
     Answer(result, outcome.error, outcome.message);
   }
   return response;
+}
+
+// Two that change different settings at the same time must not undo each other: what was read is
+// written back only if nobody wrote meanwhile. (Kafka 3.2.3 writes in any case.)
+ClusterController::Outcome ClusterController::AlterIncrementally(
+    const protocol::IncrementalAlterConfigsRequest::AlterConfigsResource& resource,
+    bool validate_only) {
+  const std::string& name = resource.resource_name;
+  absl::Status status;
+  for (int tries = 0; tries < kMostTriesToAlter; ++tries) {
+    auto config = zk_.GetVersionedConfig(zk::ConfigKind::kTopics, name);
+    if (!config.ok()) return {ErrorCode::UNKNOWN_SERVER_ERROR, config.status().ToString()};
+    std::set<std::string> named;
+    for (const auto& change : resource.configs) {
+      if (!named.insert(change.name).second) {
+        return {ErrorCode::INVALID_REQUEST, fmt::format("{} is named twice", change.name)};
+      }
+      const TopicConfigKey* key = FindTopicConfigKey(change.name);
+      std::string standard;
+      if (key != nullptr) {
+        const auto effective = config_.effective.find(std::string(key->broker_name));
+        if (effective != config_.effective.end()) standard = effective->second;
+      }
+      std::string wrong =
+          Apply(change.config_operation, change.name, change.value, standard, config->entries);
+      if (!wrong.empty()) return {ErrorCode::INVALID_REQUEST, std::move(wrong)};
+    }
+    Outcome checked = CheckConfig(resource.resource_type, name, config->entries);
+    if (checked.error != ErrorCode::NONE || validate_only) return checked;
+    status = zk_.SetConfigIf(zk::ConfigKind::kTopics, name, *config);
+    if (!absl::IsFailedPrecondition(status)) break;
+    HW_MARK("config_changed_meanwhile");
+  }
+  return ConfigWritten(name, status);
 }
 
 protocol::IncrementalAlterConfigsResponse ClusterController::IncrementalAlterConfigs(
@@ -122,34 +165,7 @@ protocol::IncrementalAlterConfigsResponse ClusterController::IncrementalAlterCon
     auto& result = response.responses.emplace_back();
     result.resource_type = resource.resource_type;
     result.resource_name = resource.resource_name;
-    const auto current = zk_.GetConfig(zk::ConfigKind::kTopics, resource.resource_name);
-    if (!current.ok()) {
-      Answer(result, ErrorCode::UNKNOWN_SERVER_ERROR, current.status().ToString());
-      continue;
-    }
-    zk::ConfigEntries entries = *current;
-    std::set<std::string> named;
-    std::string wrong;
-    for (const auto& config : resource.configs) {
-      if (!named.insert(config.name).second) {
-        wrong = fmt::format("{} is named twice", config.name);
-        break;
-      }
-      const TopicConfigKey* key = FindTopicConfigKey(config.name);
-      std::string standard;
-      if (key != nullptr) {
-        const auto effective = config_.effective.find(std::string(key->broker_name));
-        if (effective != config_.effective.end()) standard = effective->second;
-      }
-      wrong = Apply(config.config_operation, config.name, config.value, standard, entries);
-      if (!wrong.empty()) break;
-    }
-    if (!wrong.empty()) {
-      Answer(result, ErrorCode::INVALID_REQUEST, wrong);
-      continue;
-    }
-    const Outcome outcome =
-        SetConfig(resource.resource_type, resource.resource_name, entries, request.validate_only);
+    const Outcome outcome = AlterIncrementally(resource, request.validate_only);
     Answer(result, outcome.error, outcome.message);
   }
   return response;

@@ -100,8 +100,13 @@ class ClusterController final : public Controller {
   absl::StatusOr<Outcome> Grow(const Growth& growth);
   absl::StatusOr<zk::TopicZnode> Extend(zk::TopicZnode znode, const Growth& growth,
                                         Outcome& outcome) const;
-  Outcome SetConfig(int8_t resource_type, const std::string& name, const zk::ConfigEntries& entries,
-                    bool validate_only);
+  Outcome CheckConfig(int8_t resource_type, const std::string& name,
+                      const zk::ConfigEntries& entries);
+  Outcome AlterIncrementally(
+      const protocol::IncrementalAlterConfigsRequest::AlterConfigsResource& resource,
+      bool validate_only);
+  // `status` is of the write; tells all brokers of it.
+  Outcome ConfigWritten(const std::string& name, absl::Status status);
   // Lets time pass until `done`; false at the deadline.
   bool Await(core::MonotonicTime deadline, absl::AnyInvocable<bool()> done);
   [[nodiscard]] bool HasLeaders(const std::string& topic) const;

@@ -48,7 +48,9 @@ void ControllerParts::Report(const TopicPartition& partition,
                                                       .isr = value.isr,
                                                       .partition_epoch = value.partition_epoch,
                                                       .unclean = cause == Cause::kUncleanElection,
-                                                      .live = live});
+                                                      .live = live,
+                                                      .eligible = value.eligible,
+                                                      .unclean_replicas = value.unclean});
 }
 
 }  // namespace highwater::broker::controller

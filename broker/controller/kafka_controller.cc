@@ -212,11 +212,15 @@ absl::Status KafkaController::OnFailover() {
   SendMetadata(context.LiveOrShuttingDownBrokers(), {});
   HW_RETURN_IF_ERROR(replicas_.Startup());
   HW_RETURN_IF_ERROR(partitions_.Startup());
+  // What the controller before may not have got to.
+  std::vector<std::string> topics;
+  for (const auto& [name, topic] : context.topics) topics.push_back(name);
+  HW_RETURN_IF_ERROR(DropStaleEligible(topics));
   HW_RETURN_IF_ERROR(ProcessReassignmentZnode());
   HW_RETURN_IF_ERROR(ResumeReassignments([](const auto&, const auto&) { return true; }));
   HW_RETURN_IF_ERROR(deletions_.ResumeAll());
   HW_RETURN_IF_ERROR(ProcessPreferredElectionZnode());
-  AskForLogEnds();
+  HW_RETURN_IF_ERROR(CompareLogs());
   StartRebalanceTimer();
   return absl::OkStatus();
 }
@@ -224,7 +228,7 @@ absl::Status KafkaController::OnFailover() {
 absl::Status KafkaController::InitializeContext() {
   ControllerContext& context = parts_.context;
   context.Clear();
-  recoveries_.clear();
+  comparisons_.Clear();
   HW_ASSIGN_OR_RETURN(context.brokers, zk_.GetBrokers());
   for (const auto& [id, broker] : context.brokers) {
     WatchData(zk::BrokerIdPath(id), &KafkaController::ProcessBrokerModifications);
@@ -238,10 +242,12 @@ absl::Status KafkaController::InitializeContext() {
 void KafkaController::OnResignation() {
   UnregisterHandlers();
   rebalance_timer_.Cancel();
+  comparison_timer_.Cancel();
+  comparison_planned_ = false;
   parts_.channels.RemoveAll();
   parts_.batch = {};
   parts_.context.Clear();
-  recoveries_.clear();
+  comparisons_.Clear();
   parts_.observer.OnResignedAsController(config_.broker_id);
 }
 

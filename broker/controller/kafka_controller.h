@@ -37,6 +37,7 @@
 #include "broker/controller/broker_registrar.h"
 #include "broker/controller/controller_event_manager.h"
 #include "broker/controller/controller_parts.h"
+#include "broker/controller/log_comparisons.h"
 #include "broker/controller/partition_state_machine.h"
 #include "broker/controller/replica_state_machine.h"
 #include "broker/controller/topic_deletion_manager.h"
@@ -100,15 +101,6 @@ class KafkaController final : private zookeeper::SessionStateHandler {
   class PathHandler;
   class ChildHandler;
   using Work = absl::Status (KafkaController::*)();
-  // The comparison of the logs of one partition [W1].
-  struct Recovery {
-    struct Answer {
-      BrokerEpoch epoch;
-      LogEnd end;
-    };
-    std::map<BrokerId, Answer> answers;
-    std::map<BrokerId, BrokerEpoch> asked;  // under which registration
-  };
 
   // ---- The loop (kafka_controller.cc).
   void BeforeInitializingSession() override;
@@ -140,11 +132,6 @@ class KafkaController final : private zookeeper::SessionStateHandler {
   absl::Status OnReplicasOffline(const std::vector<PartitionReplica>& replicas);
   void SendMetadata(const std::vector<BrokerId>& brokers,
                     const std::vector<TopicPartition>& partitions);
-  absl::Status HandleUncleanStarts(const std::map<BrokerId, zk::BrokerRegistration>& brokers);
-  absl::Status TakeFromIsrs(BrokerId broker, std::vector<TopicPartition> partitions);
-  void AskForLogEnds();
-  absl::Status OnLogEnds(BrokerId broker, BrokerEpoch epoch,
-                         const protocol::OffsetForLeaderEpochResponse& response);
   void OnResponse(const Outgoing& request, const ControllerResponse& response);
   absl::Status OnLeaderAndIsrResponse(BrokerId broker,
                                       const protocol::LeaderAndIsrResponse& response);
@@ -152,6 +139,16 @@ class KafkaController final : private zookeeper::SessionStateHandler {
                                      const protocol::StopReplicaResponse& response);
   absl::Status ProcessLogDirEvents();
   absl::Status ProcessIsrChanges();
+
+  // ---- The last replica standing (kafka_controller_comparison.cc).
+  absl::Status HandleUncleanStarts(const std::map<BrokerId, zk::BrokerRegistration>& brokers);
+  absl::Status TakeFromIsrs(BrokerId broker, std::vector<TopicPartition> partitions);
+  absl::Status CompareLogs();
+  [[nodiscard]] std::vector<BrokerId> Compared(const TopicPartition& id) const;
+  absl::Status OnLogEnds(BrokerId broker, BrokerEpoch epoch,
+                         const protocol::OffsetForLeaderEpochResponse& response);
+  absl::Status ElectCompared(const std::vector<TopicPartition>& partitions);
+  void CompareLogsLater();
 
   // ---- Topics (kafka_controller_topics.cc).
   absl::Status LoadTopics(const std::vector<std::string>& names);
@@ -162,6 +159,7 @@ class KafkaController final : private zookeeper::SessionStateHandler {
   absl::Status OnNewPartitions(const std::vector<TopicPartition>& partitions);
   absl::Status ProcessTopicDeletion();
   absl::Status ProcessConfigChange(const std::string& topic);
+  absl::Status DropStaleEligible(const std::vector<std::string>& topics);
   void ForgetTopic(const std::string& topic);
   void WatchTopic(const std::string& topic);
 
@@ -228,8 +226,9 @@ class KafkaController final : private zookeeper::SessionStateHandler {
   std::unique_ptr<PathHandler> controller_handler_;
   std::map<std::string, std::unique_ptr<PathHandler>> path_handlers_;
   std::map<std::string, std::unique_ptr<ChildHandler>> child_handlers_;
-  // [W1] Partitions whose logs are being compared.
-  std::map<TopicPartition, Recovery> recoveries_;
+  LogComparisons comparisons_;
+  bool comparison_planned_ = false;
+  core::FiberHandle comparison_timer_;
   core::FiberHandle rebalance_timer_;
   // Last: its events use all above.
   ControllerEventManager events_;

@@ -65,8 +65,7 @@ absl::Status KafkaController::ProcessBrokerChange() {
     for (const BrokerId id : dead) context.brokers.erase(id);
     HW_RETURN_IF_ERROR(OnBrokerFailure(dead));
   }
-  AskForLogEnds();
-  return absl::OkStatus();
+  return CompareLogs();
 }
 
 // [Z33] Endpoints changed: everybody hears of them.
@@ -148,135 +147,6 @@ absl::Status KafkaController::OnReplicasOffline(const std::vector<PartitionRepli
   HW_RETURN_IF_ERROR(replicas_.Change(others, ReplicaState::kOffline));
   HW_RETURN_IF_ERROR(deletions_.ReplicasFailed(deleted));
   if (leaderless.empty()) SendMetadata(context.LiveOrShuttingDownBrokers(), {});
-  return absl::OkStatus();
-}
-
-// ---- The last replica standing (W1).
-
-absl::Status KafkaController::HandleUncleanStarts(
-    const std::map<BrokerId, zk::BrokerRegistration>& brokers) {
-  for (const auto& [id, broker] : brokers) {
-    if (!rules_.may_have_lost_records(broker)) continue;
-    HW_MARK("unclean_start_handled");
-    std::vector<TopicPartition> partitions;
-    for (const PartitionReplica& replica : parts_.context.ReplicasOn({id})) {
-      // Nobody is elected for what is being deleted; and a replica that has deleted it already
-      // would make it anew on hearing of the change, to find the next topic of that name in its
-      // way.
-      if (parts_.context.IsQueuedForDeletion(replica.partition.topic)) continue;
-      if (parts_.context.Find(replica.partition)->leadership) {
-        partitions.push_back(replica.partition);
-      }
-    }
-    HW_RETURN_IF_ERROR(TakeFromIsrs(id, std::move(partitions)));
-  }
-  return absl::OkStatus();
-}
-
-// Also where it is not in the ISR the epoch moves: a leader that still counts what the process
-// before had fetched may be about to propose it (KIP-903), and its proposal names the old epoch.
-absl::Status KafkaController::TakeFromIsrs(BrokerId broker,
-                                           std::vector<TopicPartition> partitions) {
-  std::vector<TopicPartition> changed = partitions;
-  while (!partitions.empty()) {
-    HW_ASSIGN_OR_RETURN(const auto states, zk_.GetStates(partitions));
-    std::vector<ControllerParts::Change> changes;
-    for (size_t i = 0; i < partitions.size(); ++i) {
-      if (!states[i].ok()) continue;
-      if (rules_.written_by_newer_controller(states[i]->controller_epoch, parts_.context.epoch)) {
-        return absl::AbortedError("a newer controller has written a partition's state");
-      }
-      changes.push_back(
-          {partitions[i], rules_.after_unclean_start(states[i]->leader_and_isr, broker,
-                                                     parts_.MinInsync(partitions[i].topic))});
-    }
-    partitions.clear();
-    if (changes.empty()) break;
-    HW_ASSIGN_OR_RETURN(const auto written, parts_.Write(changes));
-    for (size_t i = 0; i < changes.size(); ++i) {
-      if (absl::IsFailedPrecondition(written[i])) partitions.push_back(changes[i].partition);
-    }
-  }
-  for (const TopicPartition& id : changed) {
-    PartitionContext* partition = parts_.context.Find(id);
-    if (partition == nullptr || !partition->leadership) continue;
-    if (partition->leadership->leader_and_isr.leader == kNoBroker) {
-      partitions_.Change({id}, PartitionState::kOffline);
-    }
-    // The broker itself hears of it when it is started up.
-    parts_.batch.AddLeaderAndIsr(
-        parts_.context, zk::Without(partition->assignment.replicas, {broker}), id, IsNew::kNo);
-  }
-  parts_.SendBatch();
-  return absl::OkStatus();
-}
-
-// Whose logs have to be compared is asked as soon as all of them are back.
-void KafkaController::AskForLogEnds() {
-  const ControllerContext& context = parts_.context;
-  std::map<BrokerId, std::vector<TopicPartition>> asked;
-  for (const TopicPartition& id : context.PartitionsIn({PartitionState::kOffline})) {
-    const PartitionContext& partition = *context.Find(id);
-    if (!partition.leadership || context.IsQueuedForDeletion(id.topic)) continue;
-    const auto compared =
-        ReplicasToCompare(partition.leadership->leader_and_isr, partition.assignment.replicas);
-    if (compared.empty()) continue;
-    bool all_back = true;
-    for (const BrokerId replica : compared) {
-      all_back = all_back && context.IsReplicaOnline(id, replica);
-    }
-    if (!all_back) continue;
-    Recovery& recovery = recoveries_[id];
-    for (const BrokerId replica : compared) {
-      const BrokerEpoch epoch = context.brokers.at(replica).epoch;
-      BrokerEpoch& asked_of = recovery.asked.try_emplace(replica, BrokerEpoch(-1)).first->second;
-      if (asked_of == epoch) continue;
-      asked_of = epoch;
-      asked[replica].push_back(id);
-    }
-  }
-  for (const auto& [broker, partitions] : asked) {
-    HW_MARK("log_ends_asked");
-    parts_.channels.Send({.to = broker,
-                          .to_epoch = context.brokers.at(broker).epoch,
-                          .request = controller::AskForLogEnds(partitions),
-                          .version = protocol::OffsetForLeaderEpochRequest::kHighestVersion});
-  }
-}
-
-absl::Status KafkaController::OnLogEnds(BrokerId broker, BrokerEpoch epoch,
-                                        const protocol::OffsetForLeaderEpochResponse& response) {
-  const ControllerContext& context = parts_.context;
-  const auto registered = context.brokers.find(broker);
-  if (registered == context.brokers.end() || registered->second.epoch != epoch) {
-    return absl::OkStatus();
-  }
-  for (const auto& topic : response.topics) {
-    for (const auto& entry : topic.partitions) {
-      const TopicPartition id{topic.topic, PartitionIndex(entry.partition)};
-      const auto recovery = recoveries_.find(id);
-      if (recovery == recoveries_.end()) continue;
-      // It has no such log: its disk was replaced, and it holds nothing.
-      const bool has_none = entry.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-      if (entry.error_code != ErrorCode::NONE && !has_none) continue;
-      if (!has_none && entry.end_offset < 0) continue;
-      LogEnd end;
-      if (!has_none) end = {LeaderEpoch(entry.leader_epoch), Offset(entry.end_offset)};
-      recovery->second.answers[broker] = {.epoch = epoch, .end = end};
-      // Answers count only while their broker has not been away since.
-      std::map<BrokerId, LogEnd> ends;
-      for (const auto& [replica, answer] : recovery->second.answers) {
-        const auto now = context.brokers.find(replica);
-        const bool same = now != context.brokers.end() && now->second.epoch == answer.epoch;
-        if (same && context.IsReplicaOnline(id, replica)) ends[replica] = answer.end;
-      }
-      HW_RETURN_IF_ERROR(partitions_.ElectByLogEnds(id, ends));
-      const PartitionContext* partition = context.Find(id);
-      if (partition == nullptr || partition->state == PartitionState::kOnline) {
-        recoveries_.erase(id);
-      }
-    }
-  }
   return absl::OkStatus();
 }
 

@@ -62,6 +62,7 @@ struct KafkaController::IsrChange {
     answer->isr = ToNumbers(state.isr);
     answer->leader_recovery_state = static_cast<int8_t>(state.recovery);
     answer->partition_epoch = state.partition_epoch.value();
+    answer->eligible_replicas = ToNumbers(state.eligible);
   }
 };
 

@@ -82,7 +82,7 @@ void KafkaController::ForgetTopic(const std::string& topic) {
   Unwatch(zk::TopicPath(topic));
   for (const TopicPartition& id : parts_.context.PartitionsOf(topic)) {
     Unwatch(zk::StatePath(id));
-    recoveries_.erase(id);
+    comparisons_.Forget(id);
   }
 }
 
@@ -207,35 +207,67 @@ void KafkaController::TopicConfigChanged(std::string topic) {
               [this, topic = std::move(topic)] { return ProcessConfigChange(topic); });
 }
 
+// [W1] Where min.insync.replicas was lowered, who left before it was may soon miss what is
+// committed without it; leaders wait for this before they commit.
+absl::Status KafkaController::DropStaleEligible(const std::vector<std::string>& topics) {
+  const ControllerContext& context = parts_.context;
+  const auto kept = [&](const TopicPartition& id, const LeaderAndIsr& state) {
+    return rules_.eligible_after(state, state.isr, parts_.MinInsync(id.topic));
+  };
+  const auto is_stale = [&](const TopicPartition& id, const LeaderAndIsr& state) {
+    return state.leader != kNoBroker && !state.eligible.empty() &&
+           kept(id, state) != state.eligible;
+  };
+  std::vector<TopicPartition> stale;
+  for (const std::string& topic : topics) {
+    const auto found = context.topics.find(topic);
+    if (found == context.topics.end() || context.IsQueuedForDeletion(topic)) continue;
+    for (const auto& [index, partition] : found->second.partitions) {
+      const TopicPartition id{topic, index};
+      if (partition.leadership && is_stale(id, partition.leadership->leader_and_isr)) {
+        stale.push_back(id);
+      }
+    }
+  }
+  while (!stale.empty()) {
+    HW_MARK("stale_eligible_replicas_dropped");
+    HW_ASSIGN_OR_RETURN(const auto states, zk_.GetStates(stale));
+    std::vector<ControllerParts::Change> changes;
+    for (size_t i = 0; i < stale.size(); ++i) {
+      if (!states[i].ok()) continue;
+      if (rules_.written_by_newer_controller(states[i]->controller_epoch, context.epoch)) {
+        return absl::AbortedError("a newer controller has written a partition's state");
+      }
+      LeaderAndIsr next = states[i]->leader_and_isr;
+      if (!is_stale(stale[i], next)) {
+        parts_.Remember(stale[i], *states[i]);
+        continue;
+      }
+      next.eligible = kept(stale[i], next);
+      next.unclean = UncleanAfter(next, next.eligible);
+      changes.push_back({stale[i], std::move(next)});
+    }
+    stale.clear();
+    if (changes.empty()) break;
+    HW_ASSIGN_OR_RETURN(const auto written, parts_.Write(changes));
+    for (size_t i = 0; i < changes.size(); ++i) {
+      const TopicPartition& id = changes[i].partition;
+      if (absl::IsFailedPrecondition(written[i])) stale.push_back(id);
+      const PartitionContext* partition = context.Find(id);
+      if (!written[i].ok() || partition == nullptr) continue;
+      parts_.batch.AddLeaderAndIsr(context, partition->assignment.replicas, id, IsNew::kNo);
+    }
+  }
+  parts_.SendBatch();
+  return absl::OkStatus();
+}
+
 absl::Status KafkaController::ProcessConfigChange(const std::string& topic) {
   HW_RETURN_IF_ERROR(LoadConfig(topic));
   const auto found = parts_.context.topics.find(topic);
   if (found == parts_.context.topics.end()) return absl::OkStatus();
   if (parts_.context.IsQueuedForDeletion(topic)) return absl::OkStatus();
-  // [W1] Once leaders may commit with fewer members, who left before may miss what they commit.
-  std::vector<TopicPartition> stale;
-  for (const auto& [index, partition] : found->second.partitions) {
-    if (!partition.leadership) continue;
-    const LeaderAndIsr& state = partition.leadership->leader_and_isr;
-    if (state.leader != kNoBroker && !state.eligible.empty() &&
-        rules_.eligible_after(state, state.isr, parts_.MinInsync(topic)) != state.eligible) {
-      stale.push_back({topic, index});
-    }
-  }
-  for (const TopicPartition& id : stale) {
-    HW_MARK("eligible_replicas_dropped_by_config");
-    const TopicPartition wanted[] = {id};
-    HW_ASSIGN_OR_RETURN(const auto states, zk_.GetStates(wanted));
-    if (!states.front().ok()) continue;
-    LeaderAndIsr next = states.front()->leader_and_isr;
-    next.eligible = rules_.eligible_after(next, next.isr, parts_.MinInsync(topic));
-    if (next.leader != kNoBroker) next.unclean = UncleanAfter(next, next.eligible);
-    HW_ASSIGN_OR_RETURN(const auto written, parts_.Write({{id, std::move(next)}}));
-    if (!written.front().ok()) continue;
-    parts_.batch.AddLeaderAndIsr(parts_.context, parts_.context.Find(id)->assignment.replicas, id,
-                                 IsNew::kNo);
-  }
-  parts_.SendBatch();
+  HW_RETURN_IF_ERROR(DropStaleEligible({topic}));
   return parts_.AllowsUnclean(topic) ? partitions_.TriggerOnline() : absl::OkStatus();
 }
 

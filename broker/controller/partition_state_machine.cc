@@ -1,5 +1,7 @@
 #include "broker/controller/partition_state_machine.h"
 
+#include <absl/algorithm/container.h>
+
 #include <utility>
 
 #include "core/check.h"
@@ -231,31 +233,53 @@ absl::Status PartitionStateMachine::Elect(std::vector<TopicPartition> partitions
   return absl::OkStatus();
 }
 
-absl::Status PartitionStateMachine::ElectByLogEnds(const TopicPartition& id,
-                                                   const std::map<BrokerId, LogEnd>& ends) {
-  PartitionContext* partition = parts_.context.Find(id);
-  if (partition == nullptr || !MayBecome(partition->state, PartitionState::kOnline)) {
-    return absl::OkStatus();
+absl::Status PartitionStateMachine::ElectByLogEnds(
+    const std::map<TopicPartition, std::map<BrokerId, LogEnd>>& ends) {
+  std::vector<TopicPartition> waiting;
+  for (const auto& [id, known] : ends) {
+    const PartitionContext* partition = parts_.context.Find(id);
+    if (partition != nullptr && MayBecome(partition->state, PartitionState::kOnline)) {
+      waiting.push_back(id);
+    }
   }
-  const TopicPartition wanted[] = {id};
-  HW_ASSIGN_OR_RETURN(const auto states, parts_.zk.GetStates(wanted));
-  if (!states.front().ok() || parts_.rules.written_by_newer_controller(
-                                  states.front()->controller_epoch, parts_.context.epoch)) {
-    return absl::OkStatus();
+  std::vector<TopicPartition> ordinary;
+  while (!waiting.empty()) {
+    HW_ASSIGN_OR_RETURN(const auto states, parts_.zk.GetStates(waiting));
+    std::vector<ControllerParts::Change> changes;
+    std::vector<std::vector<BrokerId>> recipients;
+    for (size_t i = 0; i < waiting.size(); ++i) {
+      const TopicPartition& id = waiting[i];
+      const PartitionContext* partition = parts_.context.Find(id);
+      if (partition == nullptr || !states[i].ok()) continue;
+      if (parts_.rules.written_by_newer_controller(states[i]->controller_epoch,
+                                                   parts_.context.epoch)) {
+        continue;
+      }
+      // What was compared must still be what has to be compared.
+      const LeaderAndIsr& state = states[i]->leader_and_isr;
+      const auto compared = ReplicasToCompare(state, partition->assignment.replicas);
+      const auto& known = ends.at(id);
+      if (compared.empty()) ordinary.push_back(id);
+      if (compared.empty() ||
+          !absl::c_all_of(compared, [&](BrokerId replica) { return known.contains(replica); })) {
+        continue;
+      }
+      Elected elected = ElectByLogEnd(FactsOf(id, *partition, state), known);
+      if (elected.error != ErrorCode::NONE) continue;
+      changes.push_back({.partition = id, .next = std::move(elected.state)});
+      recipients.push_back(std::move(elected.recipients));
+    }
+    waiting.clear();
+    if (changes.empty()) break;
+    HW_ASSIGN_OR_RETURN(const auto written, parts_.Write(changes));
+    for (size_t i = 0; i < changes.size(); ++i) {
+      const TopicPartition& id = changes[i].partition;
+      if (written[i].ok()) WentOnline(id, recipients[i]);
+      if (absl::IsFailedPrecondition(written[i])) waiting.push_back(id);
+    }
   }
-  // What was compared must still be what has to be compared.
-  const LeaderAndIsr& state = states.front()->leader_and_isr;
-  const auto compared = ReplicasToCompare(state, partition->assignment.replicas);
-  if (compared.empty()) return absl::OkStatus();
-  for (const BrokerId replica : compared) {
-    if (!ends.contains(replica)) return absl::OkStatus();
-  }
-  Elected elected = ElectByLogEnd(FactsOf(id, *partition, state), ends);
-  if (elected.error != ErrorCode::NONE) return absl::OkStatus();
-  HW_ASSIGN_OR_RETURN(const auto written, parts_.Write({{id, std::move(elected.state)}}));
-  if (written.front().ok()) WentOnline(id, elected.recipients);
-  parts_.SendBatch();
-  return absl::OkStatus();
+  // [Z41] Nothing has to be compared any more: an earlier write was applied and its answer lost.
+  return ToOnline(ordinary, ElectionKind::kOffline).status();  // sends all that was collected
 }
 
 }  // namespace highwater::broker::controller

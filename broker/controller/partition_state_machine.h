@@ -46,9 +46,9 @@ class PartitionStateMachine {
   // New ones get their first leader [C23], others an election [C24]; a result for each that may.
   [[nodiscard]] absl::StatusOr<Results> ToOnline(const std::vector<TopicPartition>& partitions,
                                                  ElectionKind kind);
-  // [W1] The partition whose logs were all compared.
-  [[nodiscard]] absl::Status ElectByLogEnds(const TopicPartition& partition,
-                                            const std::map<BrokerId, LogEnd>& ends);
+  // [W1] Partitions of which the ends of all logs are known. Who got no leader stays Offline.
+  [[nodiscard]] absl::Status ElectByLogEnds(
+      const std::map<TopicPartition, std::map<BrokerId, LogEnd>>& ends);
 
  private:
   [[nodiscard]] absl::Status MakeFirstLeaders(const std::vector<TopicPartition>& partitions,

@@ -57,7 +57,8 @@ LeaderAndIsrRequest BuildLeaderAndIsr(const ControllerContext& context,
          .adding_replicas = Numbers(partition->assignment.adding),
          .removing_replicas = Numbers(partition->assignment.removing),
          .is_new = is_new == IsNew::kYes,
-         .leader_recovery_state = static_cast<int8_t>(state.recovery)});
+         .leader_recovery_state = static_cast<int8_t>(state.recovery),
+         .eligible_replicas = Numbers(state.eligible)});
     leaders.insert(state.leader);
   }
   for (const auto& [id, broker] : context.brokers) {

@@ -74,7 +74,8 @@ void AlterPartitionManager::Deliver(const AlterPartitionResponse& response) {
       IsrAnswer answer{.serial = item.proposal.serial,
                        .error = partition.error_code,
                        .leader_epoch = LeaderEpoch(partition.leader_epoch),
-                       .partition_epoch = PartitionEpoch(partition.partition_epoch)};
+                       .partition_epoch = PartitionEpoch(partition.partition_epoch),
+                       .others_eligible = !partition.eligible_replicas.empty()};
       for (const int32_t broker : partition.isr) answer.isr.emplace_back(broker);
       item.answered(answer);
     }

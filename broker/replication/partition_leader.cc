@@ -38,6 +38,7 @@ void PartitionLeader::BecomeLeader(const Leadership& leadership, Offset high_wat
       if (old.broker == broker) replica.progress.log_end_offset = old.progress.log_end_offset;
     }
   }
+  others_eligible_ = leadership.others_eligible;
   SetIsr(leadership.isr);
   HW_CHECK(InCommittedIsr(self_), "a leader outside of its ISR");
   for (RemoteReplica& replica : remote_) {
@@ -167,6 +168,7 @@ void PartitionLeader::OnIsrAnswer(const IsrAnswer& answer, MonotonicTime now, Ef
       if (answer.leader_epoch != epoch_ || answer.partition_epoch < partition_epoch_) return;
       partition_epoch_ = answer.partition_epoch;
       pending_.reset();
+      others_eligible_ = answer.others_eligible;
       SetIsr(answer.isr);
       effects.isr_changed = true;
       MaybeAdvanceHighWatermark(now, effects);
@@ -217,7 +219,8 @@ void PartitionLeader::MaybeAdvanceHighWatermark(MonotonicTime now, Effects& effe
   const bool may_commit =
       rules_.MayCommit({.committed_isr = static_cast<int64_t>(committed_isr_.size()),
                         .replicas = static_cast<int64_t>(remote_.size()) + 1,
-                        .min_insync_replicas = min_insync_replicas_});
+                        .min_insync_replicas = min_insync_replicas_,
+                        .others_eligible = others_eligible_});
   if (may_commit && least > high_watermark_) {
     high_watermark_ = least;
     effects.high_watermark_moved = true;

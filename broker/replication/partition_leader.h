@@ -44,6 +44,8 @@ struct Leadership {
   PartitionEpoch partition_epoch;
   std::vector<BrokerId> isr;
   std::vector<BrokerId> replicas;  // the assigned ones
+  // [W1] The controller may elect replicas outside of this ISR.
+  bool others_eligible = false;
   // [R20] The role before was to lead, too: under an older epoch, which has been resigned since.
   bool led_before = false;
 };
@@ -63,6 +65,7 @@ struct IsrAnswer {
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
   PartitionEpoch partition_epoch;
   std::vector<BrokerId> isr;
+  bool others_eligible = false;  // as in Leadership
 };
 
 class PartitionLeader {
@@ -189,6 +192,7 @@ class PartitionLeader {
   Offset epoch_start_offset_{0};
   int64_t min_insync_replicas_ = 1;
   std::vector<BrokerId> committed_isr_;
+  bool others_eligible_ = false;
   std::vector<RemoteReplica> remote_;  // in the order of the assignment
   uint64_t changes_ = 0;
   std::optional<IsrProposal> pending_;  // whose answer is awaited

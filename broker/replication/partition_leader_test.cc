@@ -158,6 +158,47 @@ TEST(PartitionLeaderTest, W1TooFewReplicasCommitNothing) {
   EXPECT_EQ(m.high_watermark(), Offset(0)) << "the controller may still elect one that lacks it";
 }
 
+TEST(PartitionLeaderTest, W1NothingIsCommittedWhileTheControllerMayElectSomebodyElse) {
+  Machine m({kSelf, kTwo}, 0, {kSelf, kTwo, kThree});
+  m.Do([&](auto& effects) {
+    m.leader.BecomeLeader({.epoch = kEpoch + 1,
+                           .partition_epoch = PartitionEpoch(8),
+                           .isr = {kSelf},
+                           .replicas = {kSelf, kTwo, kThree},
+                           .others_eligible = true},
+                          Offset(0), Offset(0), m.now, effects);
+  });
+  // min.insync.replicas is 1 here already; the controller has not dropped who left under 2.
+  m.leader.SetMinInsyncReplicas(1);
+  EXPECT_FALSE(m.Appended(kEpoch + 1, 3));
+  m.Do([&](auto& effects) {
+    m.leader.BecomeLeader({.epoch = kEpoch + 2,
+                           .partition_epoch = PartitionEpoch(9),
+                           .isr = {kSelf},
+                           .replicas = {kSelf, kTwo, kThree}},
+                          Offset(0), Offset(3), m.now, effects);
+  });
+  EXPECT_EQ(m.high_watermark(), Offset(3));
+}
+
+TEST(PartitionLeaderTest, W1TheAnswerToAChangeSaysWhetherOthersMayBeElected) {
+  Machine m({kSelf, kTwo}, 0, {kSelf, kTwo, kThree});
+  m.leader.SetMinInsyncReplicas(1);
+  m.Appended(kEpoch, 3);
+  m.Pass(kLag + absl::Seconds(1));
+  m.CheckIsr();
+  ASSERT_TRUE(m.proposal);
+  m.Do([&](auto& effects) {
+    m.leader.OnIsrAnswer({.serial = m.proposal->serial,
+                          .leader_epoch = kEpoch,
+                          .partition_epoch = PartitionEpoch(8),
+                          .isr = {kSelf},
+                          .others_eligible = true},
+                         m.now, effects);
+  });
+  EXPECT_EQ(m.high_watermark(), Offset(0)) << "it held min.insync.replicas for 2";
+}
+
 TEST(PartitionLeaderTest, W1AsKafkaTheLastOneStandingCommitsAlone) {
   Machine m({kSelf}, 0, {kSelf, kTwo, kThree}, ReplicationRules::Kafka323());
   m.leader.SetMinInsyncReplicas(2);

@@ -183,7 +183,8 @@ void ReplicaManager::MakeLeader(const RoleChange& change) {
   Leadership leadership{.epoch = LeaderEpoch(change.state->leader_epoch),
                         .partition_epoch = PartitionEpoch(change.state->zk_version),
                         .isr = Ids(change.state->isr),
-                        .replicas = Ids(change.state->replicas)};
+                        .replicas = Ids(change.state->replicas),
+                        .others_eligible = !change.state->eligible_replicas.empty()};
   if (std::find(leadership.isr.begin(), leadership.isr.end(), self_) == leadership.isr.end()) {
     // Nobody sends this but a controller with a bug; and a leader is in sync with itself.
     HW_MARK("leader_outside_of_isr");
@@ -270,9 +271,12 @@ protocol::UpdateMetadataResponse ReplicaManager::UpdateMetadata(
   response.error_code =
       CheckEpochs(BrokerEpoch(request.broker_epoch), ControllerEpoch(request.controller_epoch));
   if (response.error_code == ErrorCode::NONE) {
-    const BrokerId before = cluster_->metadata.controller();
     cluster_->metadata.Update(request);
-    if (cluster_->metadata.controller() != before) cluster_->channel.ControllerChanged();
+    // Also if it is the same broker: one that died silently, and is elected again, does not know
+    // what it was asked before.
+    if (std::exchange(metadata_epoch_, controller_epoch_) != controller_epoch_) {
+      cluster_->channel.ControllerChanged();
+    }
     fetchers_->OnBrokersChanged(cluster_->metadata);
   }
   return response;

@@ -39,6 +39,8 @@ struct CommitQuorum {
   int64_t committed_isr = 0;
   int64_t replicas = 0;  // the assigned ones
   int64_t min_insync_replicas = 1;
+  // Replicas outside of the ISR may still be elected, as they hold all that is committed so far.
+  bool others_eligible = false;
 };
 
 // What a follower knows of its own log when it is told where its leader's begins to differ.
@@ -69,6 +71,8 @@ struct ReplicationRules {
   // [F15-F17] Where a follower cuts; `theirs` is nullopt if the leader could not say.
   Truncation (*TruncationPoint)(const std::optional<storage::EpochEndOffset>& theirs,
                                 const FollowerLog& log, Offset high_watermark);
+  // Whether a follower drops its log because nothing of it can be compared with its leader's.
+  bool (*MustStartAnew)(Offset leader_log_start, const FollowerLog& log, Offset high_watermark);
   // [H5] A follower's high watermark from its leader's.
   Offset (*FollowerHighWatermark)(Offset leader_high_watermark, const FollowerLog& log);
   // [F8, W8] Whether the high watermark of an answer counts that also says that the logs diverge.

@@ -29,11 +29,38 @@ CreateRequest Create(std::string path, std::optional<core::Bytes> data,
 // ---- Configs.
 
 absl::StatusOr<ConfigEntries> KafkaZkClient::GetConfig(ConfigKind kind, std::string_view entity) {
+  HW_ASSIGN_OR_RETURN(auto config, GetVersionedConfig(kind, entity));
+  return std::move(config.entries);
+}
+
+absl::StatusOr<KafkaZkClient::VersionedConfig> KafkaZkClient::GetVersionedConfig(
+    ConfigKind kind, std::string_view entity) {
   const auto znode = Read(ConfigPath(kind, entity));
-  if (absl::IsNotFound(znode.status())) return ConfigEntries();
+  if (absl::IsNotFound(znode.status())) return VersionedConfig();
   HW_RETURN_IF_ERROR(znode.status());
-  if (znode->text.empty()) return ConfigEntries();
-  return DecodeConfig(znode->text);
+  VersionedConfig config{.version = znode->stat.version};
+  if (!znode->text.empty()) {
+    HW_ASSIGN_OR_RETURN(config.entries, DecodeConfig(znode->text));
+  }
+  return config;
+}
+
+absl::Status KafkaZkClient::SetConfigIf(ConfigKind kind, std::string_view entity,
+                                        const VersionedConfig& config) {
+  const std::string path = ConfigPath(kind, entity);
+  const auto data = Data(EncodeConfig(config.entries));
+  ErrorCode error = ErrorCode::kOk;
+  if (config.version) {
+    error = Call(SetDataRequest{.path = path, .data = data, .version = *config.version}).error;
+  } else {
+    HW_RETURN_IF_ERROR(MakePath(ParentOf(path)));
+    error = Call(Create(path, data)).error;
+  }
+  if (error == ErrorCode::kBadVersion || error == ErrorCode::kNoNode ||
+      error == ErrorCode::kNodeExists) {
+    return absl::FailedPreconditionError(fmt::format("{} was changed meanwhile", path));
+  }
+  return ToStatus(error, path);
 }
 
 absl::StatusOr<std::map<std::string, ConfigEntries>> KafkaZkClient::GetConfigs(ConfigKind kind) {

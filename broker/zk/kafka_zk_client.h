@@ -134,6 +134,16 @@ class KafkaZkClient {
   // Empty if it has none.
   [[nodiscard]] absl::StatusOr<ConfigEntries> GetConfig(ConfigKind kind, std::string_view entity);
   [[nodiscard]] absl::StatusOr<std::map<std::string, ConfigEntries>> GetConfigs(ConfigKind kind);
+  // The settings with the version of their znode; no version: there is none yet.
+  struct VersionedConfig {
+    ConfigEntries entries;
+    std::optional<int32_t> version;
+  };
+  [[nodiscard]] absl::StatusOr<VersionedConfig> GetVersionedConfig(ConfigKind kind,
+                                                                   std::string_view entity);
+  // FailedPrecondition: somebody has changed them since that version was read.
+  [[nodiscard]] absl::Status SetConfigIf(ConfigKind kind, std::string_view entity,
+                                         const VersionedConfig& config);
   [[nodiscard]] absl::Status SetOrCreateConfig(ConfigKind kind, std::string_view entity,
                                                const ConfigEntries& entries);
   // [Z14] Tells all brokers.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/mark.h"
 #include "scenarios/world/applications.h"
 
 namespace highwater::scenarios {
@@ -46,6 +47,7 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       .promise = [this](std::string_view topic) { return PromiseOf(topic); },
       .settles = Settles(scenario),
       .brokers_down = [this] { return static_cast<int32_t>(down_.size()); },
+      .left_out = [this] { return left_out_; },
       // One that is named is judged also of those who were not promised it.
       .scope = scenario.check.all_invariants ? invariants::Scope::kPromised
                                              : invariants::Scope::kEverybody};
@@ -164,7 +166,9 @@ void Recorder::PositionJumped(std::string_view consumer, const TopicPartition& p
   for (const auto& invariant : invariants_) invariant->OnPositionJumped(jump);
 }
 
-void Recorder::AtRest(const std::vector<invariants::PartitionAtRest>& partitions) {
+void Recorder::AtRest(std::vector<invariants::PartitionAtRest> partitions) {
+  // A topic whose deletion is not over promises nothing.
+  std::erase_if(partitions, [&](const auto& rest) { return !Judges(rest.partition); });
   for (const auto& invariant : invariants_) invariant->AtRest(partitions, now_());
 }
 
@@ -391,12 +395,16 @@ void Recorder::OnPartitionStateWritten(BrokerId controller,
   const std::string leader = event.leader == broker::kNoBroker
                                  ? "no leader"
                                  : fmt::format("elects broker-{}", event.leader);
-  narrator_.TellOf(
-      event.partition, Offset(0), Offset(0), now_(), elects ? Kind::kElection : Kind::kOther,
-      NameOf(controller),
-      fmt::format("{}{}, leader epoch {}, ISR {}", leader, event.unclean ? " uncleanly" : "",
-                  event.leader_epoch, fmt::join(event.isr, " ")),
-      fmt::format("partition epoch {}", event.partition_epoch));
+  const auto listed = [](std::string_view what, const std::vector<BrokerId>& replicas) {
+    return replicas.empty() ? "" : fmt::format("{} {}", what, fmt::join(replicas, " "));
+  };
+  narrator_.TellOf(event.partition, Offset(0), Offset(0), now_(),
+                   elects ? Kind::kElection : Kind::kOther, NameOf(controller),
+                   fmt::format("{}{}, leader epoch {}, ISR {}{}{}", leader,
+                               event.unclean ? " uncleanly" : "", event.leader_epoch,
+                               fmt::join(event.isr, " "), listed(", eligible", event.eligible),
+                               listed(", unclean", event.unclean_replicas)),
+                   fmt::format("partition epoch {}", event.partition_epoch));
 }
 
 void Recorder::OnTopicCreated(BrokerId id, std::string_view topic, int32_t partitions) {
@@ -424,6 +432,13 @@ void Recorder::OnLogDeleted(BrokerId id, const TopicPartition& partition) {
 void Recorder::OnLogDirectoryFailed(BrokerId id, std::string_view path, std::string_view error) {
   narrator_.Tell(now_(), Kind::kLifecycle, NameOf(id),
                  fmt::format("takes log directory {} offline: {}", path, error));
+}
+
+void Recorder::Excuse(const TopicPartition& partition, std::string why) {
+  HW_MARK("lawfully_stalled");
+  ++excused_;
+  narrator_.TellOf(partition, broker::Offset(0), broker::kNoOffset, now_(), Kind::kOther, "",
+                   fmt::format("{} waits, as it must: {}", partition, why));
 }
 
 void Recorder::Report(invariants::Violation violation) {

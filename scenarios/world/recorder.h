@@ -48,7 +48,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   void PositionJumped(std::string_view consumer, const broker::TopicPartition& partition,
                       broker::Offset from, invariants::JumpReason reason);
   // What the readers of the heal phase found; judges what is judged at rest.
-  void AtRest(const std::vector<invariants::PartitionAtRest>& partitions);
+  void AtRest(std::vector<invariants::PartitionAtRest> partitions);
 
   // What operators do to topics. A topic that is about to be deleted promises nothing more, until
   // the controller has created one of that name anew; nor does one that is still to be created.
@@ -58,6 +58,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
 
   // What happened to a broker from outside: `text` for people, empty where a fault says it.
   void ProcessEnded(int32_t broker, std::string text);
+  // It stays away while the cluster heals.
+  void LeftOut(int32_t broker) { left_out_.insert(broker::BrokerId(broker)); }
   // Whether it runs, unfrozen, and can be reached.
   void SetReachable(int32_t broker, bool reachable);
   void Fault(std::string text, std::string place);
@@ -110,11 +112,14 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
 
   // invariants::ViolationSink
   void Report(invariants::Violation violation) override;
+  void Excuse(const broker::TopicPartition& partition, std::string why) override;
 
   // The first violation of each rule with its chain, and the figures that do not come from the
   // world itself.
   [[nodiscard]] std::vector<Violation> Violations() const;
   [[nodiscard]] uint64_t acked() const { return acked_; }
+  // Partitions that were proved to wait lawfully.
+  [[nodiscard]] uint64_t excused() const { return excused_; }
   [[nodiscard]] SeedMetrics Metrics() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
@@ -158,10 +163,12 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   ZooKeeperRecorder zookeeper_;
   std::vector<invariants::Violation> violations_;
   uint64_t acked_ = 0;
+  uint64_t excused_ = 0;
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
   Availability availability_;
   std::set<broker::BrokerId> down_;  // brokers whose process has ended
+  std::set<broker::BrokerId> left_out_;
   FollowerLag lag_;
   PartitionNews news_;
 };

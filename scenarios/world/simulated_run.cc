@@ -5,6 +5,8 @@
 
 #include "core/mark.h"
 #include "scenarios/world/fault_plan.h"
+#include "scenarios/world/rest_reader.h"
+#include "scenarios/world/zone_left_out.h"
 #include "sim/disk/disk.h"
 #include "sim/host.h"
 #include "sim/network/simulated_network.h"
@@ -54,6 +56,12 @@ sim::DiskOptions DiskOptionsOf(const DiskSpec& spec) {
   if (spec.capacity) options.capacity = static_cast<uint64_t>(*spec.capacity);
   if (spec.dirty_limit) options.dirty_limit = static_cast<uint64_t>(*spec.dirty_limit);
   return options;
+}
+
+// What people read of a process that ended by itself.
+std::string EndText(const sim::Host& host, sim::ProcessEnd end) {
+  if (end != sim::ProcessEnd::kHalted) return fmt::format("is down: {}", sim::ProcessEndName(end));
+  return fmt::format("is down: {}: {}", sim::ProcessEndName(end), host.halt_reason());
 }
 
 }  // namespace
@@ -155,7 +163,7 @@ void SimulatedRun::AddZooKeepers() {
     });
     Supervise(host, [this, &host](sim::ProcessEnd end, bool by_itself) {
       if (!by_itself) return;
-      recorder_.Tell(host.name(), fmt::format("is down: {}", sim::ProcessEndName(end)));
+      recorder_.Tell(host.name(), EndText(host, end));
     });
     cast_.members.push_back(
         {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kZooKeeper, .number = i});
@@ -180,8 +188,7 @@ void SimulatedRun::AddBrokers() {
           recorder_.survivability().LostData(broker::BrokerId(i));
         }
       }
-      recorder_.ProcessEnded(i,
-                             by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
+      recorder_.ProcessEnded(i, by_itself ? EndText(host, end) : "");
     });
     cast_.members.push_back(
         {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
@@ -293,14 +300,27 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
   world_.SetFairSchedule(true);
+  const auto left_out = ZoneLeftOut(scenario_, seed_, cast_.members);
+  healing_ = true;
+  recorder_.TellNews(left_out ? fmt::format("all faults are withdrawn but one: zone {} stays away, "
+                                            "and the others heal",
+                                            *left_out)
+                              : "all faults are withdrawn: the cluster heals");
   for (const faults::Cast::Member& member : cast_.members) {
-    if (member.kind != faults::Cast::Kind::kClient && !member.host->running()) {
+    if (member.kind == faults::Cast::Kind::kClient) continue;
+    if (member.zone == left_out) {
+      LeaveOut(member);
+    } else if (!member.host->running()) {
       member.host->Start();
     }
   }
-  healing_ = true;
-  recorder_.TellNews("all faults are withdrawn: the cluster heals");
   StartReader();
+}
+
+void SimulatedRun::LeaveOut(const faults::Cast::Member& member) {
+  HW_MARK("left_out_of_healing");
+  if (member.kind == faults::Cast::Kind::kBroker) recorder_.LeftOut(member.number);
+  if (member.host->running()) member.host->Crash();
 }
 
 void SimulatedRun::StartReader() {
@@ -355,7 +375,7 @@ Verdict SimulatedRun::Judge() const {
     return Verdict::kLivelock;
   if (left_early_) return Verdict::kHeld;
   if (!at_rest_.has_value()) return Verdict::kStuck;
-  if (recorder_.acked() == 0) return Verdict::kVacuous;
+  if (recorder_.acked() == 0 && recorder_.excused() == 0) return Verdict::kVacuous;
   return Verdict::kHeld;
 }
 

@@ -5,8 +5,8 @@
 //
 //   warmup     topics are created, the load begins
 //   duration   load and faults
-//   heal       faults are withdrawn and dead hosts started once; then nothing is started, killed or
-//   reconfigured. A reader reads
+//   heal       faults are withdrawn and dead hosts started once, or all but one zone's
+//              (zone_left_out.h); then nothing is started, killed or reconfigured. A reader reads
 //              every partition to its end; what must hold at rest is judged.
 //
 // Everything in it is a function of scenario, seed and build.
@@ -46,6 +46,8 @@ class SimulatedRun {
   void AddClients();
   void StartReader();
   void BeginHeal();
+  // Ends a host of the zone that stays away.
+  void LeaveOut(const faults::Cast::Member& member);
   void OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                std::string text);
   // Which brokers can be reached now.

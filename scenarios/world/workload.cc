@@ -3,6 +3,7 @@
 #include "broker/client/admin.h"
 #include "broker/client/consumer.h"
 #include "broker/client/producer.h"
+#include "scenarios/world/client_configs.h"
 
 namespace highwater::scenarios {
 namespace {
@@ -16,26 +17,6 @@ client::Properties PropertiesOf(const ClientSpec& spec) {
   client::Properties properties;
   for (const Setting& setting : spec.settings) properties[setting.name] = setting.value;
   return properties;
-}
-
-// The loader has validated every setting.
-template <typename Config>
-Config ConfigOf(const client::Properties& properties, const WorkloadContext& context,
-                std::string_view name) {
-  absl::StatusOr<Config> config = Config::FromMap(properties);
-  HW_CHECK(config.ok(), "client settings of {}: {}", name, std::string(config.status().message()));
-  config->bootstrap_servers = context.bootstrap;
-  config->client_id = std::string(name);
-  return *std::move(config);
-}
-
-// The harness's own clients do not wait for Kafka's 30 s where a broker has silently gone.
-template <typename Config>
-Config HarnessConfigOf(const client::Properties& properties, const WorkloadContext& context,
-                       std::string_view name) {
-  auto config = ConfigOf<Config>(properties, context, name);
-  config.request_timeout = absl::Seconds(2);
-  return config;
 }
 
 invariants::SendOutcome OutcomeOf(client::SendOutcome outcome) {
@@ -58,22 +39,14 @@ bool AwaitTopics(core::Environment& env, const WorkloadContext& context) {
   return context.topics_created;
 }
 
-invariants::JumpReason ReasonOf(client::ResetReason reason) {
-  switch (reason) {
-    case client::ResetReason::kNoPosition:
-      return invariants::JumpReason::kAsked;
-    case client::ResetReason::kOutOfRange:
-      return invariants::JumpReason::kOutOfRange;
-    case client::ResetReason::kTruncation:
-      return invariants::JumpReason::kTruncation;
+// A topic that is created while brokers are missing lies on the others, perhaps all in one zone.
+void AwaitBrokers(core::Environment& env, const WorkloadContext& context, client::Admin& admin) {
+  const auto all = static_cast<size_t>(context.scenario.cluster.brokers);
+  while (context.now() < context.scenario.run.warmup) {
+    const auto cluster = admin.DescribeCluster(env.clock.Now() + absl::Seconds(2));
+    if (cluster.ok() && cluster->brokers.size() >= all) return;
+    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(100)));
   }
-  HW_UNREACHABLE();
-}
-
-std::vector<std::string> AllTopics(const Scenario& scenario) {
-  std::vector<std::string> result;
-  for (const TopicSpec& topic : scenario.topics) result.push_back(topic.name);
-  return result;
 }
 
 }  // namespace
@@ -129,7 +102,6 @@ invariants::ProducerPromises PromisesOf(const ClientSpec& spec) {
 void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
   if (!AwaitTopics(env, context)) return;
-  ++context.producers_at_work;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config, context.producer_rules);
@@ -166,7 +138,6 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
                   });
   }
   producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
-  --context.producers_at_work;
 }
 
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {
@@ -210,6 +181,7 @@ void CreateTopics(core::Environment& env, WorkloadContext& context) {
   for (const TopicSpec& topic : context.scenario.topics) {
     if (!later.contains(topic.name)) topics.push_back(NewTopicOf(topic));
   }
+  AwaitBrokers(env, context, admin);
   while (!topics.empty() && context.now() < context.load_end) {
     const auto results = admin.CreateTopics(topics, env.clock.Now() + absl::Seconds(10));
     if (results.ok()) {
@@ -230,86 +202,6 @@ void CreateTopics(core::Environment& env, WorkloadContext& context) {
     if (!topics.empty()) static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(200)));
   }
   context.topics_created = topics.empty();
-}
-
-void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
-                const std::function<void(std::vector<invariants::PartitionAtRest>)>& done) {
-  const std::vector<TopicPartition> partitions =
-      context.layout.PartitionsOf(AllTopics(context.scenario));
-  const core::MonotonicTime until = env.clock.Now() + (deadline - context.now());
-  const core::MonotonicTime patience = env.clock.Now() + (deadline - context.now()) / 2;
-  while (context.producers_at_work > 0 && env.clock.Now() < patience) {
-    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(10)));
-  }
-  const absl::Duration as_of = context.now();
-  std::vector<invariants::PartitionAtRest> found;
-  for (const TopicPartition& partition : partitions) {
-    found.push_back({.partition = partition, .obstacle = "no broker answered", .as_of = as_of});
-  }
-  client::Admin admin(env, AdminConfigOf(context, "reader"));
-  auto list = [&](int64_t timestamp, Offset invariants::PartitionAtRest::* field) {
-    std::vector<bool> known(found.size());
-    while (env.clock.Now() < until) {
-      const auto offsets = admin.ListOffsets(partitions, timestamp, until);
-      if (offsets.ok()) {
-        bool all = true;
-        for (size_t i = 0; i < found.size(); ++i) {
-          const client::ListedOffset& listed = (*offsets)[i];
-          known[i] = listed.error == broker::protocol::ErrorCode::NONE;
-          if (known[i]) found[i].*field = listed.offset;
-          if (!known[i]) {
-            found[i].obstacle =
-                fmt::format("error {} to ListOffsets", static_cast<int>(listed.error));
-            all = false;
-          }
-        }
-        if (all) return true;
-      } else {
-        for (auto& rest : found) rest.obstacle = std::string(offsets.status().message());
-      }
-      static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(200)));
-    }
-    return false;
-  };
-  if (!list(client::kEarliestTimestamp, &invariants::PartitionAtRest::log_start) ||
-      !list(client::kLatestTimestamp, &invariants::PartitionAtRest::log_end)) {
-    return done(std::move(found));
-  }
-  client::Consumer consumer(env, HarnessConfigOf<client::ConsumerConfig>(
-                                     {{"auto.offset.reset", "earliest"}}, context, "reader"));
-  consumer.Assign(partitions);
-  for (const TopicPartition& partition : partitions) consumer.SeekToBeginning(partition);
-  auto at_end = [&](const invariants::PartitionAtRest& rest) {
-    const std::optional<Offset> position = consumer.Position(rest.partition);
-    return rest.log_start == rest.log_end || (position.has_value() && *position >= rest.log_end);
-  };
-  for (uint64_t poll = 1; env.clock.Now() < until; ++poll) {
-    bool all = true;
-    for (const auto& rest : found) all = all && at_end(rest);
-    if (all) break;
-    const client::PollResult polled = consumer.Poll(until);
-    for (const client::PositionReset& reset : polled.resets) {
-      context.recorder.PositionJumped("reader", reset.partition, reset.from,
-                                      ReasonOf(reset.reason));
-    }
-    for (const client::PolledPartition& batch : polled.partitions) {
-      const auto place = std::find(partitions.begin(), partitions.end(), batch.partition);
-      invariants::PartitionAtRest& rest = found[static_cast<size_t>(place - partitions.begin())];
-      for (const client::ConsumerRecord& record : batch.records) {
-        const core::Bytes value = record.value.value_or(core::Bytes());
-        context.recorder.Consumed("reader", batch.partition, record.offset, value, poll);
-        if (const auto id = invariants::ParseValue(value))
-          rest.records.emplace_back(record.offset, *id);
-      }
-    }
-    for (const client::ConsumerError& error : polled.errors) {
-      const auto place = std::find(partitions.begin(), partitions.end(), error.partition);
-      found[static_cast<size_t>(place - partitions.begin())].obstacle =
-          fmt::format("offset {}: {}", error.position, error.message);
-    }
-  }
-  for (auto& rest : found) rest.readable = at_end(rest);
-  done(std::move(found));
 }
 
 }  // namespace highwater::scenarios

@@ -68,8 +68,6 @@ struct WorkloadContext {
   // Set once every topic exists: clients begin then, as applications do that were deployed after
   // their topics.
   bool topics_created = false;
-  // Producers that still wait for outcomes: the reader at rest lets them end first.
-  int32_t producers_at_work = 0;
 };
 
 // Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the
@@ -82,11 +80,5 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
 
 // Creates the scenario's topics, trying again until all exist or the load ends.
 void CreateTopics(core::Environment& env, WorkloadContext& context);
-
-// Once the producers have ended (or half of the time is over) reads every partition of the
-// scenario's topics from its beginning to its end of then, until `deadline` (since the world
-// began). Calls `done` with what it found.
-void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
-                const std::function<void(std::vector<invariants::PartitionAtRest>)>& done);
 
 }  // namespace highwater::scenarios

@@ -4,6 +4,7 @@
 
 #include "broker/server/handlers/cluster_handlers.h"
 #include "broker/server/metadata_controller.h"
+#include "core/wait_group.h"
 #include "tests/controller/controller_world.h"
 
 namespace highwater::tests {
@@ -122,6 +123,28 @@ TEST(ClusterControllerTest, ATopicsConfigIsWrittenBeforeTheTopicAndItsLeadersAre
   });
   EXPECT_LT(w.PlaceOf("/config/topics/orders"), w.PlaceOf("/brokers/topics/orders"));
   EXPECT_LT(w.PlaceOf("/brokers/topics/orders"), w.writes.size());
+}
+
+TEST(ClusterControllerTest, ChangesOfDifferentSettingsAtTheSameTimeAreBothKept) {
+  Cluster w;
+  w.On(0, [&](FakeBrokerProcess& process) {
+    Member member(process);
+    ASSERT_EQ(member.Create({.name = "orders", .partitions = 1}).error, ErrorCode::NONE);
+    core::WaitGroup others(process.env.fibers);
+    const std::pair<std::string, std::string> changes[] = {
+        {"retention.ms", "5000"}, {"segment.bytes", "20000"}, {"min.insync.replicas", "1"}};
+    for (const auto& [name, value] : changes) {
+      others.Add();
+      process.env.fibers.Spawn("admin", [&member, &others, name, value] {
+        EXPECT_EQ(member.Step(0, name, value), ErrorCode::NONE);
+        others.Done();
+      });
+    }
+    others.Wait(core::MonotonicTime::Never(), core::Cancellation::kIgnored);
+    EXPECT_EQ(member.Overrides(), (broker::TopicOverrides{{"min.insync.replicas", "1"},
+                                                          {"retention.ms", "5000"},
+                                                          {"segment.bytes", "20000"}}));
+  });
 }
 
 TEST(ClusterControllerTest, ValidatingWritesNothing) {

@@ -177,5 +177,22 @@ TEST(KafkaZkClientTest, ReadsConfigChangesAfterTheLastOneSeen) {
   });
 }
 
+TEST(KafkaZkClientTest, SettingsAreWrittenBackOnlyIfNobodyWroteMeanwhile) {
+  ZkWorld w;
+  w.Run([&](auto&, auto&, KafkaZkClient& zk) {
+    auto first = zk.GetVersionedConfig(ConfigKind::kTopics, "t");
+    ASSERT_TRUE(first.ok());
+    EXPECT_EQ(first->version, std::nullopt);
+    first->entries["a"] = "1";
+    ASSERT_TRUE(zk.SetConfigIf(ConfigKind::kTopics, "t", *first).ok());
+    EXPECT_TRUE(absl::IsFailedPrecondition(zk.SetConfigIf(ConfigKind::kTopics, "t", *first)));
+    auto next = zk.GetVersionedConfig(ConfigKind::kTopics, "t");
+    next->entries["b"] = "2";
+    ASSERT_TRUE(zk.SetConfigIf(ConfigKind::kTopics, "t", *next).ok());
+    EXPECT_TRUE(absl::IsFailedPrecondition(zk.SetConfigIf(ConfigKind::kTopics, "t", *next)));
+    EXPECT_EQ(zk.GetConfig(ConfigKind::kTopics, "t")->size(), 2u);
+  });
+}
+
 }  // namespace
 }  // namespace highwater::tests
