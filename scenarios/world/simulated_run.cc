@@ -246,19 +246,23 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
 }
 
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
-// hosts, itself among them.
+// hosts, itself among them; a client is cut off while it does not.
 void SimulatedRun::ConsiderReach() {
   const auto joined = [&](const sim::Host& a, const sim::Host& b) {
     const sim::SimulatedNetwork& network = world_.network();
     return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
   };
-  for (const faults::Cast::Member& broker : cast_.members) {
-    if (broker.kind != faults::Cast::Kind::kBroker) continue;
+  for (const faults::Cast::Member& member : cast_.members) {
+    if (member.kind == faults::Cast::Kind::kZooKeeper) continue;
     const auto reached =
         std::count_if(cast_.members.begin(), cast_.members.end(),
-                      [&](const auto& other) { return joined(*broker.host, *other.host); });
+                      [&](const auto& other) { return joined(*member.host, *other.host); });
     const bool enough = 2 * static_cast<size_t>(reached) >= cast_.members.size();
-    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+    if (member.kind == faults::Cast::Kind::kClient) {
+      recorder_.writes().SetCutOff(member.host->name(), !enough, world_.Elapsed());
+    } else {
+      recorder_.SetReachable(member.number, enough && !member.host->frozen());
+    }
   }
 }
 
