@@ -39,6 +39,16 @@ bool AwaitTopics(core::Environment& env, const WorkloadContext& context) {
   return context.topics_created;
 }
 
+// A topic that is created while brokers are missing lies on the others, perhaps all in one zone.
+void AwaitBrokers(core::Environment& env, const WorkloadContext& context, client::Admin& admin) {
+  const auto all = static_cast<size_t>(context.scenario.cluster.brokers);
+  while (context.now() < context.scenario.run.warmup) {
+    const auto cluster = admin.DescribeCluster(env.clock.Now() + absl::Seconds(2));
+    if (cluster.ok() && cluster->brokers.size() >= all) return;
+    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(100)));
+  }
+}
+
 }  // namespace
 
 TopicLayout::TopicLayout(const Scenario& scenario) : scenario_(scenario) {
@@ -189,6 +199,7 @@ void CreateTopics(core::Environment& env, WorkloadContext& context) {
   for (const TopicSpec& topic : context.scenario.topics) {
     if (!later.contains(topic.name)) topics.push_back(NewTopicOf(topic));
   }
+  AwaitBrokers(env, context, admin);
   while (!topics.empty() && context.now() < context.load_end) {
     const auto results = admin.CreateTopics(topics, env.clock.Now() + absl::Seconds(10));
     if (results.ok()) {
