@@ -176,24 +176,8 @@ void RunConsumer(core::Environment& env, const WorkloadContext& context, const N
   }
 }
 
-// Topics with fewer replicas than there are brokers go to those that are known: who creates them
-// looks first whether all are up, but does not wait for them longer than until the warm-up ends.
-void AwaitBrokers(core::Environment& env, const WorkloadContext& context, client::Admin& admin) {
-  const auto brokers = static_cast<size_t>(context.scenario.cluster.brokers);
-  const auto& topics = context.scenario.topics;
-  const bool placed_freely = std::any_of(topics.begin(), topics.end(), [&](const auto& topic) {
-    return static_cast<size_t>(topic.replicas) < brokers;
-  });
-  while (placed_freely && context.now() < context.scenario.run.warmup) {
-    const auto cluster = admin.DescribeCluster(env.clock.Now() + absl::Seconds(2));
-    if (cluster.ok() && cluster->brokers.size() >= brokers) return;
-    static_cast<void>(env.fibers.SleepFor(absl::Milliseconds(100)));
-  }
-}
-
 void CreateTopics(core::Environment& env, WorkloadContext& context) {
   client::Admin admin(env, AdminConfigOf(context, "admin"));
-  AwaitBrokers(env, context, admin);
   const std::set<std::string> later = CreatedLater(context.scenario);
   std::vector<client::NewTopic> topics;
   for (const TopicSpec& topic : context.scenario.topics) {
