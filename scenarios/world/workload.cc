@@ -102,7 +102,6 @@ invariants::ProducerPromises PromisesOf(const ClientSpec& spec) {
 void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
   if (!AwaitTopics(env, context)) return;
-  ++context.producers_at_work;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config, context.producer_rules);
@@ -139,7 +138,6 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
                   });
   }
   producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
-  --context.producers_at_work;
 }
 
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {

@@ -69,7 +69,6 @@ struct WorkloadContext {
   // their topics.
   bool topics_created = false;
   // Producers that still wait for outcomes: the reader at rest lets them end first.
-  int32_t producers_at_work = 0;
 };
 
 // Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the
