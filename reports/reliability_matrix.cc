@@ -151,7 +151,7 @@ std::vector<std::string> Differences(const Compared& c) {
                               const WatchedSeeds& seeds, std::string_view whose) {
     if (verdict != ClaimVerdict::kWrong) return;
     const ClaimedWrites most = MostSeen(seeds);
-    list.push_back(fmt::format("{} write to {} partitions, not to {}, in {} runs: {}", whose,
+    list.push_back(fmt::format("{} write to {} of the partitions, not to {}, in {} runs: {}", whose,
                                kWritesWords[static_cast<size_t>(most)],
                                kWritesWords[static_cast<size_t>(claimed)],
                                ShareText(SeedsOf(seeds, most).count, seeds.count()),

@@ -115,8 +115,8 @@ TEST(ReliabilityMatrixTest, WhereClientsWriteAndShouldNotItNamesTheFirstSeedThat
   measured.minority_writes = Seeds(0, 198, 2);
   const std::string text = Matrix(
       OneClaim({.scenario = "crash", .cut_off_writes = ClaimedWrites::kNone}), Campaign(measured));
-  EXPECT_THAT(text, HasSubstr("clients that are cut off write to some partitions, not to none, in "
-                              "198 of 200"));
+  EXPECT_THAT(text, HasSubstr("clients that are cut off write to some of the partitions, not to "
+                              "none, in 198 of 200"));
   EXPECT_THAT(text, HasSubstr("--seed 500`"));
 }
 

@@ -74,6 +74,8 @@ struct Arguments {
   std::string format = "human";
   RunCommand run;
   ReplayCommand replay;
+  ReportCommand report;
+  TraceCommand trace;
   HashCheckCommand hash_check;
   std::string list_what;
   std::vector<std::string> list_paths;
@@ -186,6 +188,45 @@ CLI::App* AddReplay(CLI::App& app, Arguments& args) {
   return replay;
 }
 
+CLI::App* AddReport(CLI::App& app, Arguments& args) {
+  CLI::App* report = app.add_subcommand(
+      "report", "Say what folders of results say together, and write their reports");
+  report
+      ->add_option("RUN_DIR", args.report.folders,
+                   "Folders of results, or folders that hold such: those of all shards")
+      ->required()
+      ->type_name("");
+  report
+      ->add_option("-o,--output", args.report.output,
+                   "Where to put a folder with the sum of several; default: hw-out")
+      ->type_name("");
+  report->add_flag("--github", args.report.github,
+                   "Print annotations for GitHub Actions and append to $GITHUB_STEP_SUMMARY");
+  report->add_flag("-q,--quiet", args.output.quiet, "Only the summary");
+  AddOutputOptions(report, args, {"human", "json"});
+  report->footer(
+      "Writes report.html, junit.xml and summary.json: of one folder, into it; of several, into "
+      "OUTPUT/<time>-<build>/,\nwhich is a folder of results itself.\n"
+      "Exit: as the run of all their seeds would have; 2 where they do not fit together.\n"
+      "Example: highwater report shards/hw-* -o merged --github");
+  return report;
+}
+
+CLI::App* AddTrace(CLI::App& app, Arguments& args) {
+  CLI::App* trace =
+      app.add_subcommand("trace", "Run one seed and write what happens in it for Perfetto");
+  trace->add_option("SCENARIO", args.trace.scenario, "A scenario file")->required()->type_name("");
+  AddParsed(trace, "--seed", ParseSeed, args.trace.seed, "The seed")->required();
+  trace->add_option("-o,--output", args.trace.file, "The file to write")
+      ->capture_default_str()
+      ->type_name("");
+  trace->footer(
+      "Open the file at https://ui.perfetto.dev, which keeps it in the browser.\n"
+      "Exit: 0 written, 2 usage or invalid scenario, 70 internal error.\n"
+      "Example: highwater trace scenarios/cluster/leader-crash.yaml --seed 3 -o leader.pftrace");
+  return trace;
+}
+
 CLI::App* AddHashCheck(CLI::App& app, Arguments& args) {
   CLI::App* check = app.add_subcommand(
       "hash-check", "Run seeds twice with different memory and name the first event that differs");
@@ -201,9 +242,9 @@ CLI::App* AddHashCheck(CLI::App& app, Arguments& args) {
 
 CLI::App* AddList(CLI::App& app, Arguments& args) {
   CLI::App* list = app.add_subcommand("list", "Print what there is");
-  list->add_option("WHAT", args.list_what, "scenarios, invariants, faults or marks")
+  list->add_option("WHAT", args.list_what, "scenarios, invariants, faults, events or marks")
       ->required()
-      ->check(CLI::IsMember({"scenarios", "invariants", "faults", "marks"}))
+      ->check(CLI::IsMember({"scenarios", "invariants", "faults", "events", "marks"}))
       ->type_name("");
   list->add_option("PATH", args.list_paths, "Where to look for scenarios; default: scenarios")
       ->type_name("");
@@ -266,10 +307,13 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
       "highwater");
   Arguments args{.output = {.out = out, .err = err}};
   args.run.command.assign(argv, argv + argc);
+  args.report.command = args.run.command;
   app.require_subcommand(1);
   app.set_version_flag("--version", "highwater " + reports::DescribeBuild(reports::ThisBuild()));
   const CLI::App* run = AddRun(app, args);
   const CLI::App* replay = AddReplay(app, args);
+  const CLI::App* report = AddReport(app, args);
+  const CLI::App* trace = AddTrace(app, args);
   const CLI::App* hash_check = AddHashCheck(app, args);
   const CLI::App* list = AddList(app, args);
   const CLI::App* validate = AddValidate(app, args);
@@ -287,6 +331,10 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
     code = Run(std::move(args.run), harness, args.output);
   } else if (replay->parsed()) {
     code = Replay(args.replay, harness, args.output);
+  } else if (report->parsed()) {
+    code = Report(args.report, args.output);
+  } else if (trace->parsed()) {
+    code = Trace(args.trace, harness, args.output);
   } else if (hash_check->parsed()) {
     code = HashCheck(args.hash_check, harness, args.output);
   } else if (list->parsed()) {

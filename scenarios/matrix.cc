@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include "core/status_macros.h"
-#include "reports/build_info.h"
 #include "reports/reliability_matrix.h"
 #include "scenarios/load_claims.h"
 #include "scenarios/loader.h"
@@ -66,9 +65,10 @@ bool LoadClaimsBeside(const std::vector<std::string>& paths,
 }
 
 absl::Status WriteMatrix(const ClaimsFile& claims, const CampaignResult& campaign,
-                         const std::string& folder, const std::string& also, const Output& output) {
+                         const reports::BuildInfo& build, const std::string& folder,
+                         const std::string& also, const Output& output) {
   const reports::ReliabilityMatrix matrix =
-      reports::MakeReliabilityMatrix(claims.claims, campaign, reports::ThisBuild());
+      reports::MakeReliabilityMatrix(claims.claims, campaign, build);
   const std::string file = folder + "/reliability-matrix.md";
   HW_RETURN_IF_ERROR(WriteFile(file, matrix.markdown));
   HW_RETURN_IF_ERROR(WriteFile(fmt::format("{}/{}", folder, kClaimsFileName), claims.text));

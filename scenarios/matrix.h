@@ -6,7 +6,7 @@
 //   std::optional<ClaimsFile> claims;
 //   if (!LoadClaimsBeside(paths, summaries, output, claims)) return ExitCode::kUsage;
 //   ...
-//   if (claims) status = WriteMatrix(*claims, result, folder, matrix_file, output);
+//   if (claims) status = WriteMatrix(*claims, result, ThisBuild(), folder, matrix_file, output);
 
 #include <absl/status/status.h>
 
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "reports/build_info.h"
 #include "scenarios/campaign_result.h"
 #include "scenarios/claims.h"
 #include "scenarios/commands.h"
@@ -36,7 +37,7 @@ struct ClaimsFile {
 // Writes `reliability-matrix.md` into the folder of results, a copy of the claims beside it so that
 // shards can be merged, and the matrix once more to `also` unless it is empty; says so in a line.
 [[nodiscard]] absl::Status WriteMatrix(const ClaimsFile& claims, const CampaignResult& campaign,
-                                       const std::string& folder, const std::string& also,
-                                       const Output& output);
+                                       const reports::BuildInfo& build, const std::string& folder,
+                                       const std::string& also, const Output& output);
 
 }  // namespace highwater::scenarios

@@ -201,7 +201,8 @@ ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
       RunCampaign(*scenarios, harness, command.options, observers, interrupted);
 
   absl::Status written;
-  if (claims) written = WriteMatrix(*claims, result, (*folder)->path(), command.matrix, output);
+  if (claims)
+    written = WriteMatrix(*claims, result, build, (*folder)->path(), command.matrix, output);
   fmt::print(output.err, "     Result  {}      exit {}\n", (*folder)->path(),
              static_cast<int>(result.exit_code));
   if (output.json) fmt::print(output.out, "{}\n", reports::SummaryJson(result, build));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/latency_histogram.h"
+#include "scenarios/timeline.h"
 
 namespace highwater::scenarios {
 
@@ -152,10 +153,12 @@ struct SeedResult {
   SeedMetrics metrics;
   std::vector<LedgerRow> ledger;  // a row for each kind that the scenario switches on
   std::vector<MarkCount> marks;   // those reached
+  std::vector<MarkCount> checks;  // how often each invariant compared something
   std::string dump;  // for a world that did not end: every live fiber and what it waits for; a
                      // crash's last words
   std::string
       history;  // client operations as text, when RunOptions.trace asked for them; may be empty
+  Timeline timeline;  // where RunOptions.timeline_messages asked for it
   friend bool operator==(const SeedResult&, const SeedResult&) = default;
 };
 
