@@ -146,6 +146,9 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
   run->add_option("-o,--output", args.run.folder, "Where to put the folder of results")
       ->capture_default_str()
       ->type_name("");
+  run->add_option("--matrix", args.run.matrix,
+                  "Also write the reliability matrix of a folder with claims.yaml to this file")
+      ->type_name("");
   run->add_flag("-q,--quiet", args.output.quiet, "Only failures and the summary");
   AddOutputOptions(run, args, {"human", "json", "ndjson"});
   run->footer(

@@ -39,6 +39,7 @@ struct RunCommand {
   std::string seeds_text;
   std::string shard_text;
   std::string folder = "hw-out";
+  std::string matrix;  // where the reliability matrix goes beside the folder
   CampaignOptions options;
 };
 [[nodiscard]] ExitCode Run(RunCommand command, const Harness& harness, const Output& output);

@@ -59,6 +59,12 @@ absl::StatusOr<DurationRange> ParseLatency(std::string_view text) {
   return range;
 }
 
+absl::StatusOr<std::optional<DurationRange>> ParseOptionalDurationRange(std::string_view text) {
+  absl::StatusOr<DurationRange> range = ParseDurationRange(text);
+  if (!range.ok()) return range.status();
+  return *range;
+}
+
 auto OneOf(std::vector<std::string_view> words) {
   return [words = std::move(words)](std::string_view text) -> absl::StatusOr<size_t> {
     const auto found = std::find(words.begin(), words.end(), text);
@@ -425,6 +431,13 @@ class ScenarioReader {
     size_t heal_with = static_cast<size_t>(run.heal_with);
     map.Read("heal_with", OneOf({"drawn", "all", "core"}), heal_with);
     run.heal_with = static_cast<HealWith>(heal_with);
+    const YamlNode* watch = map.Read("watch", ParseOptionalDurationRange, run.watch);
+    if (watch != nullptr && (run.watch->low < absl::ZeroDuration() ||
+                             run.watch->low == run.watch->high || run.watch->high > run.duration)) {
+      sink_.Error(*watch, fmt::format("watch: expected a range of times from 0s to {} "
+                                      "(run.duration), got {}",
+                                      DurationText(run.duration), watch->scalar));
+    }
     map.Finish();
   }
 
@@ -500,7 +513,8 @@ absl::StatusOr<std::vector<std::string>> FindScenarioFiles(const std::string& pa
   std::vector<std::string> files;
   for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->is_regular_file(error) && it->path().extension() == ".yaml") {
+    if (it->is_regular_file(error) && it->path().extension() == ".yaml" &&
+        it->path().filename() != kClaimsFileName) {
       files.push_back(it->path().generic_string());
     }
   }

@@ -179,9 +179,11 @@ std::string ResolvedYaml(const Scenario& scenario) {
   if (!scenario.clients.empty()) out += "clients:\n";
   for (const ClientSpec& client : scenario.clients) WriteClient(client, out);
   const RunSpec& run = scenario.run;
-  out += fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {}, heal_with: {} }}\n",
-                     DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
-                     StrategyName(run.strategy), HealWithName(run.heal_with));
+  out +=
+      fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {}, heal_with: {}{} }}\n",
+                  DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
+                  StrategyName(run.strategy), HealWithName(run.heal_with),
+                  run.watch ? ", watch: " + FormatDurationRange(*run.watch) : "");
   WriteFaults(scenario, out);
   out += fmt::format("check: {{ guarantee: {}, invariants: {} }}\n",
                      scenario.check.guarantee == Guarantee::kWithin ? "within" : "any",

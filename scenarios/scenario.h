@@ -129,6 +129,8 @@ struct RunSpec {
   absl::Duration heal = absl::Seconds(10);  // faults are over; the checks at rest
   Strategy strategy = Strategy::kMixed;
   HealWith heal_with = HealWith::kDrawn;
+  // When it is counted who can write, after the warm-up.
+  std::optional<DurationRange> watch;
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 

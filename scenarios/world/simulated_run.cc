@@ -350,23 +350,28 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
 }
 
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
-// hosts, itself among them.
+// hosts, itself among them; a client is cut off while it does not.
 void SimulatedRun::ConsiderReach() {
   const auto joined = [&](const sim::Host& a, const sim::Host& b) {
     const sim::SimulatedNetwork& network = world_.network();
     return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
   };
-  for (const faults::Cast::Member& broker : cast_.members) {
-    if (broker.kind != faults::Cast::Kind::kBroker) continue;
+  for (const faults::Cast::Member& member : cast_.members) {
+    const bool client = member.kind == faults::Cast::Kind::kClient;
+    if (!client && member.kind != faults::Cast::Kind::kBroker) continue;
     size_t reached = 0;
     size_t all = 0;
     for (const faults::Cast::Member& other : cast_.members) {
       if (other.kind == faults::Cast::Kind::kVipNode) continue;  // on the way, not at its end
       ++all;
-      if (joined(*broker.host, *other.host)) ++reached;
+      if (joined(*member.host, *other.host)) ++reached;
     }
     const bool enough = 2 * reached >= all;
-    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+    if (client) {
+      recorder_.writes().SetCutOff(member.host->name(), !enough, world_.Elapsed());
+    } else {
+      recorder_.SetReachable(member.number, enough && !member.host->frozen());
+    }
   }
   if (timeline_ != nullptr) timeline_->ReachChanged();
 }
