@@ -51,7 +51,9 @@ TEST(FaultPlanTest, AnAftershockFollowsWithinEightSecondsAndBeforeTheEndOfTheLoa
     absl::Duration before = -absl::InfiniteDuration();
     for (const faults::FaultOrder& order : orders) {
       EXPECT_LT(order.at, absl::Seconds(22));
-      if (!first.contains(order.key)) EXPECT_LE(order.at - before, absl::Seconds(8));
+      if (!first.contains(order.key)) {
+        EXPECT_LE(order.at - before, absl::Seconds(8));
+      }
       before = order.at;
     }
   }
