@@ -12,7 +12,8 @@
 // one zone.
 // 2. Every fault's kind is in the fault table and its parameters hold exactly the table's names,
 // defaults filled in.
-// 3. Settings are strings under Kafka's own names, in the order of the file, each name once.
+// 3. Settings are strings under Kafka's own names, in the order of the file, each name once; one
+// with choices has the first of them for its value, and each choice is valid by itself.
 
 #include <absl/time/time.h>
 
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include "faults/aim.h"
+#include "faults/moment.h"
 #include "scenarios/quantity.h"
 
 namespace highwater::scenarios {
@@ -32,6 +34,8 @@ namespace highwater::scenarios {
 struct Setting {
   std::string name;
   std::string value;
+  // What the seed chooses `value` from (drawn_settings.h); empty: it is what it is.
+  std::vector<std::string> choices = {};
   friend bool operator==(const Setting&, const Setting&) = default;
 };
 using Settings = std::vector<Setting>;
@@ -62,6 +66,13 @@ struct DiskSpec {
   friend bool operator==(const DiskSpec&, const DiskSpec&) = default;
 };
 
+// One address in front of all brokers, with a port for each: clients know nothing else.
+struct VipSpec {
+  // By itself it drifts so long after its node was lost; none: only when told to.
+  std::optional<absl::Duration> drift;
+  friend bool operator==(const VipSpec&, const VipSpec&) = default;
+};
+
 // Which decisions the brokers take where Kafka 3.2.3 is known to be weak (docs/weak-points.md).
 enum class Compatibility {
   kSafe,      // the repaired ones
@@ -76,6 +87,7 @@ struct ClusterSpec {
   Settings settings;
   NetworkSpec network;
   DiskSpec disk;
+  std::optional<VipSpec> vip;  // none: clients go to the brokers themselves
   friend bool operator==(const ClusterSpec&, const ClusterSpec&) = default;
 };
 
@@ -117,6 +129,8 @@ struct RunSpec {
   absl::Duration heal = absl::Seconds(10);  // faults are over; the checks at rest
   Strategy strategy = Strategy::kMixed;
   HealWith heal_with = HealWith::kDrawn;
+  // When it is counted who can write, after the warm-up.
+  std::optional<DurationRange> watch;
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 
@@ -130,6 +144,10 @@ using ParameterValue = std::variant<DurationRange, IntegerRange, std::string, Ta
 struct FaultSpec {
   std::string kind;  // its name in the fault table
   Target target;
+  // The event that it waits for, once its time has come, and how long after it is tried. None: it
+  // is tried at its time.
+  std::optional<faults::Moment> when;
+  DurationRange after;
   std::map<std::string, ParameterValue, std::less<>> parameters;
   std::string place;  // where it was written: `faults.timeline[0]`, `faults.random[1]`
 
@@ -177,6 +195,7 @@ struct Scenario {
   RunSpec run;
   std::vector<TimelineFault> timeline;
   std::vector<RandomFault> random;
+  int64_t aftershocks_ppm = 0;  // how many of the random faults another one follows closely
   CheckSpec check;
   std::vector<std::string> expect;  // invariants known to be violated here
   SeedRange seeds{1, 100};

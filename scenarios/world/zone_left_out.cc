@@ -22,8 +22,9 @@ constexpr int64_t kSessions = 4;
 
 // Faults after which the replicas of a partition need not lie in three zones, or more brokers than
 // one zone's may stay away.
-constexpr std::array<std::string_view, 4> kMovers = {"cancel_reassignment", "migrate_zone",
-                                                     "reassign_partition", "swap_disks"};
+constexpr std::array<std::string_view, 6> kMovers = {"add_broker",    "cancel_reassignment",
+                                                     "migrate_zone",  "reassign_partition",
+                                                     "remove_broker", "swap_disks"};
 
 bool Moves(const FaultSpec& fault) {
   return std::find(kMovers.begin(), kMovers.end(), fault.kind) != kMovers.end();
@@ -59,6 +60,8 @@ bool HasLostABroker(const std::string& zone, absl::Span<const faults::Cast::Memb
 bool CanLeaveAZoneOut(const Scenario& scenario) {
   const ClusterSpec& cluster = scenario.cluster;
   if (cluster.zookeeper == 0 || cluster.zones.size() < kZones || cluster.brokers < 3) return false;
+  // The address of all brokers may be the zone's.
+  if (cluster.vip.has_value() && !cluster.vip->drift.has_value()) return false;
   for (const TopicSpec& topic : scenario.topics) {
     if (topic.replicas < 3 || MinInsync(scenario, topic) > 2) return false;
   }
