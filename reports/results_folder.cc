@@ -7,8 +7,11 @@
 #include <filesystem>
 #include <system_error>
 
+#include "core/status_macros.h"
 #include "reports/failure_screen.h"
+#include "reports/html_report.h"
 #include "reports/junit.h"
+#include "reports/perfetto/timeline_trace.h"
 
 namespace highwater::reports {
 namespace {
@@ -47,6 +50,10 @@ void PointLatest(const fs::path& root, const fs::path& folder) {
 
 }  // namespace
 
+std::string FailureFolder(const std::string& scenario, uint64_t seed) {
+  return fmt::format("failures/{}-{}", scenario, seed);
+}
+
 absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Create(const std::string& root,
                                                                      const std::string& time,
                                                                      RunInfo run,
@@ -82,7 +89,7 @@ void ResultsFolder::Write(const std::string& name, std::string_view text) {
 }
 
 void ResultsFolder::OnStart(const CampaignResult& campaign, const CampaignProgress&) {
-  Write("run.json", RunJson(run_, campaign, build_) + "\n");
+  Write("run.json", RunJson(run_, campaign, build_, false) + "\n");
 }
 
 void ResultsFolder::OnCase(const CampaignResult& campaign, const CaseResult& result,
@@ -94,21 +101,32 @@ void ResultsFolder::OnCase(const CampaignResult& campaign, const CaseResult& res
   if (group == nullptr || group->count > kFoldersOfASignature) return;
   std::fflush(lines_);
   const ScenarioSummary& scenario = campaign.scenarios[result.scenario];
-  const std::string folder = fmt::format("failures/{}-{}", scenario.name, result.result.seed);
+  const std::string folder = FailureFolder(scenario.name, result.result.seed);
   std::error_code error;
   fs::create_directories(fs::path(path_) / folder, error);
   Write(folder + "/failure.txt", FailureScreen(scenario, result, build_, Style(false)));
   Write(folder + "/scenario.yaml", scenario.resolved_yaml);
   if (!result.result.history.empty()) Write(folder + "/history.txt", result.result.history);
+  const scenarios::Timeline& timeline = result.result.timeline;
+  if (!timeline.events.empty()) Write(folder + "/trace.pftrace", PerfettoTrace(timeline));
+  // All of it, for `report`: the only file that is not for people.
+  Write(folder + "/case.cbor", EncodeCase(result));
   // The screen shows a dump's beginning; here is the whole.
   if (!result.result.dump.empty()) Write(folder + "/dump.txt", result.result.dump);
 }
 
 void ResultsFolder::OnEnd(const CampaignResult& campaign) {
   std::fflush(lines_);
-  Write("run.json", RunJson(run_, campaign, build_) + "\n");
-  Write("summary.json", SummaryJson(campaign, build_) + "\n");
-  Write("junit.xml", JUnitXml(campaign, build_));
+  Write("run.json", RunJson(run_, campaign, build_, true) + "\n");
+  const absl::Status status = WriteReports(path_, campaign, run_, build_);
+  if (status_.ok()) status_ = status;
+}
+
+absl::Status WriteReports(const std::string& folder, const CampaignResult& campaign,
+                          const RunInfo& run, const BuildInfo& build) {
+  HW_RETURN_IF_ERROR(WriteFile(folder + "/summary.json", SummaryJson(campaign, build) + "\n"));
+  HW_RETURN_IF_ERROR(WriteFile(folder + "/junit.xml", JUnitXml(campaign, build)));
+  return WriteFile(folder + "/report.html", HtmlReport(campaign, run, build));
 }
 
 }  // namespace highwater::reports

@@ -40,6 +40,24 @@ struct CaseResult {
   bool died = false;
 };
 
+// Seeds of which something is true.
+struct SeedsThat {
+  uint64_t count = 0;
+  uint64_t first = 0;  // of them, where there are any
+  void Add(uint64_t seed) {
+    if (count++ == 0) first = seed;
+  }
+};
+
+// Seeds by how many of the partitions that were offered records while the scenario watched took
+// some.
+struct WatchedSeeds {
+  SeedsThat all;
+  SeedsThat some;
+  SeedsThat none;
+  [[nodiscard]] uint64_t count() const { return all.count + some.count + none.count; }
+};
+
 struct ScenarioSummary {
   std::string name;
   std::string file;
@@ -56,6 +74,11 @@ struct ScenarioSummary {
   SeedMetrics totals;                     // sums; all seeds' latencies; the greatest lag
   absl::Duration simulated;
   absl::Duration host;
+  // Of the seeds whose checks were decided:
+  uint64_t decided = 0;
+  SeedsThat lost;  // a record of which its producer was told that it is sent
+  WatchedSeeds majority_writes;
+  WatchedSeeds minority_writes;
 
   [[nodiscard]] uint64_t Count(Verdict verdict) const {
     return verdicts[static_cast<size_t>(verdict)];
@@ -78,11 +101,21 @@ struct Finding {
   std::string text;
 };
 
+// What the checks of one invariant add up to.
+struct GuaranteeSummary {
+  std::string invariant;
+  std::string sentence;  // in the client's words; empty where nobody said
+  uint64_t checks = 0;
+  uint64_t seeds_checked = 0;  // in which it was checked at least once
+  uint64_t seeds_violated = 0;
+};
+
 struct CampaignResult {
   std::vector<ScenarioSummary> scenarios;
   std::vector<SignatureGroup> groups;  // in the order of their first seeds
   std::vector<Finding> findings;       // gravest first
   std::vector<MarkCount> marks;        // every mark of the program, sorted; zero: never reached
+  std::vector<GuaranteeSummary> guarantees;  // sorted by invariant
   uint64_t cases = 0;
   uint64_t run_twice = 0;
   uint64_t differing = 0;

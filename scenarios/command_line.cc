@@ -74,6 +74,8 @@ struct Arguments {
   std::string format = "human";
   RunCommand run;
   ReplayCommand replay;
+  ReportCommand report;
+  TraceCommand trace;
   HashCheckCommand hash_check;
   std::string list_what;
   std::vector<std::string> list_paths;
@@ -144,6 +146,9 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
   run->add_option("-o,--output", args.run.folder, "Where to put the folder of results")
       ->capture_default_str()
       ->type_name("");
+  run->add_option("--matrix", args.run.matrix,
+                  "Also write the reliability matrix of a folder with claims.yaml to this file")
+      ->type_name("");
   run->add_flag("-q,--quiet", args.output.quiet, "Only failures and the summary");
   AddOutputOptions(run, args, {"human", "json", "ndjson"});
   run->footer(
@@ -183,6 +188,45 @@ CLI::App* AddReplay(CLI::App& app, Arguments& args) {
   return replay;
 }
 
+CLI::App* AddReport(CLI::App& app, Arguments& args) {
+  CLI::App* report = app.add_subcommand(
+      "report", "Say what folders of results say together, and write their reports");
+  report
+      ->add_option("RUN_DIR", args.report.folders,
+                   "Folders of results, or folders that hold such: those of all shards")
+      ->required()
+      ->type_name("");
+  report
+      ->add_option("-o,--output", args.report.output,
+                   "Where to put a folder with the sum of several; default: hw-out")
+      ->type_name("");
+  report->add_flag("--github", args.report.github,
+                   "Print annotations for GitHub Actions and append to $GITHUB_STEP_SUMMARY");
+  report->add_flag("-q,--quiet", args.output.quiet, "Only the summary");
+  AddOutputOptions(report, args, {"human", "json"});
+  report->footer(
+      "Writes report.html, junit.xml and summary.json: of one folder, into it; of several, into "
+      "OUTPUT/<time>-<build>/,\nwhich is a folder of results itself.\n"
+      "Exit: as the run of all their seeds would have; 2 where they do not fit together.\n"
+      "Example: highwater report shards/hw-* -o merged --github");
+  return report;
+}
+
+CLI::App* AddTrace(CLI::App& app, Arguments& args) {
+  CLI::App* trace =
+      app.add_subcommand("trace", "Run one seed and write what happens in it for Perfetto");
+  trace->add_option("SCENARIO", args.trace.scenario, "A scenario file")->required()->type_name("");
+  AddParsed(trace, "--seed", ParseSeed, args.trace.seed, "The seed")->required();
+  trace->add_option("-o,--output", args.trace.file, "The file to write")
+      ->capture_default_str()
+      ->type_name("");
+  trace->footer(
+      "Open the file at https://ui.perfetto.dev, which keeps it in the browser.\n"
+      "Exit: 0 written, 2 usage or invalid scenario, 70 internal error.\n"
+      "Example: highwater trace scenarios/cluster/leader-crash.yaml --seed 3 -o leader.pftrace");
+  return trace;
+}
+
 CLI::App* AddHashCheck(CLI::App& app, Arguments& args) {
   CLI::App* check = app.add_subcommand(
       "hash-check", "Run seeds twice with different memory and name the first event that differs");
@@ -220,24 +264,37 @@ CLI::App* AddZoo(CLI::App& app, Arguments& args) {
   CLI::App* zoo = app.add_subcommand(
       "zoo", "Plant known defects one by one and see what finds them, and how soon");
   zoo->add_flag("--list", args.zoo.list, "Print the defects and run nothing");
-  zoo->add_option("--only", args.zoo.only, "These defects only: M22")->type_name("");
-  zoo->add_option("--scenario", args.zoo.scenario, "The campaign that each is hunted with")
+  zoo->add_option("--only", args.zoo.only, "These defects, or areas, only: M22 storage")
+      ->type_name("");
+  zoo->add_option("--scenario", args.zoo.scenarios, "The campaigns that each is hunted with")
       ->capture_default_str()
       ->type_name("");
-  zoo->add_option("--strategy", args.zoo.strategy, "The scheduler, over the scenario's own")
+  zoo->add_option("--strategy", args.zoo.strategy, "The scheduler, over the campaigns' own")
       ->check(CLI::IsMember({"mixed", "fifo", "random", "pct"}))
       ->type_name("");
-  zoo->add_option("--seeds", args.zoo.seeds, "At most so many from each base")
+  zoo->add_option("--trials,--seeds", args.zoo.trials, "At most so many from each base")
       ->capture_default_str()
       ->type_name("");
+  AddParsed(zoo, "--cpu", ParsePositiveDuration, args.zoo.cpu,
+            "At most about so much time of processors from each base (60s)");
   zoo->add_option("--bases", args.zoo.bases, "How often each hunt is begun, from seeds far apart")
       ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--first-base", args.zoo.first_base, "The first of them, counted from 0")
+      ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--baseline", args.zoo.baseline,
+                  "Seeds of each campaign in which the healthy product is watched first: what it "
+                  "violates is no detection")
+      ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--table", args.zoo.table, "Keep the table of this document: docs/zoo.md")
       ->type_name("");
   args.zoo.workers = ProcessorCount();
   AddParsed(zoo, "-j,--workers", ParseWorkers, args.zoo.workers,
             "Worker processes; default: one for each processor");
   zoo->footer(
-      "Prints a table: defect, what caught it, seeds and CPU seconds to the first detection.\n"
+      "Prints a table: defect, what caught it, trials and CPU seconds to the first detection.\n"
       "Exit: 0 each was caught from some base, 10 one was not, 2 usage.\n"
       "Example: highwater zoo --only M22 --strategy random");
   return zoo;
@@ -263,10 +320,13 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
       "highwater");
   Arguments args{.output = {.out = out, .err = err}};
   args.run.command.assign(argv, argv + argc);
+  args.report.command = args.run.command;
   app.require_subcommand(1);
   app.set_version_flag("--version", "highwater " + reports::DescribeBuild(reports::ThisBuild()));
   const CLI::App* run = AddRun(app, args);
   const CLI::App* replay = AddReplay(app, args);
+  const CLI::App* report = AddReport(app, args);
+  const CLI::App* trace = AddTrace(app, args);
   const CLI::App* hash_check = AddHashCheck(app, args);
   const CLI::App* list = AddList(app, args);
   const CLI::App* validate = AddValidate(app, args);
@@ -284,6 +344,10 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
     code = Run(std::move(args.run), harness, args.output);
   } else if (replay->parsed()) {
     code = Replay(args.replay, harness, args.output);
+  } else if (report->parsed()) {
+    code = Report(args.report, args.output);
+  } else if (trace->parsed()) {
+    code = Trace(args.trace, harness, args.output);
   } else if (hash_check->parsed()) {
     code = HashCheck(args.hash_check, harness, args.output);
   } else if (list->parsed()) {

@@ -39,6 +39,7 @@ struct RunCommand {
   std::string seeds_text;
   std::string shard_text;
   std::string folder = "hw-out";
+  std::string matrix;  // where the reliability matrix goes beside the folder
   CampaignOptions options;
 };
 [[nodiscard]] ExitCode Run(RunCommand command, const Harness& harness, const Output& output);
@@ -53,6 +54,25 @@ struct ReplayCommand {
 [[nodiscard]] ExitCode Replay(const ReplayCommand& command, const Harness& harness,
                               const Output& output);
 
+struct ReportCommand {
+  std::vector<std::string> command;  // as typed
+  std::vector<std::string> folders;
+  std::string output;  // where to put the folder of several; empty: hw-out
+  bool github = false;
+};
+// Merges folders of results, prints what they say together and writes its reports. Exits as `run`
+// would have.
+[[nodiscard]] ExitCode Report(const ReportCommand& command, const Output& output);
+
+struct TraceCommand {
+  std::string scenario;
+  uint64_t seed = 0;
+  std::string file = "trace.pftrace";
+};
+// Runs one seed and writes what happened in it as a Perfetto trace. Whether it held is not its say.
+[[nodiscard]] ExitCode Trace(const TraceCommand& command, const Harness& harness,
+                             const Output& output);
+
 struct HashCheckCommand {
   std::vector<std::string> scenarios;
   SeedChoice seeds;
@@ -66,11 +86,17 @@ struct HashCheckCommand {
 
 struct ZooCommand {
   bool list = false;
-  std::vector<std::string> only;  // ids; empty: all
-  std::string scenario = "scenarios/zoo/general.yaml";
-  std::string strategy;  // over the scenario's own
-  uint64_t seeds = 200;  // at most, from each base
+  std::vector<std::string> only;  // ids and areas; empty: all
+  // The campaigns, which each hunt takes in turn.
+  std::vector<std::string> scenarios = {"scenarios/zoo/varied.yaml", "scenarios/zoo/ensemble.yaml",
+                                        "scenarios/zoo/operations.yaml"};
+  std::string strategy;   // a scheduler over the campaigns' own, or `feedback`
+  uint64_t trials = 300;  // at most, from each base
+  absl::Duration cpu = absl::InfiniteDuration();  // of the processors' time, from each base
   uint64_t bases = 3;
+  uint64_t first_base = 0;
+  uint64_t baseline = 100;  // seeds of each campaign in which the healthy product is watched
+  std::string table;        // the document whose table is kept; empty: none
   int workers = 1;
 };
 // Plants one known defect after the other and runs the campaign until something is violated.

@@ -21,6 +21,7 @@
 #include "scenarios/commands.h"
 #include "scenarios/judge.h"
 #include "scenarios/loader.h"
+#include "scenarios/matrix.h"
 #include "scenarios/worker.h"
 
 namespace highwater::scenarios {
@@ -161,6 +162,14 @@ ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
     output.Error("no scenario found");
     return ExitCode::kNothingSelected;
   }
+  std::vector<ScenarioSummary> summaries;
+  for (const Scenario& scenario : *scenarios) summaries.push_back(SummaryOf(scenario));
+  std::optional<ClaimsFile> claims;
+  if (!LoadClaimsBeside(command.scenarios, summaries, output, claims)) return ExitCode::kUsage;
+  if (!command.matrix.empty() && !claims) {
+    output.Error("--matrix: no folder that is run has a claims.yaml");
+    return ExitCode::kUsage;
+  }
   SeedChoice& seeds = command.options.seeds;
   if (seeds.drawn) {
     seeds.list = DrawSeeds(*seeds.drawn);
@@ -191,11 +200,15 @@ ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
   const CampaignResult result =
       RunCampaign(*scenarios, harness, command.options, observers, interrupted);
 
+  absl::Status written;
+  if (claims)
+    written = WriteMatrix(*claims, result, build, (*folder)->path(), command.matrix, output);
   fmt::print(output.err, "     Result  {}      exit {}\n", (*folder)->path(),
              static_cast<int>(result.exit_code));
   if (output.json) fmt::print(output.out, "{}\n", reports::SummaryJson(result, build));
-  if (!(*folder)->status().ok()) {
-    PrintMessage(output, (*folder)->status());
+  written.Update((*folder)->status());
+  if (!written.ok()) {
+    PrintMessage(output, written);
     if (result.exit_code == ExitCode::kHeld) return ExitCode::kInternalError;
   }
   return result.exit_code;

@@ -48,6 +48,8 @@ struct RunOptions {
   std::function<void()> on_break;
   std::function<void(const RunEvent&)> on_event;  // the readable event log, as it happens
   bool trace = false;           // keep what a report of a failure needs: chains, history
+  // Gather a timeline, with at most so many messages: the newest. Nothing: gather none.
+  std::optional<uint64_t> timeline_messages;
   HashLog* hash_log = nullptr;  // not owned
 };
 

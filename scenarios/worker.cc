@@ -17,6 +17,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "core/check.h"
@@ -24,6 +25,8 @@
 #include "reports/result_json.h"
 #include "scenarios/host_clock.h"
 #include "scenarios/judge.h"
+#include "scenarios/recycling_new.h"
+#include "scenarios/worker_heap.h"
 
 namespace highwater::scenarios {
 namespace {
@@ -32,6 +35,10 @@ constexpr char kSecondRun = 'S';  // the case is run again: its time begins anew
 constexpr char kResult = 'R';
 constexpr size_t kHeader = 1 + sizeof(uint32_t);
 constexpr size_t kLastWords = 64 << 10;
+// Of a failure's timeline: what a report draws is near its end.
+constexpr uint64_t kTimelineMessages = 20'000;
+// That a worker sends: more than get a folder, since cases of a worker that died come late.
+constexpr uint64_t kTimelinesOfASignature = 8;
 
 // False if the other side is gone.
 bool WriteAll(int fd, std::string_view bytes) {
@@ -103,6 +110,7 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
 SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace) {
   RunOptions options;
   options.trace = trace;
+  if (trace) options.timeline_messages = kTimelineMessages;
   core::Mark::ResetCounts();
   const absl::Duration begin = HostNow();
   SeedResult result = runner.Run(scenario, seed, options);
@@ -137,6 +145,7 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
                              const Harness& harness) noexcept {
   const std::unique_ptr<SeedRunner> runner = harness.make_runner();
   std::set<std::pair<size_t, std::string>> expected_shown;
+  std::map<std::pair<size_t, std::string>, uint64_t> failures;
   for (;;) {
     WireRequest wire;
     if (!ReadAll(fd, reinterpret_cast<char*>(&wire), sizeof(wire))) _exit(0);
@@ -153,6 +162,10 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
       request.run_twice = true;
       on_second_run();
       result = RunCase(scenario, request, *runner, on_second_run);
+    }
+    // Nobody draws the hundredth failure of a kind.
+    if (++failures[{request.scenario, result.result.signature}] > kTimelinesOfASignature) {
+      result.result.timeline = {};
     }
     SendMessage(fd, kResult, reports::EncodeCase(result));
     if (lseek(STDERR_FILENO, 0, SEEK_CUR) > 0 && ftruncate(STDERR_FILENO, 0) == 0) {
@@ -175,6 +188,11 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
     const rlimit limit{*options.memory_limit, *options.memory_limit};
     setrlimit(RLIMIT_AS, &limit);
   }
+  PrepareWorkerHeap(options.memory_limit);
+  // Whoever has malloc fill what it gives, or runs us under valgrind, wants to see every block.
+  const bool watched =
+      getenv("MALLOC_PERTURB_") != nullptr || getenv("GLIBCXX_FORCE_NEW") != nullptr;
+  if (!watched) (void)RecycleSmallBlocks(Recycling::kOn);
 }
 
 }  // namespace
@@ -187,7 +205,9 @@ CaseResult RunCase(const Scenario& scenario, const CaseRequest& request, SeedRun
   if (on_second_run) on_second_run();
   // Fresh memory looks different the second time, so that reading it uninitialized does too.
   mallopt(M_PERTURB, 0xa5);
+  const Recycling recycling = RecycleSmallBlocks(Recycling::kOff);
   SeedResult second = RunOnce(scenario, request.seed, runner, true);
+  (void)RecycleSmallBlocks(recycling);
   mallopt(M_PERTURB, 0);
   result.run_twice = true;
   result.differs = Difference(result.result, second);

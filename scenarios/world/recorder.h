@@ -22,6 +22,7 @@
 #include "scenarios/world/narrator.h"
 #include "scenarios/world/partition_news.h"
 #include "scenarios/world/survivability.h"
+#include "scenarios/world/write_watch.h"
 #include "scenarios/world/zookeeper_recorder.h"
 
 namespace highwater::scenarios {
@@ -121,12 +122,17 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // Partitions that were proved to wait lawfully.
   [[nodiscard]] uint64_t excused() const { return excused_; }
   [[nodiscard]] SeedMetrics Metrics() const;
+  // How often each chosen invariant was checked.
+  [[nodiscard]] std::vector<MarkCount> Checks() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
   [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
   // What the servers of a ZooKeeper ensemble report.
   [[nodiscard]] broker::ZooKeeperObserver& zookeeper() { return zookeeper_; }
+  [[nodiscard]] const Availability& availability() const { return availability_; }
+  // For whoever sees which clients are cut off.
+  [[nodiscard]] WriteWatch& writes() { return writes_; }
   // For whoever sees what disks lose.
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 
@@ -167,6 +173,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
   Availability availability_;
+  WriteWatch writes_;
   std::set<broker::BrokerId> down_;  // brokers whose process has ended
   std::set<broker::BrokerId> left_out_;
   FollowerLag lag_;

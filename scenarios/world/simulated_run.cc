@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -104,6 +105,7 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       recorder_(
           scenario, narrator_, [this] { return world_.Elapsed(); },
           [this](const invariants::Violation& violation) { OnViolation(violation); }),
+      timeline_(MakeTimeline()),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .layout = TopicLayout(scenario),
@@ -130,6 +132,12 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
         return order.when && order.when->event == faults::Moment::Event::kSegmentRolled;
       });
+  watches_moments_ = std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
+    return order.when.has_value();
+  });
+  if (const std::string drawn = DescribeDrawnSettings(scenario); !drawn.empty()) {
+    recorder_.TellNews(fmt::format("the seed chose {}", drawn));
+  }
   AddZooKeepers();
   if (scenario.cluster.vip.has_value()) AddVip();
   while (brokers_ < scenario.cluster.brokers) AddBroker();
@@ -147,6 +155,18 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
 
 SimulatedRun::~SimulatedRun() = default;
 
+// A list costs each event some calls more: only for those who draw, or wait for an event.
+broker::Observer& SimulatedRun::ObserverOfBrokers() {
+  if (timeline_ == nullptr && !watches_moments_) return recorder_;
+  return observers_;
+}
+
+std::vector<broker::Observer*> SimulatedRun::AllObservers() {
+  std::vector<broker::Observer*> all = {&recorder_, &moments_};
+  if (timeline_ != nullptr) all.push_back(timeline_.get());
+  return all;
+}
+
 void SimulatedRun::OrderFaults(std::vector<faults::FaultOrder> orders) {
   injector_.SetStage(vip_, &surges_);
   injector_.MakeSham(hooks_.sham_fault);
@@ -157,6 +177,15 @@ void SimulatedRun::OrderFaults(std::vector<faults::FaultOrder> orders) {
   operators_.Order({std::make_move_iterator(of_operators), std::make_move_iterator(orders.end())});
   orders.erase(of_operators, orders.end());
   injector_.Order(std::move(orders));
+}
+
+std::unique_ptr<TimelineRecorder> SimulatedRun::MakeTimeline() {
+  if (!options_.timeline_messages.has_value()) return nullptr;
+  auto timeline = std::make_unique<TimelineRecorder>(world_, *options_.timeline_messages, [this] {
+    return recorder_.availability().partitions_without_leader();
+  });
+  world_.network().SetMessageSink(timeline.get());
+  return timeline;
 }
 
 sim::Host& SimulatedRun::AddHost(std::string name, size_t zone, bool with_disk) {
@@ -206,7 +235,7 @@ void SimulatedRun::AddBroker() {
   const RunHooks& hooks = HooksOfBroker(i);
   host.SetProgram(
       [this, config, &hooks](core::Environment& env) -> std::unique_ptr<sim::Application> {
-        return MakeBrokerApplication(env, hooks, config, observers_);
+        return MakeBrokerApplication(env, hooks, config, ObserverOfBrokers());
       });
   Supervise(host, [this, i, &host](sim::ProcessEnd end, bool by_itself) {
     if (end == sim::ProcessEnd::kPowerLost) {
@@ -216,8 +245,9 @@ void SimulatedRun::AddBroker() {
         recorder_.survivability().LostData(broker::BrokerId(i));
       }
     }
-    recorder_.ProcessEnded(i,
-                           by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
+    const std::string how = by_itself ? EndText(host, end) : "";
+    recorder_.ProcessEnded(i, how);
+    if (timeline_ != nullptr) timeline_->ProcessEnded(host, how);
   });
   cast_.members.push_back(
       {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
@@ -301,6 +331,7 @@ void SimulatedRun::AddClients() {
 
 void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                            std::string text) {
+  if (timeline_ != nullptr) timeline_->Fault(text, victims, order.length);
   recorder_.Fault(std::move(text), order.place);
   const bool replaces = order.kind == "replace_disk";
   if (!replaces && !CorruptsData(order.kind)) return;
@@ -319,24 +350,30 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
 }
 
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
-// hosts, itself among them.
+// hosts, itself among them; a client is cut off while it does not.
 void SimulatedRun::ConsiderReach() {
   const auto joined = [&](const sim::Host& a, const sim::Host& b) {
     const sim::SimulatedNetwork& network = world_.network();
     return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
   };
-  for (const faults::Cast::Member& broker : cast_.members) {
-    if (broker.kind != faults::Cast::Kind::kBroker) continue;
+  for (const faults::Cast::Member& member : cast_.members) {
+    const bool client = member.kind == faults::Cast::Kind::kClient;
+    if (!client && member.kind != faults::Cast::Kind::kBroker) continue;
     size_t reached = 0;
     size_t all = 0;
     for (const faults::Cast::Member& other : cast_.members) {
       if (other.kind == faults::Cast::Kind::kVipNode) continue;  // on the way, not at its end
       ++all;
-      if (joined(*broker.host, *other.host)) ++reached;
+      if (joined(*member.host, *other.host)) ++reached;
     }
     const bool enough = 2 * reached >= all;
-    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+    if (client) {
+      recorder_.writes().SetCutOff(member.host->name(), !enough, world_.Elapsed());
+    } else {
+      recorder_.SetReachable(member.number, enough && !member.host->frozen());
+    }
   }
+  if (timeline_ != nullptr) timeline_->ReachChanged();
 }
 
 std::vector<ZoneTraffic> SimulatedRun::Traffic() {
@@ -356,6 +393,7 @@ std::vector<ZoneTraffic> SimulatedRun::Traffic() {
 }
 
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {
+  if (timeline_ != nullptr) timeline_->Violated(violation);
   if (options_.break_on.empty() || violation.invariant != options_.break_on) return;
   left_early_ = true;
   if (options_.on_break) options_.on_break();
@@ -376,6 +414,7 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
+  if (timeline_ != nullptr) timeline_->Healed();
   world_.SetFairSchedule(true);
   const auto left_out = ZoneLeftOut(scenario_, seed_, cast_.members);
   healing_ = true;
@@ -430,6 +469,7 @@ SeedResult SimulatedRun::Run() {
                     .violations = recorder_.Violations(),
                     .simulated = world_.Elapsed()};
   result.metrics = recorder_.Metrics();
+  result.checks = recorder_.Checks();
   result.metrics.traffic = Traffic();
   result.metrics.bytes_sent = world_.network().bytes_delivered();
   result.metrics.events = world_.events();
@@ -447,6 +487,7 @@ SeedResult SimulatedRun::Run() {
     result.dump = world_.DescribeFibers();
   }
   if (options_.trace) result.history = recorder_.HistoryText();
+  if (timeline_ != nullptr) result.timeline = std::move(*timeline_).Take(recorder_.history());
   return result;
 }
 
