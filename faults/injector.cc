@@ -6,18 +6,6 @@
 
 namespace highwater::faults {
 
-int64_t FaultOrder::Number(std::string_view name) const {
-  const auto found = numbers.find(name);
-  HW_CHECK(found != numbers.end(), "fault {} without {}", kind, name);
-  return found->second;
-}
-
-const std::string& FaultOrder::Choice(std::string_view name) const {
-  const auto found = choices.find(name);
-  HW_CHECK(found != choices.end(), "fault {} without {}", kind, name);
-  return found->second;
-}
-
 std::vector<sim::Host*> Cast::OneOf(Kind kind, uint64_t key) const {
   std::vector<sim::Host*> candidates;
   for (const Member& member : members) {
@@ -120,11 +108,13 @@ void Injector::Order(std::vector<FaultOrder> orders) {
 void Injector::Fire(Active& active) {
   if (healed_) return;
   const FaultOrder& order = active.order;
-  const auto victims = cast_.Resolve(order.aim, roles_, order.key);
-  const auto others = cast_.Resolve(order.other, roles_, core::Mix(order.key, 1));
+  const auto victims = cast_.Resolve(order.hit.value_or(order.aim), roles_, order.key);
+  const auto others =
+      cast_.Resolve(order.other_hit.value_or(order.other), roles_, core::Mix(order.key, 1));
   std::unique_ptr<Fault> fault = MakeFault(order);
   HW_CHECK(fault != nullptr, "no fault of kind {}", order.kind);
   if (victims.empty()) return;
+  if (fires_) fires_(order, victims, others);
   fault->Apply(world_, victims, others, active.id);
   if (world_.ledger()[active.id].applied == 0) return;
   told_(order, victims, fault->Describe(victims));

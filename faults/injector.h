@@ -98,6 +98,11 @@ class Injector {
   void Heal();
   // Called after each fault that was applied or withdrawn.
   void OnChange(std::function<void()> changed) { changed_ = std::move(changed); }
+  // Called just before a fault that has victims is tried, while everybody still has the role that
+  // it had.
+  using Fires = std::function<void(const FaultOrder& order, const std::vector<sim::Host*>& victims,
+                                   const std::vector<sim::Host*>& others)>;
+  void OnFire(Fires fires) { fires_ = std::move(fires); }
 
  private:
   struct Active {
@@ -113,6 +118,7 @@ class Injector {
   const Roles& roles_;
   Told told_;
   std::function<void()> changed_;
+  Fires fires_;
   std::vector<std::unique_ptr<Active>> active_;
   bool healed_ = false;
 };

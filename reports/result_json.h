@@ -1,7 +1,7 @@
 #pragma once
 
-// Results as JSON for machines, and as bytes between processes. The only part of Highwater that
-// knows the JSON library.
+// Results as JSON for machines, and as bytes between processes. Beside scenarios/repro.cc the only
+// part of Highwater that knows the JSON library.
 //
 // Keys carry their units: `simulated_s`, `produce_latency_p99_ms`. Hashes are strings of 16
 // hexadecimal digits, since JSON readers hold numbers as floating point. Every document has

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "faults/exact_aim.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -121,8 +122,13 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   AddBrokers();
   AddClients();
   injector_.OnChange([this] { ConsiderReach(); });
+  if (options.trace) {
+    injector_.OnFire([this](const faults::FaultOrder& order, const auto& victims,
+                            const auto& others) { NoteFired(order, victims, others); });
+  }
   for (const std::string& topic : CreatedLater(scenario)) recorder_.TopicGone(topic);
-  std::vector<faults::FaultOrder> orders = MaterialiseFaults(scenario, seed);
+  std::vector<faults::FaultOrder> orders =
+      scenario.materialised ? scenario.materialised->orders : MaterialiseFaults(scenario, seed);
   const auto of_operators = std::stable_partition(
       orders.begin(), orders.end(),
       [](const faults::FaultOrder& order) { return !Operators::Do(order.kind); });
@@ -146,6 +152,8 @@ void SimulatedRun::Supervise(sim::Host& host, std::function<void(sim::ProcessEnd
     const bool by_itself = end == sim::ProcessEnd::kHalted ||
                            (end == sim::ProcessEnd::kExited && !host.stop_requested());
     told(end, by_itself);
+    const bool killed = end == sim::ProcessEnd::kCrashed || end == sim::ProcessEnd::kPowerLost;
+    if (&host == crash_victim_ && killed) OnEffectCrash(host);
     if (!by_itself || healing_) return;
     world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
       if (!host.running() && !healing_) host.Start();
@@ -245,6 +253,51 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
   }
 }
 
+void SimulatedRun::ArmEffectCrash() {
+  const EffectCrash& crash = *scenario_.materialised->effect_crash;
+  const uint64_t key = core::Mix(core::MixName("effect crash"), seed_);
+  const auto victims = cast_.Resolve(crash.victim, recorder_.roles(), key);
+  if (victims.empty()) return;
+  crash_victim_ = victims.front();
+  effects_at_warmup_ = crash_victim_->effects();
+  if (crash.effect == 0) return;
+  const sim::FaultId id = world_.ledger().Request(crash.power_loss ? "power_loss" : "crash_broker");
+  crash_victim_->CrashAtPoint(
+      effects_at_warmup_ + crash.effect,
+      crash.power_loss ? sim::CrashKind::kPowerLoss : sim::CrashKind::kProcess, id);
+}
+
+void SimulatedRun::OnEffectCrash(sim::Host& host) {
+  const EffectCrash& crash = *scenario_.materialised->effect_crash;
+  recorder_.Fault(fmt::format("{} {} before effect {}", host.name(),
+                              crash.power_loss ? "loses power" : "crashes", crash.effect),
+                  "--crash-at-every-effect");
+  world_.At(world_.Elapsed() + crash.down, [this, &host] {
+    if (!host.running() && !healing_) host.Start();
+  });
+}
+
+void SimulatedRun::NoteFired(const faults::FaultOrder& order,
+                             const std::vector<sim::Host*>& victims,
+                             const std::vector<sim::Host*>& others) {
+  FiredFault fired{.key = order.key, .hit = "", .other_hit = "", .roles = {}};
+  if (const auto aim = faults::ExactAim(order.aim, victims, cast_)) {
+    fired.hit = faults::FormatAim(*aim);
+  }
+  if (const auto aim = faults::ExactAim(order.other, others, cast_)) {
+    fired.other_hit = faults::FormatAim(*aim);
+  }
+  std::vector<std::pair<std::string, int32_t>> topics;
+  for (const TopicSpec& topic : scenario_.topics) topics.emplace_back(topic.name, topic.partitions);
+  if (victims.size() == 1) {
+    for (const faults::Aim& role :
+         faults::RolesOf(*victims.front(), cast_, recorder_.roles(), topics)) {
+      fired.roles.push_back(faults::FormatAim(role));
+    }
+  }
+  fired_.push_back(std::move(fired));
+}
+
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
 // hosts, itself among them.
 void SimulatedRun::ConsiderReach() {
@@ -334,7 +387,13 @@ void SimulatedRun::StartReader() {
 }
 
 SeedResult SimulatedRun::Run() {
-  if (RunTo(workload_.load_end)) {
+  bool goes_on = true;
+  if (scenario_.materialised && scenario_.materialised->effect_crash) {
+    goes_on = RunTo(scenario_.run.warmup);
+    if (goes_on) ArmEffectCrash();
+  }
+  if (goes_on && RunTo(workload_.load_end)) {
+    if (crash_victim_ != nullptr) victim_effects_ = crash_victim_->effects() - effects_at_warmup_;
     BeginHeal();
     // A little past the end, so that a reader which meets its deadline can say so.
     const bool judged = RunTo(end_ + absl::Seconds(1)) && at_rest_.has_value();
@@ -366,6 +425,8 @@ SeedResult SimulatedRun::Run() {
     result.dump = world_.DescribeFibers();
   }
   if (options_.trace) result.history = recorder_.HistoryText();
+  result.fired = std::move(fired_);
+  result.victim_effects = victim_effects_;
   return result;
 }
 
