@@ -45,7 +45,15 @@ void PointLatest(const fs::path& root, const fs::path& folder) {
   if (!error) fs::rename(fresh, latest, error);
 }
 
+std::string FailureFolder(std::string_view scenario, uint64_t seed) {
+  return fmt::format("failures/{}-{}", scenario, seed);
+}
+
 }  // namespace
+
+std::string ResultsFolder::FolderOf(std::string_view scenario, uint64_t seed) const {
+  return fmt::format("{}/{}", path_, FailureFolder(scenario, seed));
+}
 
 absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Create(const std::string& root,
                                                                      const std::string& time,
@@ -94,11 +102,13 @@ void ResultsFolder::OnCase(const CampaignResult& campaign, const CaseResult& res
   if (group == nullptr || group->count > kFoldersOfASignature) return;
   std::fflush(lines_);
   const ScenarioSummary& scenario = campaign.scenarios[result.scenario];
-  const std::string folder = fmt::format("failures/{}-{}", scenario.name, result.result.seed);
+  const std::string folder = FailureFolder(scenario.name, result.result.seed);
   std::error_code error;
   fs::create_directories(fs::path(path_) / folder, error);
   Write(folder + "/failure.txt", FailureScreen(scenario, result, build_, Style(false)));
   Write(folder + "/scenario.yaml", scenario.resolved_yaml);
+  if (!result.repro.empty()) Write(folder + "/repro.json", result.repro);
+  if (!result.unshrunk_repro.empty()) Write(folder + "/unshrunk.json", result.unshrunk_repro);
   if (!result.result.history.empty()) Write(folder + "/history.txt", result.result.history);
   // The screen shows a dump's beginning; here is the whole.
   if (!result.result.dump.empty()) Write(folder + "/dump.txt", result.result.dump);
