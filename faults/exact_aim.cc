@@ -25,7 +25,8 @@ std::optional<Aim> ExactAim(const Aim& aim, const std::vector<sim::Host*>& hosts
   const Cast::Member* member = FindMember(*hosts.front(), cast);
   if (member == nullptr) return std::nullopt;
   if (NamesAZone(aim.role)) return Aim{.role = Aim::Role::kZone, .name = member->zone};
-  if (hosts.size() > 1) return std::nullopt;
+  const bool each = aim.role == Aim::Role::kAllBrokers || aim.role == Aim::Role::kAllClients;
+  if (hosts.size() > 1 || each) return std::nullopt;
   switch (member->kind) {
     case Cast::Kind::kBroker:
       return Aim{.role = Aim::Role::kBroker, .number = member->number};
@@ -33,6 +34,8 @@ std::optional<Aim> ExactAim(const Aim& aim, const std::vector<sim::Host*>& hosts
       return Aim{.role = Aim::Role::kZooKeeper, .number = member->number};
     case Cast::Kind::kClient:
       return Aim{.role = Aim::Role::kClient, .name = member->host->name()};
+    case Cast::Kind::kVipNode:
+      return std::nullopt;
   }
   HW_UNREACHABLE();
 }

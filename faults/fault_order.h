@@ -14,14 +14,19 @@
 #include <string>
 
 #include "faults/aim.h"
+#include "faults/moment.h"
 
 namespace highwater::faults {
 
 struct FaultOrder {
   std::string kind;  // of the fault table: `power_loss`
   Aim aim;
-  Aim other;              // the other side, of faults between two
-  absl::Duration at;      // since the world began
+  Aim other;          // the other side, of faults between two
+  absl::Duration at;  // since the world began
+  // The event that it waits for from `at` on, and how long it is tried after that event. None: it
+  // is tried at `at`.
+  std::optional<Moment> when;
+  absl::Duration after;
   absl::Duration length;  // until it is withdrawn, or its victim is started again; zero: at once
   std::map<std::string, int64_t, std::less<>>
       numbers;  // counts, bytes, parts per million, nanoseconds

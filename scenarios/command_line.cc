@@ -266,9 +266,9 @@ CLI::App* AddHashCheck(CLI::App& app, Arguments& args) {
 
 CLI::App* AddList(CLI::App& app, Arguments& args) {
   CLI::App* list = app.add_subcommand("list", "Print what there is");
-  list->add_option("WHAT", args.list_what, "scenarios, invariants, faults or marks")
+  list->add_option("WHAT", args.list_what, "scenarios, invariants, faults, events or marks")
       ->required()
-      ->check(CLI::IsMember({"scenarios", "invariants", "faults", "marks"}))
+      ->check(CLI::IsMember({"scenarios", "invariants", "faults", "events", "marks"}))
       ->type_name("");
   list->add_option("PATH", args.list_paths, "Where to look for scenarios; default: scenarios")
       ->type_name("");

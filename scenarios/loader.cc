@@ -203,6 +203,14 @@ class ScenarioReader {
       reader.Read("dirty_limit", ParseSize, cluster.disk.dirty_limit);
       reader.Finish();
     }
+    if (const YamlNode* vip = map.Find("vip")) {
+      MapReader reader(*vip, "vip", sink_);
+      const YamlNode* drift = reader.Read("drift", ParseDuration, cluster.vip.emplace().drift);
+      if (drift != nullptr && *cluster.vip->drift <= absl::ZeroDuration()) {
+        sink_.Error(*drift, fmt::format("drift: expected more than 0s, got {}", drift->scalar));
+      }
+      reader.Finish();
+    }
     map.Finish();
   }
 

@@ -30,6 +30,7 @@ cluster:
   settings: { replica.lag.time.max.ms: 2000, unclean.leader.election.enable: false }
   network: { within_zone: 0.2ms..0.8ms, between_zones: 10ms..40ms }
   disk: { sync: 2ms..20ms, bandwidth: 200MiB/s, read: 1ms, capacity: 2GiB, dirty_limit: 3MiB }
+  vip: { drift: 5s }
 topics:
   - { name: orders, partitions: 6, replicas: 3, settings: { min.insync.replicas: 2 } }
 clients:
@@ -82,6 +83,7 @@ TEST(LoaderTest, ReadsEveryPartOfAScenario) {
   EXPECT_EQ(*FindSetting(s.cluster.settings, "replica.lag.time.max.ms"), "2000");
   EXPECT_EQ(s.cluster.network.within_zone->low, absl::Microseconds(200));
   EXPECT_EQ(s.cluster.disk.bandwidth, 200 << 20);
+  EXPECT_EQ(s.cluster.vip->drift, absl::Seconds(5));
   EXPECT_EQ(s.topics[0].partitions, 6);
   EXPECT_EQ(s.clients[0].rate, (Rate{30, absl::Seconds(1)}));
   EXPECT_EQ(s.clients[0].record, (IntegerRange{1024, 1024}));
@@ -235,6 +237,55 @@ TEST(LoaderTest, ChecksFaultsByTheTable) {
               ElementsAre(HasSubstr(R"(disk_error: "operation" is missing)")));
   EXPECT_THAT(ErrorsOf(Replaced("down: 1s..5s", "down: 1s..5s, for: 1s")),
               ElementsAre(HasSubstr("says the same")));
+}
+
+TEST(LoaderTest, ReadsWhatAFaultWaitsFor) {
+  const LoadedScenario loaded = LoadScenario(
+      "x.yaml",
+      Replaced("{ at: 5s, power_loss: any, for: 8s }",
+               "{ when: { isr_shrinks: orders-5 }, after: 0s..2ms, power_loss: here }"),
+      {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  const TimelineFault& fault = loaded.scenario->timeline[0];
+  EXPECT_EQ(fault.at, absl::ZeroDuration());
+  ASSERT_TRUE(fault.fault.when.has_value());
+  EXPECT_EQ(fault.fault.when->event, faults::Moment::Event::kIsrShrinks);
+  EXPECT_EQ(fault.fault.when->topic, "orders");
+  EXPECT_EQ(fault.fault.when->partition, 5);
+  EXPECT_EQ(fault.fault.after.high, absl::Milliseconds(2));
+  EXPECT_EQ(fault.fault.target.role, faults::Aim::Role::kHere);
+  const std::string resolved = ResolvedYaml(*loaded.scenario);
+  const LoadedScenario again = LoadScenario("y.yaml", resolved, {});
+  ASSERT_THAT(Lines(again), IsEmpty()) << resolved;
+  EXPECT_TRUE(SameScenario(*loaded.scenario, *again.scenario)) << resolved;
+}
+
+TEST(LoaderTest, ChecksWhatAFaultWaitsFor) {
+  const auto errors = [](std::string_view fault) {
+    return ErrorsOf(Replaced("{ at: 5s, power_loss: any, for: 8s }", fault));
+  };
+  EXPECT_THAT(
+      errors("{ when: { isr_shrink: orders-0 }, power_loss: any }"),
+      ElementsAre(HasSubstr(R"(unknown event "isr_shrink" (did you mean "isr_shrinks"?))")));
+  EXPECT_THAT(errors("{ when: { isr_shrinks: orders }, power_loss: any }"),
+              ElementsAre(HasSubstr("expected a partition, as in orders-0, or any")));
+  EXPECT_THAT(errors("{ when: { isr_shrinks: orders-6 }, power_loss: any }"),
+              ElementsAre(HasSubstr("orders has the partitions 0 to 5")));
+  EXPECT_THAT(errors("{ when: { controller_elected: orders-0 }, power_loss: any }"),
+              ElementsAre(HasSubstr("expected any, got \"orders-0\"")));
+  EXPECT_THAT(errors("{ when: isr_shrinks, power_loss: any }"),
+              ElementsAre(HasSubstr("when: expected one event")));
+  EXPECT_THAT(errors("{ at: 1s, after: 1ms, power_loss: any }"),
+              ElementsAre(HasSubstr("there is no \"when\"")));
+  EXPECT_THAT(errors("{ at: 1s, power_loss: here }"), ElementsAre(HasSubstr("\"here\" is where")));
+  EXPECT_THAT(errors("{ when: { isr_shrinks: any }, elect_leaders: any }"),
+              ElementsAre(HasSubstr("operators do not wait for events")));
+}
+
+TEST(LoaderTest, RefusesFaultsOfWhatTheClusterDoesNotHave) {
+  std::string text = Replaced("power_loss: any, for: 8s", "drift_vip: any");
+  text.replace(text.find("  vip: { drift: 5s }\n"), 21, "");
+  EXPECT_THAT(ErrorsOf(text), ElementsAre(HasSubstr("drift_vip: the cluster has no VIP")));
 }
 
 TEST(LoaderTest, ReportsEveryErrorInTheOrderOfTheFile) {

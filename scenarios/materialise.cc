@@ -34,7 +34,8 @@ void Settle(const SeedResult& result, Scenario& run) {
   HW_CHECK(run.materialised.has_value(), "{} is not materialised", run.name);
   for (const FiredFault& fired : result.fired) {
     for (faults::FaultOrder& order : run.materialised->orders) {
-      if (order.key != fired.key) continue;
+      // What waits for an event waits for one at which its role is filled, too.
+      if (order.key != fired.key || order.when.has_value()) continue;
       order.hit = AimOf(fired.hit);
       order.other_hit = AimOf(fired.other_hit);
     }

@@ -107,6 +107,8 @@ Scenario Candidate(const Repro& repro, const std::vector<FiredFault>& fired, Nam
     fault.at = std::max(fault.at, absl::ZeroDuration());
     fault.fault = {.kind = order.kind,
                    .target = TargetOf(*kind, order, FindFired(order, fired), naming),
+                   .when = order.when,
+                   .after = {order.after, order.after},
                    .parameters = {},
                    .place = fmt::format("faults.timeline[{}]", pin.timeline.size())};
     SetParameters(*kind, order, naming, grain, fault.fault);

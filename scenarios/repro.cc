@@ -28,6 +28,11 @@ Json JsonOf(const faults::FaultOrder& order) {
                {"at_ns", absl::ToInt64Nanoseconds(order.at)},
                {"for_ns", absl::ToInt64Nanoseconds(order.length)},
                {"target", faults::FormatAim(order.aim)}};
+  if (order.when) {
+    json["when"] = faults::KindOf(order.when->event).name;
+    json["of"] = faults::FormatMomentOf(*order.when);
+    json["after_ns"] = absl::ToInt64Nanoseconds(order.after);
+  }
   if (order.hit) json["hit"] = faults::FormatAim(*order.hit);
   json["other"] = faults::FormatAim(order.other);
   if (order.other_hit) json["other_hit"] = faults::FormatAim(*order.other_hit);
@@ -172,6 +177,12 @@ absl::StatusOr<faults::FaultOrder> ReadOrder(const Json& json, size_t index) {
   order.other_hit = in.OptionalAim("other_hit");
   order.place = in.Text("place");
   order.key = in.Hash("key");
+  if (in.Has("when")) {
+    const absl::StatusOr<faults::Moment> when = faults::ParseMoment(in.Text("when"), in.Text("of"));
+    if (when.ok()) order.when = *when;
+    if (!when.ok()) in.Fail(fmt::format("an event at \"when\": {}", TextOf(when.status())));
+    order.after = in.Nanos("after_ns");
+  }
   if (in.status().ok()) ReadParameters(in, order);
   if (!in.status().ok()) return in.status();
   return order;

@@ -82,6 +82,13 @@ std::string FormatParameter(const FaultParameter& parameter, const ParameterValu
   HW_UNREACHABLE("parameter type {}", static_cast<int>(parameter.type));
 }
 
+void AddMoment(const FaultSpec& fault, FlowMap& map) {
+  if (!fault.when.has_value()) return;
+  map.Add("when", fmt::format("{{ {}: {} }}", faults::KindOf(fault.when->event).name,
+                              Quote(faults::FormatMomentOf(*fault.when))));
+  map.Add("after", FormatDurationRange(fault.after));
+}
+
 void AddParameters(const FaultSpec& fault, FlowMap& map) {
   const FaultKind* kind = FindFaultKind(fault.kind);
   HW_CHECK(kind != nullptr, "unknown fault {}", fault.kind);
@@ -109,6 +116,11 @@ void WriteCluster(const ClusterSpec& cluster, std::string& out) {
                  "  settings: {}\n  network: {}\n  disk: {}\n",
                  QuoteList(cluster.zones), cluster.brokers, cluster.zookeeper,
                  SettingsMap(cluster.settings), network.Finish(), disk.Finish());
+  if (cluster.vip.has_value()) {
+    FlowMap vip;
+    vip.AddOptional("drift", cluster.vip->drift, DurationText);
+    out += fmt::format("  vip: {}\n", vip.Finish());
+  }
 }
 
 void WriteClient(const ClientSpec& client, std::string& out) {
@@ -132,6 +144,7 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
   for (const TimelineFault& fault : scenario.timeline) {
     FlowMap map;
     map.Add("at", DurationText(fault.at));
+    AddMoment(fault.fault, map);
     map.Add(fault.fault.kind, Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {}\n", map.Finish());
@@ -140,6 +153,7 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
   for (const RandomFault& fault : scenario.random) {
     FlowMap map;
     map.Add("every", DurationText(fault.every));
+    AddMoment(fault.fault, map);
     map.Add("target", Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {{ {}: {} }}\n", fault.fault.kind, map.Finish());

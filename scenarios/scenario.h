@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "faults/fault_order.h"
+#include "faults/moment.h"
 #include "scenarios/quantity.h"
 
 namespace highwater::scenarios {
@@ -62,6 +63,13 @@ struct DiskSpec {
   friend bool operator==(const DiskSpec&, const DiskSpec&) = default;
 };
 
+// One address in front of all brokers, with a port for each: clients know nothing else.
+struct VipSpec {
+  // By itself it drifts so long after its node was lost; none: only when told to.
+  std::optional<absl::Duration> drift;
+  friend bool operator==(const VipSpec&, const VipSpec&) = default;
+};
+
 // Which decisions the brokers take where Kafka 3.2.3 is known to be weak (docs/weak-points.md).
 enum class Compatibility {
   kSafe,      // the repaired ones
@@ -76,6 +84,7 @@ struct ClusterSpec {
   Settings settings;
   NetworkSpec network;
   DiskSpec disk;
+  std::optional<VipSpec> vip;  // none: clients go to the brokers themselves
   friend bool operator==(const ClusterSpec&, const ClusterSpec&) = default;
 };
 
@@ -130,6 +139,10 @@ using ParameterValue = std::variant<DurationRange, IntegerRange, std::string, Ta
 struct FaultSpec {
   std::string kind;  // its name in the fault table
   Target target;
+  // The event that it waits for, once its time has come, and how long after it is tried. None: it
+  // is tried at its time.
+  std::optional<faults::Moment> when;
+  DurationRange after;
   std::map<std::string, ParameterValue, std::less<>> parameters;
   std::string place;  // where it was written: `faults.timeline[0]`, `faults.random[1]`
 

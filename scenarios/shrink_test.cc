@@ -72,6 +72,12 @@ RC_GTEST_PROP(ReproTest, AFileGivesBackWhatWasWritten, ()) {
               .trace_hash = *rc::gen::arbitrary<uint64_t>(),
               .shrunk = ""};
   if (*rc::gen::arbitrary<bool>()) repro.run.materialised->operations = 5;
+  for (faults::FaultOrder& order : repro.run.materialised->orders) {
+    if (*rc::gen::inRange(0, 4) != 0) continue;
+    order.when = faults::Moment{
+        .event = faults::Moment::Event::kHighWatermarkMoves, .topic = "orders", .partition = 1};
+    order.after = absl::Milliseconds(*rc::gen::inRange(0, 9));
+  }
   if (*rc::gen::arbitrary<bool>()) {
     repro.run.materialised->effect_crash =
         EffectCrash{.victim = {.role = faults::Aim::Role::kController},

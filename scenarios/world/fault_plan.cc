@@ -1,5 +1,7 @@
 #include "scenarios/world/fault_plan.h"
 
+#include <absl/strings/numbers.h>
+
 #include <algorithm>
 
 #include "core/random.h"
@@ -19,9 +21,25 @@ int64_t DrawDuration(const DurationRange& range, uint64_t key) {
                                   absl::ToInt64Nanoseconds(range.high));
 }
 
-faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t key) {
+// From the last message of a broker until ZooKeeper has ended its session: the server looks once a
+// tick, which is a quarter of the time-out.
+absl::Duration LongestSession(const Scenario& scenario) {
+  int64_t ms = 18'000;  // Kafka's default
+  const std::string* text = FindSetting(scenario.cluster.settings, "zookeeper.session.timeout.ms");
+  if (text != nullptr) HW_CHECK(absl::SimpleAtoi(*text, &ms), "{}", *text);
+  return absl::Milliseconds(ms) * 5 / 4;
+}
+
+faults::FaultOrder OrderOf(const Scenario& scenario, const FaultSpec& spec, absl::Duration at,
+                           uint64_t key) {
   faults::FaultOrder order{
-      .kind = spec.kind, .aim = spec.target, .at = at, .place = spec.place, .key = key};
+      .kind = spec.kind,
+      .aim = spec.target,
+      .at = at,
+      .when = spec.when,
+      .after = absl::Nanoseconds(DrawDuration(spec.after, MixName("after", key))),
+      .place = spec.place,
+      .key = key};
   const FaultKind* kind = FindFaultKind(spec.kind);
   HW_CHECK(kind != nullptr, "unknown fault {}", spec.kind);
   if (order.aim.role == faults::Aim::Role::kAny) order.aim.role = kind->targets[1];
@@ -55,6 +73,7 @@ faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t ke
         break;
     }
   }
+  if (order.kind == "expire_session") order.length += LongestSession(scenario);
   return order;
 }
 
@@ -73,7 +92,8 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
   const uint64_t root = Mix(MixName("faults"), seed);
   const absl::Duration begin = scenario.run.warmup;
   for (const TimelineFault& fault : scenario.timeline) {
-    orders.push_back(OrderOf(fault.fault, begin + fault.at, MixName(fault.fault.place, root)));
+    orders.push_back(
+        OrderOf(scenario, fault.fault, begin + fault.at, MixName(fault.fault.place, root)));
   }
   const int64_t duration = absl::ToInt64Nanoseconds(scenario.run.duration);
   const bool whole_timeline = scenario.random.size() == 1;
@@ -92,7 +112,7 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
       const auto window = static_cast<uint64_t>(at / (duration / kWindows + 1));
       const bool quiet = KeyedRandom(Mix(MixName("quiet", root), window)).Chance(1, 4);
       if (quiet && !whole_timeline) continue;
-      orders.push_back(OrderOf(fault.fault, begin + absl::Nanoseconds(at), turn_key));
+      orders.push_back(OrderOf(scenario, fault.fault, begin + absl::Nanoseconds(at), turn_key));
     }
   }
   std::stable_sort(

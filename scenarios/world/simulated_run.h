@@ -13,10 +13,14 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
+#include "broker/observer_list.h"
 #include "faults/injector.h"
 #include "scenarios/seed_runner.h"
 #include "scenarios/world/applications.h"
+#include "scenarios/world/load_surges.h"
+#include "scenarios/world/moments.h"
 #include "scenarios/world/operators.h"
 #include "scenarios/world/recorder.h"
 #include "scenarios/world/workload.h"
@@ -40,7 +44,16 @@ class SimulatedRun {
   class HashRecorder;
 
   void AddZooKeepers();
-  void AddBrokers();
+  // The next broker's host, running.
+  void AddBroker();
+  // Its process is asked to stop and never started again; false if it does not run.
+  bool RetireBroker(broker::BrokerId id);
+  // The address in front of the brokers that clients know.
+  void AddVip();
+  void StandBehindVip(sim::Host& host, int32_t id);
+  void OrderFaults(std::vector<faults::FaultOrder> orders);
+  // The run's hooks, with an eye on the segments of this broker's logs where a fault waits for one.
+  [[nodiscard]] const RunHooks& HooksOfBroker(int32_t id);
   // A process that ends by itself is started again after a while. `told` hears of every end.
   void Supervise(sim::Host& host, std::function<void(sim::ProcessEnd, bool by_itself)> told);
   void AddClients();
@@ -74,7 +87,15 @@ class SimulatedRun {
   Recorder recorder_;
   WorkloadContext workload_;
   faults::Cast cast_;
+  LoadSurges surges_{world_};
   faults::Injector injector_;
+  Moments moments_{injector_};
+  broker::ObserverList observers_{{&recorder_, &moments_}};
+  sim::Vip* vip_ = nullptr;
+  bool watches_segments_ = false;                        // a fault waits for a new one
+  int32_t brokers_ = 0;                                  // so many were ever added
+  std::set<int32_t> retired_;                            // and these are not started any more
+  std::vector<std::unique_ptr<RunHooks>> broker_hooks_;  // each broker's own, where they differ
   Operators operators_;
   std::unique_ptr<HashRecorder> hash_recorder_;
   absl::Duration end_;

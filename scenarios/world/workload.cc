@@ -121,13 +121,14 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
           : std::numeric_limits<int64_t>::max());
   while (context.now() < context.load_end && count < most) {
     // Arrivals are spread: each interval is drawn between none and twice the mean.
-    const int64_t mean = absl::ToInt64Nanoseconds(interval);
+    const int64_t mean = absl::ToInt64Nanoseconds(interval) / context.surges.FactorOf(named.name);
     next = next + absl::Nanoseconds(env.random.Between(0, 2 * mean));
     if (env.fibers.SleepUntil(next) == core::Wake::kCancelled) break;
     if (context.now() >= context.load_end) break;
     if (std::exchange(layout, context.layout.version()) != context.layout.version()) {
       partitions = context.layout.PartitionsOf(spec.topics);
     }
+    context.surges.Sent(named.name);
     const TopicPartition to = partitions[count++ % partitions.size()];
     const auto size = static_cast<uint32_t>(env.random.Between(spec.record.low, spec.record.high));
     const auto id =

@@ -50,6 +50,8 @@ bool HasLostABroker(const std::string& zone, absl::Span<const faults::Cast::Memb
 bool CanLeaveAZoneOut(const Scenario& scenario) {
   const ClusterSpec& cluster = scenario.cluster;
   if (cluster.zookeeper == 0 || cluster.zones.size() < kZones || cluster.brokers < 3) return false;
+  // The address of all brokers may be the zone's.
+  if (cluster.vip.has_value() && !cluster.vip->drift.has_value()) return false;
   for (const TopicSpec& topic : scenario.topics) {
     if (topic.replicas < 3 || MinInsync(scenario, topic) > 2) return false;
   }
