@@ -45,7 +45,9 @@ std::optional<Aim> RoleOf(const FaultKind& kind, const FiredFault& fired, Naming
 Aim TargetOf(const FaultKind& kind, const FaultOrder& order, const FiredFault* fired,
              Naming naming) {
   if (naming == Naming::kExactly) return order.hit.value_or(order.aim);
-  if (naming == Naming::kAsAimed || fired == nullptr) return order.aim;
+  // What waits for an event is aimed at whoever that event is about.
+  const bool as_aimed = naming == Naming::kAsAimed || order.when.has_value();
+  if (as_aimed || fired == nullptr) return order.aim;
   return RoleOf(kind, *fired, naming).value_or(order.hit.value_or(order.aim));
 }
 

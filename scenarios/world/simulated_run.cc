@@ -4,7 +4,6 @@
 #include <tuple>
 
 #include "core/mark.h"
-#include "faults/exact_aim.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -324,51 +323,6 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
       }
     }
   }
-}
-
-void SimulatedRun::ArmEffectCrash() {
-  const EffectCrash& crash = *scenario_.materialised->effect_crash;
-  const uint64_t key = core::Mix(core::MixName("effect crash"), seed_);
-  const auto victims = cast_.Resolve(crash.victim, recorder_.roles(), key);
-  if (victims.empty()) return;
-  crash_victim_ = victims.front();
-  effects_at_warmup_ = crash_victim_->effects();
-  if (crash.effect == 0) return;
-  const sim::FaultId id = world_.ledger().Request(crash.power_loss ? "power_loss" : "crash_broker");
-  crash_victim_->CrashAtPoint(
-      effects_at_warmup_ + crash.effect,
-      crash.power_loss ? sim::CrashKind::kPowerLoss : sim::CrashKind::kProcess, id);
-}
-
-void SimulatedRun::OnEffectCrash(sim::Host& host) {
-  const EffectCrash& crash = *scenario_.materialised->effect_crash;
-  recorder_.Fault(fmt::format("{} {} before effect {}", host.name(),
-                              crash.power_loss ? "loses power" : "crashes", crash.effect),
-                  "--crash-at-every-effect");
-  world_.At(world_.Elapsed() + crash.down, [this, &host] {
-    if (!host.running() && !healing_) host.Start();
-  });
-}
-
-void SimulatedRun::NoteFired(const faults::FaultOrder& order,
-                             const std::vector<sim::Host*>& victims,
-                             const std::vector<sim::Host*>& others) {
-  FiredFault fired{.key = order.key, .hit = "", .other_hit = "", .roles = {}};
-  if (const auto aim = faults::ExactAim(order.aim, victims, cast_)) {
-    fired.hit = faults::FormatAim(*aim);
-  }
-  if (const auto aim = faults::ExactAim(order.other, others, cast_)) {
-    fired.other_hit = faults::FormatAim(*aim);
-  }
-  std::vector<std::pair<std::string, int32_t>> topics;
-  for (const TopicSpec& topic : scenario_.topics) topics.emplace_back(topic.name, topic.partitions);
-  if (victims.size() == 1) {
-    for (const faults::Aim& role :
-         faults::RolesOf(*victims.front(), cast_, recorder_.roles(), topics)) {
-      fired.roles.push_back(faults::FormatAim(role));
-    }
-  }
-  fired_.push_back(std::move(fired));
 }
 
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
