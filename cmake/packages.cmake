@@ -16,4 +16,5 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 find_package(Snappy REQUIRED)
+find_package(Protobuf REQUIRED)  # the traces for Perfetto
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)

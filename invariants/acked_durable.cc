@@ -89,6 +89,7 @@ class AckedDurable final : public Invariant {
   void LoseFrom(const TopicPartition& partition, Offset end, absl::Duration at, Where where) {
     const auto acked = acked_.find(partition);
     if (acked == acked_.end()) return;
+    Checked();
     const auto first_lost = acked->second.lower_bound(end);
     if (first_lost == acked->second.end()) return;
     LostByAcks lost;
@@ -105,6 +106,7 @@ class AckedDurable final : public Invariant {
     for (const auto& entry : acked) {
       if (entry.first < rest.log_start) continue;  // retention took it
       if (entry.second.at > rest.as_of) continue;  // the reader did not look so far
+      Checked();
       while (found != rest.records.end() && found->first < entry.first) ++found;
       const bool there = found != rest.records.end() && found->first == entry.first;
       if (there && found->second == entry.second.id) continue;

@@ -70,6 +70,7 @@ class CommittedAtRest final : public Invariant {
       const TopicPromise promise = facts_.promise(rest.partition.topic);
       const int32_t enough = std::min(promise.min_insync_replicas, promise.replicas);
       if (static_cast<int32_t>(led.isr.size()) < enough) continue;
+      Checked();
       const Offset end = EndOf(led, rest.partition);
       if (!led.since || at - *led.since < kStandstill) continue;
       const auto shown = shown_.find({rest.partition, led.leader});

@@ -11,6 +11,7 @@ class CommittedKept final : public Invariant {
 
   void OnBecameLeader(const Leadership& leadership) override {
     if (!leadership.newest) return;
+    Checked();
     const auto difference = facts_.logs.FindDifference(leadership.broker, leadership.partition);
     if (!difference.has_value()) return;
     const StoredBatch& committed = difference->committed;

@@ -27,7 +27,9 @@ class Duplicate final : public Invariant {
     broker::Offset original = broker::kNoOffset;
     for (size_t i = 1; i < by_record.size(); ++i) {
       const auto& entry = by_record[i];
-      if (entry.second != by_record[i - 1].second || !IsPromised(entry.second)) continue;
+      if (!IsPromised(entry.second)) continue;
+      Checked();
+      if (entry.second != by_record[i - 1].second) continue;
       ++copies;
       if (first != nullptr && first->first < entry.first) continue;
       first = &entry;

@@ -13,6 +13,7 @@ class G1a final : public Invariant {
 
   void OnConsumed(const ConsumedRecord& record) override {
     if (!record.id.has_value() || !read_.Insert(*record.id)) return;
+    Checked();
     const Send* send = history_.Find(*record.id);
     if (send == nullptr || send->outcome != SendOutcome::kFailed) return;
     Report(*record.id, record.partition, record.offset, record.at,

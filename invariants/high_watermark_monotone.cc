@@ -18,6 +18,7 @@ class HighWatermarkMonotone final : public Invariant {
       return;
     }
     if (state.epoch < last.epoch) return;
+    Checked();
     if (high_watermark < last.high_watermark) {
       Violation violation{.invariant = "high-watermark-monotone",
                           .sentence = "a leader's high watermark went back within its epoch.",

@@ -30,6 +30,7 @@ class InSyncAtRest final : public Invariant {
       const auto known = known_.find(rest.partition);
       // Whether one without a leader may be without is for readable-at-rest to judge.
       if (known == known_.end() || !rest.readable) continue;
+      Checked();
       const int32_t replicas = facts_.promise(rest.partition.topic).replicas;
       const auto in_sync = static_cast<int32_t>(known->second.isr.size());
       if (in_sync >= replicas - facts_.brokers_down()) continue;

@@ -36,6 +36,7 @@ class InconsistentOffsets final : public Invariant {
     const auto [place, fresh] = seen_[partition].try_emplace(offset, now);
     Seen& before = place->second;
     if (fresh) return;
+    Checked();
     if (before.id == now.id) {
       before.acked = before.acked && now.acked;
       return;

@@ -8,6 +8,7 @@
 
 #include <absl/types/span.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
@@ -174,6 +175,15 @@ class Invariant {
   virtual void OnZooKeeperLeading(const ZooKeeperLeadership&) {}
   virtual void OnZooKeeperCommitted(const ZooKeeperCommit&) {}
   virtual void AtRest(const std::vector<PartitionAtRest>&, absl::Duration /*at*/) {}
+
+  // How often it has compared what is with what must be. Zero: it has proved nothing.
+  [[nodiscard]] uint64_t checks() const { return checks_; }
+
+ protected:
+  void Checked(uint64_t times = 1) { checks_ += times; }
+
+ private:
+  uint64_t checks_ = 0;
 };
 
 struct InvariantInfo {

@@ -42,6 +42,7 @@ class IsrAdmitsLive final : public Invariant {
   };
 
   void Judge(const State& before, const broker::PartitionStateEvent& event, absl::Duration at) {
+    Checked();
     for (const BrokerId member : event.isr) {
       if (Contains(before.isr, member) || Contains(event.live, member)) continue;
       Violation violation{.invariant = "isr-admits-live",

@@ -27,6 +27,7 @@ class IsrHoldsCommitted final : public Invariant {
   void OnHighWatermarkMoved(const LeaderState& state, Offset high_watermark) override {
     const auto& known = isr_[state.partition][state.leader];
     if (known.epoch != state.epoch) return;
+    Checked();
     for (const BrokerId member : known.isr) {
       const ReplicaLog* log = facts_.logs.Find(member, state.partition);
       if (log != nullptr && log->end >= high_watermark) continue;

@@ -36,6 +36,7 @@ class LogMatching final : public Invariant {
     const ReplicaLog* mine = facts_.logs.Find(state.follower, state.partition);
     const ReplicaLog* theirs = facts_.logs.Find(partition.leader, state.partition);
     if (mine == nullptr || theirs == nullptr) return;
+    Checked();
     for (auto batch = mine->At(compared);
          batch != mine->batches.end() && batch->base < high_watermark; ++batch) {
       if (Holds(*theirs, *batch)) continue;

@@ -11,6 +11,7 @@ class MinInsyncAcked final : public Invariant {
 
   void OnAcknowledged(const LeaderState& state, broker::Offset last, int16_t acks) override {
     if (acks != -1) return;
+    Checked();
     const int32_t wanted = facts_.promise(state.partition.topic).min_insync_replicas;
     const int32_t holders = facts_.logs.HoldersUpTo(state.partition, last + 1);
     if (holders >= wanted) return;

@@ -30,6 +30,7 @@ class NonmonotonicSend final : public Invariant {
       if (!IsPromised(id) || !seen.insert(id).second) continue;
       const auto [place, fresh] = latest.try_emplace(id.client, Place{id.operation, offset});
       if (fresh) continue;
+      Checked();
       if (id.operation < place->second.operation)
         return Report(rest, id, offset, place->second, at);
       place->second = {id.operation, offset};

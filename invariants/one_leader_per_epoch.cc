@@ -10,6 +10,7 @@ class OneLeaderPerEpoch final : public Invariant {
   std::string_view id() const override { return "one-leader-per-epoch"; }
 
   void OnBecameLeader(const Leadership& leadership) override {
+    Checked();
     auto& leaders = leaders_[leadership.partition];
     const auto [place, fresh] = leaders.emplace(leadership.epoch, leadership.broker);
     if (fresh || place->second == leadership.broker) return;

@@ -10,6 +10,7 @@ class Phantom final : public Invariant {
   std::string_view id() const override { return "phantom"; }
 
   void OnConsumed(const ConsumedRecord& record) override {
+    Checked();
     const std::optional<RecordId>& id = record.id;
     if (!id.has_value()) {
       return Report(record, fmt::format("its {} bytes are no record that any client writes",

@@ -61,6 +61,7 @@ class Backwards final : public Invariant {
   void OnConsumed(const ConsumedRecord& record) override {
     const auto step = positions_.Move(record);
     if (!step.has_value() || step->one_poll != (within_ == Within::kOnePoll)) return;
+    Checked();
     if (record.offset > step->before) return;
     Violation violation{.invariant = std::string(id()),
                         .sentence =
@@ -100,6 +101,7 @@ class Skips final : public Invariant {
     known_[record.partition].push_back(record.offset);
     const auto step = positions_.Move(record);
     if (!step.has_value() || step->one_poll != (within_ == Within::kOnePoll)) return;
+    Checked();
     if (record.offset <= step->before + 1) return;
     holes_.push_back({.consumer = std::string(record.consumer),
                       .partition = record.partition,

@@ -30,6 +30,7 @@ class ReadableAtRest final : public Invariant {
   void AtRest(const std::vector<PartitionAtRest>& partitions, absl::Duration at) override {
     const std::set<broker::BrokerId> left_out = facts_.left_out();
     for (const PartitionAtRest& rest : partitions) {
+      Checked();
       if (rest.readable) continue;
       const auto state = states_.find(rest.partition);
       if (state != states_.end()) {

@@ -20,7 +20,9 @@ class RealtimeInversion final : public Invariant {
       const auto others = acked->find(record.partition);
       if (others == acked->end()) continue;
       const Mark* before = FarthestBefore(others->second, send.invoked);
-      if (before == nullptr || before->offset <= record.offset) continue;
+      if (before == nullptr) continue;
+      Checked();
+      if (before->offset <= record.offset) continue;
       const bool weak = acked == &by_one_ || send.acks != -1;
       Report(record, *before, weak ? int16_t{1} : int16_t{-1});
     }

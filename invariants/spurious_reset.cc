@@ -11,6 +11,7 @@ class SpuriousReset final : public Invariant {
 
   void OnPositionJumped(const PositionJump& jump) override {
     if (jump.reason == JumpReason::kAsked || jump.from == broker::kNoOffset) return;
+    Checked();
     const broker::Offset start = facts_.logs.LogStart(jump.partition);
     const broker::Offset committed = facts_.logs.CommitPoint(jump.partition);
     if (jump.from < start || jump.from > committed) return;

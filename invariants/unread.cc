@@ -64,7 +64,9 @@ class Unread final : public Invariant {
   void Judge(const PartitionAtRest& rest, const Partition& partition, absl::Duration at) {
     std::map<int16_t, std::vector<const Acked*>> missing;
     for (const Acked& acked : partition.acked) {
-      if (!IsDue(acked, rest, partition.farthest) || read_.Contains(acked.id)) continue;
+      if (!IsDue(acked, rest, partition.farthest)) continue;
+      Checked();
+      if (read_.Contains(acked.id)) continue;
       missing[history_.Find(acked.id)->acks].push_back(&acked);
     }
     for (const auto& [acks, records] : missing) {

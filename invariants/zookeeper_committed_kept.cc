@@ -12,6 +12,7 @@ class ZooKeeperCommittedKept final : public Invariant {
   std::string_view id() const override { return kId; }
 
   void OnZooKeeperLeading(const ZooKeeperLeadership& leading) override {
+    Checked();
     const ZooKeeperLogs::Log& log = leading.logs.LogOf(leading.server);
     for (const auto& [zxid, digest] : leading.logs.committed()) {
       const auto held = log.find(zxid);

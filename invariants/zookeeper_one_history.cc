@@ -13,6 +13,7 @@ class ZooKeeperOneHistory final : public Invariant {
 
   void OnZooKeeperCommitted(const ZooKeeperCommit& commit) override {
     const ZooKeeperLogs::Log& committed = commit.logs.committed();
+    Checked();
     const int64_t before = commit.logs.AppliedBy(commit.server);
     if (commit.zxid <= before) {
       return Report(commit, fmt::format("it had applied 0x{:x} already", before));

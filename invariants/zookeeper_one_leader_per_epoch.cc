@@ -15,6 +15,7 @@ class ZooKeeperOneLeaderPerEpoch final : public Invariant {
 
   // A server that leads again needs another epoch, too: it may have proposed in the former one.
   void OnZooKeeperLeading(const ZooKeeperLeadership& leading) override {
+    Checked();
     const auto [place, fresh] = leaders_.emplace(leading.epoch, leading.server);
     if (fresh) return;
     Violation violation{.invariant = std::string(kId),

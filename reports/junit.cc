@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "reports/failure_screen.h"
+#include "reports/markup.h"
 #include "reports/text.h"
 
 namespace highwater::reports {
@@ -14,29 +15,6 @@ using scenarios::Finding;
 using scenarios::ScenarioSummary;
 using scenarios::SignatureGroup;
 using scenarios::Verdict;
-
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : Printable(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 std::string Seconds(absl::Duration time) {
   return fmt::format("{:.3f}", absl::ToDoubleSeconds(time));

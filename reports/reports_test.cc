@@ -201,6 +201,22 @@ RC_GTEST_PROP(ResultJsonTest, ACaseRoundTrips, ()) {
   r.metrics.unavailable = time();
   r.ledger.push_back({text(), number(), number(), number()});
   r.marks.push_back({text(), number()});
+  r.checks.push_back({text(), number()});
+  r.timeline = {.hosts = {{text(), text(), scenarios::TimelineHostKind::kClient}},
+                .partitions = {text()},
+                .names = {text()},
+                .events = {{.at = time(),
+                            .until = time(),
+                            .kind = scenarios::TimelineKind::kIsr,
+                            .ended = *rc::gen::arbitrary<bool>(),
+                            .host = 0,
+                            .partition = 0,
+                            .name = 0,
+                            .from = 3,
+                            .to = 4,
+                            .epoch = 5,
+                            .brokers = {0, -1}}},
+                .left_out = number()};
   r.violations.push_back({.invariant = text(),
                           .sentence = text(),
                           .witnesses = {text(), text()},

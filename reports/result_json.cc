@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include "reports/json_text.h"
 
 namespace highwater::reports {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using core::LatencyHistogram;
 using scenarios::CampaignResult;
 using scenarios::CaseResult;
@@ -17,19 +16,13 @@ using scenarios::LedgerRow;
 using scenarios::MarkCount;
 using scenarios::SeedMetrics;
 using scenarios::SeedResult;
+using scenarios::Timeline;
+using scenarios::TimelineEvent;
+using scenarios::TimelineHost;
 using scenarios::Violation;
 using scenarios::ZoneTraffic;
 
-constexpr int kSchemaVersion = 1;
-
-// Text of a world may hold any bytes: what is not UTF-8 is replaced, never thrown about.
-std::string Dump(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
 // ---- between processes: arrays without keys, times as nanoseconds ----
-
-int64_t Nanos(absl::Duration d) { return absl::ToInt64Nanoseconds(d); }
 
 Json Pack(const ChainEvent& e) {
   return Json::array({Nanos(e.at), static_cast<int>(e.kind), e.actor, e.text, e.note, e.decisive});
@@ -38,6 +31,12 @@ Json Pack(const LedgerRow& r) { return Json::array({r.kind, r.requested, r.appli
 Json Pack(const MarkCount& m) { return Json::array({m.name, m.count}); }
 Json Pack(const FiredFault& f) { return Json::array({f.key, f.hit, f.other_hit, f.roles}); }
 Json Pack(const ZoneTraffic& t) { return Json::array({t.from, t.to, t.bytes}); }
+
+Json Pack(const TimelineHost& h) { return Json::array({h.name, h.zone, static_cast<int>(h.kind)}); }
+Json Pack(const TimelineEvent& e) {
+  return Json::array({Nanos(e.at), Nanos(e.until), static_cast<int>(e.kind), e.ended ? 1 : 0,
+                      e.host, e.peer, e.partition, e.name, e.from, e.to, e.epoch, e.brokers});
+}
 
 Json Pack(const Violation& v);
 
@@ -68,11 +67,15 @@ Json Pack(const SeedMetrics& m) {
                       m.greatest_lag_records, PackList(m.traffic)});
 }
 
+Json Pack(const Timeline& t) {
+  return Json::array({PackList(t.hosts), t.partitions, t.names, PackList(t.events), t.left_out});
+}
+
 Json Pack(const SeedResult& r) {
   return Json::array({r.scenario, r.seed, static_cast<int>(r.verdict), r.signature, r.trace_hash,
                       r.strategy, PackList(r.violations), Nanos(r.simulated), Nanos(r.host),
-                      Pack(r.metrics), PackList(r.ledger), PackList(r.marks), r.dump, r.history,
-                      PackList(r.fired), r.victim_effects});
+                      Pack(r.metrics), PackList(r.ledger), PackList(r.marks), PackList(r.checks),
+                      r.dump, r.history, Pack(r.timeline), PackList(r.fired), r.victim_effects});
 }
 
 // Reads the elements of an array one after the other; a wrong type or a missing element makes it
@@ -112,6 +115,12 @@ class Unpacker {
     Number(value);
     ok_ = ok_ && value >= 0 && value < limit;
     if (ok_) out = static_cast<Enum>(value);
+  }
+  void Numbers(std::vector<int32_t>& out) {
+    ForEach([&](const Json& j) {
+      if (j.is_number_integer()) out.push_back(j.get<int32_t>());
+      return j.is_number_integer();
+    });
   }
   void Texts(std::vector<std::string>& out) {
     ForEach([&](const Json& j) {
@@ -228,6 +237,53 @@ bool Unpack(const Json& json, SeedMetrics& m) {
   return in.ok();
 }
 
+bool Unpack(const Json& json, TimelineHost& h) {
+  Unpacker in(json);
+  in.Text(h.name);
+  in.Text(h.zone);
+  in.Choice(h.kind, scenarios::kTimelineHostKinds);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, TimelineEvent& e) {
+  Unpacker in(json);
+  in.Time(e.at);
+  in.Time(e.until);
+  in.Choice(e.kind, scenarios::kTimelineKinds);
+  in.Flag(e.ended);
+  in.Number(e.host);
+  in.Number(e.peer);
+  in.Number(e.partition);
+  in.Number(e.name);
+  in.Number(e.from);
+  in.Number(e.to);
+  in.Number(e.epoch);
+  in.Numbers(e.brokers);
+  return in.ok();
+}
+
+bool IsIndex(int32_t index, size_t size) {
+  return index >= -1 && index < static_cast<int32_t>(size);
+}
+
+bool Unpack(const Json& json, Timeline& t) {
+  Unpacker in(json);
+  in.List(t.hosts);
+  in.Texts(t.partitions);
+  in.Texts(t.names);
+  in.List(t.events);
+  in.Number(t.left_out);
+  for (const TimelineEvent& e : t.events) {
+    const bool good = IsIndex(e.host, t.hosts.size()) && IsIndex(e.peer, t.hosts.size()) &&
+                      IsIndex(e.partition, t.partitions.size()) && IsIndex(e.name, t.names.size());
+    if (!good) return false;
+    for (const int32_t broker : e.brokers) {
+      if (!IsIndex(broker, t.hosts.size())) return false;
+    }
+  }
+  return in.ok();
+}
+
 bool Unpack(const Json& json, SeedResult& r) {
   Unpacker in(json);
   in.Text(r.scenario);
@@ -242,8 +298,10 @@ bool Unpack(const Json& json, SeedResult& r) {
   in.One(r.metrics);
   in.List(r.ledger);
   in.List(r.marks);
+  in.List(r.checks);
   in.Text(r.dump);
   in.Text(r.history);
+  in.One(r.timeline);
   in.List(r.fired);
   in.Number(r.victim_effects);
   return in.ok();
@@ -262,7 +320,6 @@ void Unpacker::One(Item& out) {
 
 // ---- for machines ----
 
-double Seconds(absl::Duration d) { return static_cast<double>(Nanos(d)) / 1e9; }
 double Millis(absl::Duration d) { return static_cast<double>(Nanos(d)) / 1e6; }
 
 // Of nothing there is no quantile: null, and not a time that looks excellent.
@@ -272,6 +329,12 @@ void AddQuantiles(const LatencyHistogram& h, const std::string& name, Json& out)
   out[name + "_p99_ms"] = value(h.Quantile(99, 100));
   out[name + "_p999_ms"] = value(h.Quantile(999, 1000));
   out[name + "_max_ms"] = value(h.max());
+}
+
+Json Counts(const std::vector<MarkCount>& counts) {
+  Json json = Json::object();
+  for (const MarkCount& count : counts) json[count.name] = count.count;
+  return json;
 }
 
 Json Metrics(const SeedMetrics& m) {
@@ -302,11 +365,6 @@ Json Ledger(const std::vector<LedgerRow>& ledger) {
                     {"observed", r.observed}});
   }
   return rows;
-}
-
-Json Build(const BuildInfo& build) {
-  return {
-      {"id", build.id}, {"clean", build.clean}, {"compiler", build.compiler}, {"type", build.type}};
 }
 
 Json Scenario(const scenarios::ScenarioSummary& s) {
@@ -345,6 +403,13 @@ std::string EncodeCase(const CaseResult& c) {
   return std::string(bytes.begin(), bytes.end());
 }
 
+std::optional<SeedMetrics> DecodeMetrics(std::string_view exact) {
+  SeedMetrics metrics;
+  const Json json = Json::parse(exact, nullptr, false);
+  if (!Unpack(json, metrics)) return std::nullopt;
+  return metrics;
+}
+
 absl::StatusOr<CaseResult> DecodeCase(std::string_view bytes) {
   const Json json = Json::from_cbor(bytes.begin(), bytes.end(), true, false);
   CaseResult c;
@@ -373,7 +438,12 @@ std::string ResultLine(const CaseResult& c) {
                {"simulated_s", Seconds(r.simulated)},
                {"host_ms", Millis(r.host)},
                {"metrics", Metrics(r.metrics)},
-               {"faults", Ledger(r.ledger)}};
+               {"exact", Pack(r.metrics)},
+               {"faults", Ledger(r.ledger)},
+               {"marks", Counts(r.marks)},
+               {"checks", Counts(r.checks)}};
+  if (c.run_twice) line["run_twice"] = true;
+  if (c.died) line["died"] = true;
   if (!c.differs.empty()) line["differs"] = c.differs;
   return Dump(line);
 }
@@ -388,8 +458,13 @@ std::string SummaryJson(const CampaignResult& campaign, const BuildInfo& build) 
     findings.push_back(
         {{"exit", static_cast<int>(f.code)}, {"scenario", f.scenario}, {"text", f.text}});
   }
-  Json marks = Json::object();
-  for (const MarkCount& m : campaign.marks) marks[m.name] = m.count;
+  Json guarantees = Json::array();
+  for (const scenarios::GuaranteeSummary& g : campaign.guarantees) {
+    guarantees.push_back({{"invariant", g.invariant},
+                          {"checks", g.checks},
+                          {"seeds_checked", g.seeds_checked},
+                          {"seeds_violated", g.seeds_violated}});
+  }
   return Dump({{"schema_version", kSchemaVersion},
                {"build", Build(build)},
                {"exit", static_cast<int>(campaign.exit_code)},
@@ -402,43 +477,9 @@ std::string SummaryJson(const CampaignResult& campaign, const BuildInfo& build) 
                {"scenarios", scenario_list},
                {"signatures", groups},
                {"findings", findings},
-               {"marks", marks}},
+               {"guarantees", guarantees},
+               {"marks", Counts(campaign.marks)}},
               2);
-}
-
-std::string RunJson(const RunInfo& run, const CampaignResult& campaign, const BuildInfo& build) {
-  Json files = Json::array();
-  for (const auto& s : campaign.scenarios)
-    files.push_back({{"scenario", s.name}, {"file", s.file}});
-  return Dump({{"schema_version", kSchemaVersion},
-               {"command", run.command},
-               {"started", run.started},
-               {"host", run.host},
-               {"build", Build(build)},
-               {"seeds", run.seeds},
-               {"shard", run.shard},
-               {"workers", campaign.workers},
-               {"scenarios", files},
-               {"exit", static_cast<int>(campaign.exit_code)}},
-              2);
-}
-
-namespace {
-Json Entry(const ListEntry& entry) {
-  Json json = {{"name", entry.name}};
-  for (const auto& [key, value] : entry.fields) json[key] = value;
-  if (!entry.parts.empty()) {
-    json["parameters"] = Json::array();
-    for (const ListEntry& part : entry.parts) json["parameters"].push_back(Entry(part));
-  }
-  return json;
-}
-}  // namespace
-
-std::string ListJson(std::string_view what, const std::vector<ListEntry>& entries) {
-  Json list = Json::array();
-  for (const ListEntry& entry : entries) list.push_back(Entry(entry));
-  return Dump({{"schema_version", kSchemaVersion}, {std::string(what), list}}, 2);
 }
 
 }  // namespace highwater::reports

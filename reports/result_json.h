@@ -1,7 +1,8 @@
 #pragma once
 
-// Results as JSON for machines, and as bytes between processes. Beside scenarios/repro.cc the only
-// part of Highwater that knows the JSON library.
+// Results as JSON for machines, and as bytes between processes. Only this part of Highwater
+// (result_json.cc, run_json.cc) and results_reader.cc, which reads it back, know the JSON library,
+// beside scenarios/repro.cc.
 //
 // Keys carry their units: `simulated_s`, `produce_latency_p99_ms`. Hashes are strings of 16
 // hexadecimal digits, since JSON readers hold numbers as floating point. Every document has
@@ -9,6 +10,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +28,10 @@ namespace highwater::reports {
 // One line of results.ndjson, without its end of line: equal for equal runs but for `host_ms`.
 [[nodiscard]] std::string ResultLine(const scenarios::CaseResult& result);
 
+// What a line holds of a run's figures bit for bit, as it stands under `exact`: adding such up
+// loses nothing. Nothing if it is not that.
+[[nodiscard]] std::optional<scenarios::SeedMetrics> DecodeMetrics(std::string_view exact);
+
 // summary.json.
 [[nodiscard]] std::string SummaryJson(const scenarios::CampaignResult& campaign,
                                       const BuildInfo& build);
@@ -38,8 +44,9 @@ struct RunInfo {
   std::string seeds;  // as chosen
   std::string shard;
 };
+// `finished`: the campaign has ended; without that, nobody knows what it had still to say.
 [[nodiscard]] std::string RunJson(const RunInfo& run, const scenarios::CampaignResult& campaign,
-                                  const BuildInfo& build);
+                                  const BuildInfo& build, bool finished);
 
 // marks.json and `list --json`: named things, each with words about it.
 struct ListEntry {

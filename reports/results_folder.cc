@@ -7,8 +7,11 @@
 #include <filesystem>
 #include <system_error>
 
+#include "core/status_macros.h"
 #include "reports/failure_screen.h"
+#include "reports/html_report.h"
 #include "reports/junit.h"
+#include "reports/perfetto/timeline_trace.h"
 
 namespace highwater::reports {
 namespace {
@@ -45,14 +48,10 @@ void PointLatest(const fs::path& root, const fs::path& folder) {
   if (!error) fs::rename(fresh, latest, error);
 }
 
-std::string FailureFolder(std::string_view scenario, uint64_t seed) {
-  return fmt::format("failures/{}-{}", scenario, seed);
-}
-
 }  // namespace
 
-std::string ResultsFolder::FolderOf(std::string_view scenario, uint64_t seed) const {
-  return fmt::format("{}/{}", path_, FailureFolder(scenario, seed));
+std::string FailureFolder(const std::string& scenario, uint64_t seed) {
+  return fmt::format("failures/{}-{}", scenario, seed);
 }
 
 absl::StatusOr<std::unique_ptr<ResultsFolder>> ResultsFolder::Create(const std::string& root,
@@ -90,7 +89,7 @@ void ResultsFolder::Write(const std::string& name, std::string_view text) {
 }
 
 void ResultsFolder::OnStart(const CampaignResult& campaign, const CampaignProgress&) {
-  Write("run.json", RunJson(run_, campaign, build_) + "\n");
+  Write("run.json", RunJson(run_, campaign, build_, false) + "\n");
 }
 
 void ResultsFolder::OnCase(const CampaignResult& campaign, const CaseResult& result,
@@ -110,15 +109,26 @@ void ResultsFolder::OnCase(const CampaignResult& campaign, const CaseResult& res
   if (!result.repro.empty()) Write(folder + "/repro.json", result.repro);
   if (!result.unshrunk_repro.empty()) Write(folder + "/unshrunk.json", result.unshrunk_repro);
   if (!result.result.history.empty()) Write(folder + "/history.txt", result.result.history);
+  const scenarios::Timeline& timeline = result.result.timeline;
+  if (!timeline.events.empty()) Write(folder + "/trace.pftrace", PerfettoTrace(timeline));
+  // All of it, for `report`: the only file that is not for people.
+  Write(folder + "/case.cbor", EncodeCase(result));
   // The screen shows a dump's beginning; here is the whole.
   if (!result.result.dump.empty()) Write(folder + "/dump.txt", result.result.dump);
 }
 
 void ResultsFolder::OnEnd(const CampaignResult& campaign) {
   std::fflush(lines_);
-  Write("run.json", RunJson(run_, campaign, build_) + "\n");
-  Write("summary.json", SummaryJson(campaign, build_) + "\n");
-  Write("junit.xml", JUnitXml(campaign, build_));
+  Write("run.json", RunJson(run_, campaign, build_, true) + "\n");
+  const absl::Status status = WriteReports(path_, campaign, run_, build_);
+  if (status_.ok()) status_ = status;
+}
+
+absl::Status WriteReports(const std::string& folder, const CampaignResult& campaign,
+                          const RunInfo& run, const BuildInfo& build) {
+  HW_RETURN_IF_ERROR(WriteFile(folder + "/summary.json", SummaryJson(campaign, build) + "\n"));
+  HW_RETURN_IF_ERROR(WriteFile(folder + "/junit.xml", JUnitXml(campaign, build)));
+  return WriteFile(folder + "/report.html", HtmlReport(campaign, run, build));
 }
 
 }  // namespace highwater::reports

@@ -32,13 +32,6 @@ bool Undecided(const ScenarioSummary& s) {
   return s.Count(Verdict::kInconclusive) > 0 || s.Count(Verdict::kVacuous) > 0;
 }
 
-// After n seeds without a violation its chance is below 3/n with 95 % confidence.
-std::string UpperBound(uint64_t seeds) {
-  const double percent = std::min(100.0, 300.0 / static_cast<double>(seeds));
-  return percent >= 10 ? fmt::format("below {:.0f} % at 95 %", percent)
-                       : fmt::format("below {:.2g} % at 95 %", percent);
-}
-
 std::string ShownText(const ScenarioSummary& s) {
   std::string text;
   for (const auto& [invariant, count] : s.shown) {
@@ -78,6 +71,13 @@ std::string Marks(const CampaignResult& campaign) {
 }
 
 }  // namespace
+
+// After n seeds without a violation its chance is below 3/n with 95 % confidence.
+std::string UpperBound(uint64_t seeds) {
+  const double percent = std::min(100.0, 300.0 / static_cast<double>(seeds));
+  return percent >= 10 ? fmt::format("below {:.0f} % at 95 %", percent)
+                       : fmt::format("below {:.2g} % at 95 %", percent);
+}
 
 bool ScenarioFailed(const CampaignResult& campaign, const ScenarioSummary& scenario) {
   for (int i = 0; i < scenarios::kVerdicts; ++i) {

@@ -22,6 +22,9 @@ namespace highwater::reports {
 // `374 held, 1 violated`: verdicts that occurred, over all scenarios.
 [[nodiscard]] std::string VerdictCounts(const scenarios::CampaignResult& campaign);
 
+// `below 2.4 % at 95 %`: how likely a violation still is after so many seeds without one.
+[[nodiscard]] std::string UpperBound(uint64_t seeds);
+
 // Whether the scenario itself is to be shown as failed.
 [[nodiscard]] bool ScenarioFailed(const scenarios::CampaignResult& campaign,
                                   const scenarios::ScenarioSummary& scenario);

@@ -46,6 +46,11 @@ class Campaign {
     for (const core::Mark::Count& mark : core::Mark::Counts()) {
       result_.marks.push_back({std::string(mark.name), 0});
     }
+    for (const InvariantInfo& invariant : harness_.load.invariants) {
+      result_.guarantees.push_back({.invariant = invariant.id, .sentence = invariant.sentence});
+    }
+    std::sort(result_.guarantees.begin(), result_.guarantees.end(),
+              [](const auto& a, const auto& b) { return a.invariant < b.invariant; });
     result_.workers = options_.workers;
     slots_.resize(static_cast<size_t>(std::max(1, options_.workers)));
     observer_.OnStart(result_, Progress());

@@ -89,11 +89,21 @@ struct Finding {
   std::string text;
 };
 
+// What the checks of one invariant add up to.
+struct GuaranteeSummary {
+  std::string invariant;
+  std::string sentence;  // in the client's words; empty where nobody said
+  uint64_t checks = 0;
+  uint64_t seeds_checked = 0;  // in which it was checked at least once
+  uint64_t seeds_violated = 0;
+};
+
 struct CampaignResult {
   std::vector<ScenarioSummary> scenarios;
   std::vector<SignatureGroup> groups;  // in the order of their first seeds
   std::vector<Finding> findings;       // gravest first
   std::vector<MarkCount> marks;        // every mark of the program, sorted; zero: never reached
+  std::vector<GuaranteeSummary> guarantees;  // sorted by invariant
   uint64_t cases = 0;
   uint64_t run_twice = 0;
   uint64_t differing = 0;

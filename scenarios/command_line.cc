@@ -77,6 +77,8 @@ struct Arguments {
   ShrinkCommand shrink;
   PinCommand pin;
   EffectsCommand effects;
+  ReportCommand report;
+  TraceCommand trace;
   HashCheckCommand hash_check;
   std::string list_what;
   std::vector<std::string> list_paths;
@@ -251,6 +253,44 @@ CLI::App* AddPin(CLI::App& app, Arguments& args) {
   return pin;
 }
 
+CLI::App* AddReport(CLI::App& app, Arguments& args) {
+  CLI::App* report = app.add_subcommand(
+      "report", "Say what folders of results say together, and write their reports");
+  report
+      ->add_option("RUN_DIR", args.report.folders,
+                   "Folders of results, or folders that hold such: those of all shards")
+      ->required()
+      ->type_name("");
+  report
+      ->add_option("-o,--output", args.report.output,
+                   "Where to put a folder with the sum of several; default: hw-out")
+      ->type_name("");
+  report->add_flag("--github", args.report.github,
+                   "Print annotations for GitHub Actions and append to $GITHUB_STEP_SUMMARY");
+  report->add_flag("-q,--quiet", args.output.quiet, "Only the summary");
+  AddOutputOptions(report, args, {"human", "json"});
+  report->footer(
+      "Writes report.html, junit.xml and summary.json: of one folder, into it; of several, into "
+      "OUTPUT/<time>-<build>/,\nwhich is a folder of results itself.\n"
+      "Exit: as the run of all their seeds would have; 2 where they do not fit together.\n"
+      "Example: highwater report shards/hw-* -o merged --github");
+  return report;
+}
+
+CLI::App* AddTrace(CLI::App& app, Arguments& args) {
+  CLI::App* trace =
+      app.add_subcommand("trace", "Run one seed and write what happens in it for Perfetto");
+  AddSource(trace, args.trace.source, args.trace.seed, args.trace.mutant);
+  trace->add_option("-o,--output", args.trace.file, "The file to write")
+      ->capture_default_str()
+      ->type_name("");
+  trace->footer(
+      "Open the file at https://ui.perfetto.dev, which keeps it in the browser.\n"
+      "Exit: 0 written, 2 usage or invalid scenario, 70 internal error.\n"
+      "Example: highwater trace scenarios/cluster/leader-crash.yaml --seed 3 -o leader.pftrace");
+  return trace;
+}
+
 CLI::App* AddHashCheck(CLI::App& app, Arguments& args) {
   CLI::App* check = app.add_subcommand(
       "hash-check", "Run seeds twice with different memory and name the first event that differs");
@@ -331,12 +371,15 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
       "highwater");
   Arguments args{.output = {.out = out, .err = err}};
   args.run.command.assign(argv, argv + argc);
+  args.report.command = args.run.command;
   app.require_subcommand(1);
   app.set_version_flag("--version", "highwater " + reports::DescribeBuild(reports::ThisBuild()));
   const CLI::App* run = AddRun(app, args);
   const CLI::App* replay = AddReplay(app, args);
   const CLI::App* shrink = AddShrink(app, args);
   const CLI::App* pin = AddPin(app, args);
+  const CLI::App* report = AddReport(app, args);
+  const CLI::App* trace = AddTrace(app, args);
   const CLI::App* hash_check = AddHashCheck(app, args);
   const CLI::App* list = AddList(app, args);
   const CLI::App* validate = AddValidate(app, args);
@@ -364,6 +407,10 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
     code = ShrinkRun(args.shrink, harness, args.output);
   } else if (pin->parsed()) {
     code = Pin(args.pin, harness, args.output);
+  } else if (report->parsed()) {
+    code = Report(args.report, args.output);
+  } else if (trace->parsed()) {
+    code = Trace(args.trace, harness, args.output);
   } else if (hash_check->parsed()) {
     code = HashCheck(args.hash_check, harness, args.output);
   } else if (list->parsed()) {

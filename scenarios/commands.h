@@ -94,6 +94,26 @@ struct EffectsCommand {
 [[nodiscard]] ExitCode CrashAtEveryEffect(const EffectsCommand& command, const Harness& harness,
                                           const Output& output);
 
+struct ReportCommand {
+  std::vector<std::string> command;  // as typed
+  std::vector<std::string> folders;
+  std::string output;  // where to put the folder of several; empty: hw-out
+  bool github = false;
+};
+// Merges folders of results, prints what they say together and writes its reports. Exits as `run`
+// would have.
+[[nodiscard]] ExitCode Report(const ReportCommand& command, const Output& output);
+
+struct TraceCommand {
+  std::string source;  // as of ReplayCommand
+  std::optional<uint64_t> seed;
+  std::string mutant;
+  std::string file = "trace.pftrace";
+};
+// Runs one seed and writes what happened in it as a Perfetto trace. Whether it held is not its say.
+[[nodiscard]] ExitCode Trace(const TraceCommand& command, const Harness& harness,
+                             const Output& output);
+
 struct HashCheckCommand {
   std::vector<std::string> scenarios;
   SeedChoice seeds;

@@ -56,6 +56,17 @@ void AddMarks(const std::vector<MarkCount>& marks, std::vector<MarkCount>& sums)
   }
 }
 
+GuaranteeSummary& GuaranteeOf(const std::string& invariant,
+                              std::vector<GuaranteeSummary>& guarantees) {
+  auto at = std::lower_bound(
+      guarantees.begin(), guarantees.end(), invariant,
+      [](const GuaranteeSummary& a, const std::string& b) { return a.invariant < b; });
+  if (at == guarantees.end() || at->invariant != invariant) {
+    at = guarantees.insert(at, {.invariant = invariant, .sentence = {}});
+  }
+  return *at;
+}
+
 void AddTraffic(const ZoneTraffic& traffic, std::vector<ZoneTraffic>& sums) {
   auto at = std::lower_bound(sums.begin(), sums.end(), traffic,
                              [](const ZoneTraffic& a, const ZoneTraffic& b) {
@@ -226,6 +237,14 @@ const SignatureGroup* AddCase(const CaseResult& result, CampaignResult& campaign
   for (const std::string& invariant : shown) ++scenario.shown[invariant];
   AddLedger(seed.ledger, scenario.ledger);
   AddMarks(seed.marks, campaign.marks);
+  for (const MarkCount& check : seed.checks) {
+    GuaranteeSummary& guarantee = GuaranteeOf(check.name, campaign.guarantees);
+    guarantee.checks += check.count;
+    guarantee.seeds_checked += check.count > 0 ? 1 : 0;
+  }
+  for (const std::string& invariant : shown) {
+    ++GuaranteeOf(invariant, campaign.guarantees).seeds_violated;
+  }
   AddMetrics(seed.metrics, scenario.totals);
   scenario.simulated += seed.simulated;
   scenario.host += seed.host;

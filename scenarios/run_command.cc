@@ -167,8 +167,11 @@ ExitCode Run(RunCommand command, const Harness& healthy, const Output& output) {
                 .how = {.workers = command.options.workers, .budget = command.shrink_budget},
                 .mutant = command.mutant,
                 .build = build.id,
-                .folder_of = [&](const std::string& scenario,
-                                 uint64_t seed) { return (*folder)->FolderOf(scenario, seed); },
+                .folder_of =
+                    [&](const std::string& scenario, uint64_t seed) {
+                      return fmt::format("{}/{}", (*folder)->path(),
+                                         reports::FailureFolder(scenario, seed));
+                    },
                 .tell =
                     [&](const std::string& sentence) {
                       if (!output.quiet) fmt::print(output.err, "     SHRUNK  {}\n", sentence);

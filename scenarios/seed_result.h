@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/latency_histogram.h"
+#include "scenarios/timeline.h"
 
 namespace highwater::scenarios {
 
@@ -146,6 +147,7 @@ struct SeedResult {
   SeedMetrics metrics;
   std::vector<LedgerRow> ledger;  // a row for each kind that the scenario switches on
   std::vector<MarkCount> marks;   // those reached
+  std::vector<MarkCount> checks;  // how often each invariant compared something
   std::string dump;  // for a world that did not end: every live fiber and what it waits for; a
                      // crash's last words
   std::string
@@ -154,6 +156,7 @@ struct SeedResult {
   // Effects of the victim of Materialised::effect_crash, from the end of the warm-up to that of the
   // load.
   uint64_t victim_effects = 0;
+  Timeline timeline;  // where RunOptions.timeline_messages asked for it
   friend bool operator==(const SeedResult&, const SeedResult&) = default;
 };
 

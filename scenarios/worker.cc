@@ -17,6 +17,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "core/check.h"
@@ -32,6 +33,10 @@ constexpr char kSecondRun = 'S';  // the case is run again: its time begins anew
 constexpr char kResult = 'R';
 constexpr size_t kHeader = 1 + sizeof(uint32_t);
 constexpr size_t kLastWords = 64 << 10;
+// Of a failure's timeline: what a report draws is near its end.
+constexpr uint64_t kTimelineMessages = 20'000;
+// That a worker sends: more than get a folder, since cases of a worker that died come late.
+constexpr uint64_t kTimelinesOfASignature = 8;
 
 // False if the other side is gone.
 bool WriteAll(int fd, std::string_view bytes) {
@@ -104,6 +109,7 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
 SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace) {
   RunOptions options;
   options.trace = trace;
+  if (trace) options.timeline_messages = kTimelineMessages;
   core::Mark::ResetCounts();
   const absl::Duration begin = HostNow();
   SeedResult result = runner.Run(scenario, seed, options);
@@ -138,6 +144,7 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
                              const Harness& harness) noexcept {
   const std::unique_ptr<SeedRunner> runner = harness.make_runner();
   std::set<std::pair<size_t, std::string>> expected_shown;
+  std::map<std::pair<size_t, std::string>, uint64_t> failures;
   for (;;) {
     WireRequest wire;
     if (!ReadAll(fd, reinterpret_cast<char*>(&wire), sizeof(wire))) _exit(0);
@@ -156,6 +163,10 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
       request.run_twice = true;
       on_second_run();
       result = RunCase(scenario, request, *runner, on_second_run);
+    }
+    // Nobody draws the hundredth failure of a kind.
+    if (++failures[{request.scenario, result.result.signature}] > kTimelinesOfASignature) {
+      result.result.timeline = {};
     }
     SendMessage(fd, kResult, reports::EncodeCase(result));
     if (lseek(STDERR_FILENO, 0, SEEK_CUR) > 0 && ftruncate(STDERR_FILENO, 0) == 0) {

@@ -487,6 +487,14 @@ SeedMetrics Recorder::Metrics() const {
   return metrics;
 }
 
+std::vector<MarkCount> Recorder::Checks() const {
+  std::vector<MarkCount> checks;
+  for (const auto& invariant : invariants_) {
+    checks.push_back({.name = std::string(invariant->id()), .count = invariant->checks()});
+  }
+  return checks;
+}
+
 std::string Recorder::HistoryText() const {
   static constexpr std::string_view kOutcomes[] = {"pending", "acked", "failed", "unknown"};
   std::string text = "# producer operation partition invoked_us completed_us outcome offset\n";

@@ -121,12 +121,15 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // Partitions that were proved to wait lawfully.
   [[nodiscard]] uint64_t excused() const { return excused_; }
   [[nodiscard]] SeedMetrics Metrics() const;
+  // How often each chosen invariant was checked.
+  [[nodiscard]] std::vector<MarkCount> Checks() const;
   // The clients' operations as text, a line each.
   [[nodiscard]] std::string HistoryText() const;
   [[nodiscard]] const invariants::ClientHistory& history() const { return history_; }
   [[nodiscard]] const ClusterRoles& roles() const { return roles_; }
   // What the servers of a ZooKeeper ensemble report.
   [[nodiscard]] broker::ZooKeeperObserver& zookeeper() { return zookeeper_; }
+  [[nodiscard]] const Availability& availability() const { return availability_; }
   // For whoever sees what disks lose.
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 

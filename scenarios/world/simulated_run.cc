@@ -104,6 +104,7 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       recorder_(
           scenario, narrator_, [this] { return world_.Elapsed(); },
           [this](const invariants::Violation& violation) { OnViolation(violation); }),
+      timeline_(MakeTimeline()),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .layout = TopicLayout(scenario),
@@ -131,6 +132,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
       std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
         return order.when && order.when->event == faults::Moment::Event::kSegmentRolled;
       });
+  watches_moments_ = std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
+    return order.when.has_value();
+  });
   AddZooKeepers();
   if (scenario.cluster.vip.has_value()) AddVip();
   while (brokers_ < scenario.cluster.brokers) AddBroker();
@@ -152,6 +156,18 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
 
 SimulatedRun::~SimulatedRun() = default;
 
+// A list costs each event some calls more: only for those who draw, or wait for an event.
+broker::Observer& SimulatedRun::ObserverOfBrokers() {
+  if (timeline_ == nullptr && !watches_moments_) return recorder_;
+  return observers_;
+}
+
+std::vector<broker::Observer*> SimulatedRun::AllObservers() {
+  std::vector<broker::Observer*> all = {&recorder_, &moments_};
+  if (timeline_ != nullptr) all.push_back(timeline_.get());
+  return all;
+}
+
 void SimulatedRun::OrderFaults(std::vector<faults::FaultOrder> orders) {
   injector_.SetStage(vip_, &surges_);
   injector_.MakeSham(hooks_.sham_fault);
@@ -162,6 +178,15 @@ void SimulatedRun::OrderFaults(std::vector<faults::FaultOrder> orders) {
   operators_.Order({std::make_move_iterator(of_operators), std::make_move_iterator(orders.end())});
   orders.erase(of_operators, orders.end());
   injector_.Order(std::move(orders));
+}
+
+std::unique_ptr<TimelineRecorder> SimulatedRun::MakeTimeline() {
+  if (!options_.timeline_messages.has_value()) return nullptr;
+  auto timeline = std::make_unique<TimelineRecorder>(world_, *options_.timeline_messages, [this] {
+    return recorder_.availability().partitions_without_leader();
+  });
+  world_.network().SetMessageSink(timeline.get());
+  return timeline;
 }
 
 sim::Host& SimulatedRun::AddHost(std::string name, size_t zone, bool with_disk) {
@@ -213,7 +238,7 @@ void SimulatedRun::AddBroker() {
   const RunHooks& hooks = HooksOfBroker(i);
   host.SetProgram(
       [this, config, &hooks](core::Environment& env) -> std::unique_ptr<sim::Application> {
-        return MakeBrokerApplication(env, hooks, config, observers_);
+        return MakeBrokerApplication(env, hooks, config, ObserverOfBrokers());
       });
   Supervise(host, [this, i, &host](sim::ProcessEnd end, bool by_itself) {
     if (end == sim::ProcessEnd::kPowerLost) {
@@ -223,8 +248,9 @@ void SimulatedRun::AddBroker() {
         recorder_.survivability().LostData(broker::BrokerId(i));
       }
     }
-    recorder_.ProcessEnded(i,
-                           by_itself ? fmt::format("is down: {}", sim::ProcessEndName(end)) : "");
+    const std::string how = by_itself ? EndText(host, end) : "";
+    recorder_.ProcessEnded(i, how);
+    if (timeline_ != nullptr) timeline_->ProcessEnded(host, how);
   });
   cast_.members.push_back(
       {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
@@ -308,6 +334,7 @@ void SimulatedRun::AddClients() {
 
 void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                            std::string text) {
+  if (timeline_ != nullptr) timeline_->Fault(text, victims, order.length);
   recorder_.Fault(std::move(text), order.place);
   const bool replaces = order.kind == "replace_disk";
   if (!replaces && !CorruptsData(order.kind)) return;
@@ -344,6 +371,7 @@ void SimulatedRun::ConsiderReach() {
     const bool enough = 2 * reached >= all;
     recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
   }
+  if (timeline_ != nullptr) timeline_->ReachChanged();
 }
 
 std::vector<ZoneTraffic> SimulatedRun::Traffic() {
@@ -363,6 +391,7 @@ std::vector<ZoneTraffic> SimulatedRun::Traffic() {
 }
 
 void SimulatedRun::OnViolation(const invariants::Violation& violation) {
+  if (timeline_ != nullptr) timeline_->Violated(violation);
   if (options_.break_on.empty() || violation.invariant != options_.break_on) return;
   left_early_ = true;
   if (options_.on_break) options_.on_break();
@@ -383,6 +412,7 @@ bool SimulatedRun::RunTo(absl::Duration until) {
 
 void SimulatedRun::BeginHeal() {
   injector_.Heal();
+  if (timeline_ != nullptr) timeline_->Healed();
   world_.SetFairSchedule(true);
   const auto left_out = ZoneLeftOut(scenario_, seed_, cast_.members);
   healing_ = true;
@@ -443,6 +473,7 @@ SeedResult SimulatedRun::Run() {
                     .violations = recorder_.Violations(),
                     .simulated = world_.Elapsed()};
   result.metrics = recorder_.Metrics();
+  result.checks = recorder_.Checks();
   result.metrics.traffic = Traffic();
   result.metrics.bytes_sent = world_.network().bytes_delivered();
   result.metrics.events = world_.events();
@@ -462,6 +493,7 @@ SeedResult SimulatedRun::Run() {
   if (options_.trace) result.history = recorder_.HistoryText();
   result.fired = std::move(fired_);
   result.victim_effects = victim_effects_;
+  if (timeline_ != nullptr) result.timeline = std::move(*timeline_).Take(recorder_.history());
   return result;
 }
 

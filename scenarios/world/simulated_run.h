@@ -23,6 +23,7 @@
 #include "scenarios/world/moments.h"
 #include "scenarios/world/operators.h"
 #include "scenarios/world/recorder.h"
+#include "scenarios/world/timeline_recorder.h"
 #include "scenarios/world/workload.h"
 #include "sim/world.h"
 
@@ -43,6 +44,7 @@ class SimulatedRun {
  private:
   class HashRecorder;
 
+  [[nodiscard]] std::unique_ptr<TimelineRecorder> MakeTimeline();
   void AddZooKeepers();
   // The next broker's host, running.
   void AddBroker();
@@ -52,6 +54,8 @@ class SimulatedRun {
   void AddVip();
   void StandBehindVip(sim::Host& host, int32_t id);
   void OrderFaults(std::vector<faults::FaultOrder> orders);
+  [[nodiscard]] broker::Observer& ObserverOfBrokers();
+  [[nodiscard]] std::vector<broker::Observer*> AllObservers();
   // The run's hooks, with an eye on the segments of this broker's logs where a fault waits for one.
   [[nodiscard]] const RunHooks& HooksOfBroker(int32_t id);
   // A process that ends by itself is started again after a while. `told` hears of every end.
@@ -85,13 +89,15 @@ class SimulatedRun {
   sim::World world_;
   Narrator narrator_;
   Recorder recorder_;
+  std::unique_ptr<TimelineRecorder> timeline_;  // null: nobody wants it
   WorkloadContext workload_;
   faults::Cast cast_;
   LoadSurges surges_{world_};
   faults::Injector injector_;
   Moments moments_{injector_};
-  broker::ObserverList observers_{{&recorder_, &moments_}};
+  broker::ObserverList observers_{AllObservers()};
   sim::Vip* vip_ = nullptr;
+  bool watches_moments_ = false;                         // a fault waits for an event
   bool watches_segments_ = false;                        // a fault waits for a new one
   int32_t brokers_ = 0;                                  // so many were ever added
   std::set<int32_t> retired_;                            // and these are not started any more

@@ -28,6 +28,7 @@
 namespace highwater::sim {
 
 class Host;
+class MessageSink;
 class TcpConnection;
 class Vip;
 class World;
@@ -58,6 +59,10 @@ class SimulatedNetwork {
   void Withdraw(FaultId id);
   // Resets every open connection between the two groups, at both ends, now. Returns how many.
   size_t ResetConnections(FaultId id, const std::vector<HostId>& a, const std::vector<HostId>& b);
+
+  // Whoever wants to see each message; null: nobody. It outlives the world.
+  void SetMessageSink(MessageSink* sink) { message_sink_ = sink; }
+  [[nodiscard]] MessageSink* message_sink() const { return message_sink_; }
 
   [[nodiscard]] uint64_t bytes_delivered() const { return bytes_delivered_; }
   // From zone to zone, in the order of zones.
@@ -135,6 +140,7 @@ class SimulatedNetwork {
   std::vector<uint32_t> free_slots_;
   size_t open_connections_ = 0;
   uint64_t bytes_delivered_ = 0;
+  MessageSink* message_sink_ = nullptr;
 };
 
 }  // namespace highwater::sim

@@ -1,9 +1,11 @@
 #include "sim/network/tcp_side.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/random.h"
 #include "sim/host.h"
+#include "sim/network/message_sink.h"
 #include "sim/network/simulated_network.h"
 #include "sim/network/tcp_connection.h"
 #include "sim/simulated_process.h"
@@ -46,8 +48,31 @@ void TcpSide::Flush() {
   last_arrival_ = std::max(last_arrival_, flight.arrival);
   if (flight.fault != kNoFault) [[unlikely]]
     send_fault_ = flight.fault;
+  if (MessageSink* sink = connection_.network().message_sink()) [[unlikely]]
+    TellSent(*sink, bytes);
   for (; flushed_ < end; ++flushed_) out_[flushed_].arrival = last_arrival_;
   if (!deliver_.pending()) host_.world().wheel().Set(deliver_, last_arrival_);
+}
+
+MessageWay TcpSide::Way() const {
+  const bool of_dialer = this == &connection_.dialer();
+  return {.id = key_,
+          .from = host_,
+          .to = peer_.host_,
+          .of_dialer = of_dialer,
+          .acceptor_port = of_dialer ? peer_.port_ : port_,
+          .reverse = peer_.key_};
+}
+
+void TcpSide::TellSent(MessageSink& sink, int64_t bytes) {
+  std::array<uint8_t, 16> head;
+  size_t size = 0;
+  for (size_t i = flushed_; i < out_.size() && size < head.size(); ++i) {
+    const std::string_view piece = out_[i].bytes.view().substr(0, head.size() - size);
+    std::copy(piece.begin(), piece.end(), head.begin() + static_cast<ptrdiff_t>(size));
+    size += piece.size();
+  }
+  sink.OnSent(Way(), absl::MakeConstSpan(head.data(), size), static_cast<uint64_t>(bytes));
 }
 
 void TcpSide::OnArrival() {
@@ -69,6 +94,8 @@ void TcpSide::OnArrival() {
   if (bytes > 0) {
     world.Fold(peer_.host_.id(), EventKind::kDeliver, digest);
     connection_.network().CountDelivered(*link_, bytes);
+    if (MessageSink* sink = connection_.network().message_sink()) [[unlikely]]
+      sink->OnArrived(Way(), bytes);
     peer_.readable_bytes_ += bytes;
     if (send_fault_ != kNoFault) [[unlikely]] {
       peer_.read_fault_ = std::exchange(send_fault_, kNoFault);

@@ -30,8 +30,10 @@
 namespace highwater::sim {
 
 class Host;
+class MessageSink;
 class SimulatedProcess;
 class TcpConnection;
+struct MessageWay;
 
 class TcpSide {
  public:
@@ -141,6 +143,8 @@ class TcpSide {
   void SendEnd(Ending ending);
   void DropUnarrived();
   void DropReadable();
+  [[nodiscard]] MessageWay Way() const;
+  void TellSent(MessageSink& sink, int64_t bytes);
   [[nodiscard]] uint64_t NextDraw();
   [[nodiscard]] Link::Flight Fly(int64_t bytes, int64_t leaves_after = 0);
 

@@ -16,7 +16,8 @@ MAY_INCLUDE = {
     "broker": ["core", "broker"],
     "faults": ["core", "sim", "faults", "broker/types.h", "broker/observer.h"],
     "invariants": ["core", "invariants", "broker/types.h", "broker/observer.h"],
-    "reports": ["reports", "core", "scenarios/seed_result.h", "scenarios/campaign_result.h"],
+    "reports": ["reports", "core", "scenarios/seed_result.h", "scenarios/campaign_result.h",
+                "scenarios/timeline.h"],
     "scenarios": ["core", "sim", "broker", "faults", "invariants", "reports", "scenarios"],
     "programs": ["core", "sim", "broker", "faults", "invariants", "reports", "scenarios", "programs"],
 }
