@@ -106,10 +106,11 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
   const CaseRequest& request_;
 };
 
-SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace) {
+SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace,
+                   bool timeline) {
   RunOptions options;
   options.trace = trace;
-  if (trace) options.timeline_messages = kTimelineMessages;
+  if (timeline) options.timeline_messages = kTimelineMessages;
   core::Mark::ResetCounts();
   const absl::Duration begin = HostNow();
   SeedResult result = runner.Run(scenario, seed, options);
@@ -196,13 +197,13 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
 CaseResult RunCase(const Scenario& scenario, const CaseRequest& request, SeedRunner& runner,
                    const std::function<void()>& on_second_run) {
   CaseResult result{.scenario = request.scenario};
-  result.result = RunOnce(scenario, request.seed, runner, request.once);
+  result.result = RunOnce(scenario, request.seed, runner, request.once, false);
   if (request.once) return result;
   if (!request.run_twice && !IsFailure(result.result.verdict)) return result;
   if (on_second_run) on_second_run();
   // Fresh memory looks different the second time, so that reading it uninitialized does too.
   mallopt(M_PERTURB, 0xa5);
-  SeedResult second = RunOnce(scenario, request.seed, runner, true);
+  SeedResult second = RunOnce(scenario, request.seed, runner, true, true);
   mallopt(M_PERTURB, 0);
   result.run_twice = true;
   result.differs = Difference(result.result, second);
