@@ -64,7 +64,9 @@ Json Pack(const LatencyHistogram& h) {
 Json Pack(const SeedMetrics& m) {
   return Json::array({m.produced, m.acked, m.consumed, m.bytes_sent, m.events,
                       Pack(m.produce_latency), Pack(m.time_to_leader), Nanos(m.unavailable),
-                      m.greatest_lag_records, PackList(m.traffic)});
+                      m.greatest_lag_records, PackList(m.traffic), m.lost, Pack(m.write_stall),
+                      m.majority_writes.offered, m.majority_writes.written,
+                      m.minority_writes.offered, m.minority_writes.written});
 }
 
 Json Pack(const Timeline& t) {
@@ -234,6 +236,12 @@ bool Unpack(const Json& json, SeedMetrics& m) {
   in.Time(m.unavailable);
   in.Number(m.greatest_lag_records);
   in.List(m.traffic);
+  in.Number(m.lost);
+  in.One(m.write_stall);
+  in.Number(m.majority_writes.offered);
+  in.Number(m.majority_writes.written);
+  in.Number(m.minority_writes.offered);
+  in.Number(m.minority_writes.written);
   return in.ok();
 }
 
@@ -348,6 +356,13 @@ Json Metrics(const SeedMetrics& m) {
   AddQuantiles(m.time_to_leader, "time_to_leader", json);
   json["unavailable_partition_s"] = Seconds(m.unavailable);
   json["greatest_follower_lag_records"] = m.greatest_lag_records;
+  json["lost_records"] = m.lost;
+  AddQuantiles(m.write_stall, "write_stall", json);
+  const auto writes = [](const scenarios::WatchedWrites& w) {
+    return Json{{"offered_partitions", w.offered}, {"written_partitions", w.written}};
+  };
+  if (m.majority_writes.offered > 0) json["majority_writes"] = writes(m.majority_writes);
+  if (m.minority_writes.offered > 0) json["minority_writes"] = writes(m.minority_writes);
   Json traffic = Json::array();
   for (const ZoneTraffic& t : m.traffic) {
     traffic.push_back({{"from", t.from}, {"to", t.to}, {"bytes", t.bytes}});

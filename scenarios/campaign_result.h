@@ -51,6 +51,24 @@ struct CaseResult {
   std::string repro_path;      // where `repro` is or will be; empty: nowhere
 };
 
+// Seeds of which something is true.
+struct SeedsThat {
+  uint64_t count = 0;
+  uint64_t first = 0;  // of them, where there are any
+  void Add(uint64_t seed) {
+    if (count++ == 0) first = seed;
+  }
+};
+
+// Seeds by how many of the partitions that were offered records while the scenario watched took
+// some.
+struct WatchedSeeds {
+  SeedsThat all;
+  SeedsThat some;
+  SeedsThat none;
+  [[nodiscard]] uint64_t count() const { return all.count + some.count + none.count; }
+};
+
 struct ScenarioSummary {
   std::string name;
   std::string file;
@@ -67,6 +85,11 @@ struct ScenarioSummary {
   SeedMetrics totals;                     // sums; all seeds' latencies; the greatest lag
   absl::Duration simulated;
   absl::Duration host;
+  // Of the seeds whose checks were decided:
+  uint64_t decided = 0;
+  SeedsThat lost;  // a record of which its producer was told that it is sent
+  WatchedSeeds majority_writes;
+  WatchedSeeds minority_writes;
 
   [[nodiscard]] uint64_t Count(Verdict verdict) const {
     return verdicts[static_cast<size_t>(verdict)];

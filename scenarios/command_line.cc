@@ -163,6 +163,9 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
   run->add_option("-o,--output", args.run.folder, "Where to put the folder of results")
       ->capture_default_str()
       ->type_name("");
+  run->add_option("--matrix", args.run.matrix,
+                  "Also write the reliability matrix of a folder with claims.yaml to this file")
+      ->type_name("");
   run->add_flag("-q,--quiet", args.output.quiet, "Only failures and the summary");
   AddOutputOptions(run, args, {"human", "json", "ndjson"});
   run->footer(
@@ -328,24 +331,37 @@ CLI::App* AddZoo(CLI::App& app, Arguments& args) {
   CLI::App* zoo = app.add_subcommand(
       "zoo", "Plant known defects one by one and see what finds them, and how soon");
   zoo->add_flag("--list", args.zoo.list, "Print the defects and run nothing");
-  zoo->add_option("--only", args.zoo.only, "These defects only: M22")->type_name("");
-  zoo->add_option("--scenario", args.zoo.scenario, "The campaign that each is hunted with")
+  zoo->add_option("--only", args.zoo.only, "These defects, or areas, only: M22 storage")
+      ->type_name("");
+  zoo->add_option("--scenario", args.zoo.scenarios, "The campaigns that each is hunted with")
       ->capture_default_str()
       ->type_name("");
-  zoo->add_option("--strategy", args.zoo.strategy, "The scheduler, over the scenario's own")
+  zoo->add_option("--strategy", args.zoo.strategy, "The scheduler, over the campaigns' own")
       ->check(CLI::IsMember({"mixed", "fifo", "random", "pct"}))
       ->type_name("");
-  zoo->add_option("--seeds", args.zoo.seeds, "At most so many from each base")
+  zoo->add_option("--trials,--seeds", args.zoo.trials, "At most so many from each base")
       ->capture_default_str()
       ->type_name("");
+  AddParsed(zoo, "--cpu", ParsePositiveDuration, args.zoo.cpu,
+            "At most about so much time of processors from each base (60s)");
   zoo->add_option("--bases", args.zoo.bases, "How often each hunt is begun, from seeds far apart")
       ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--first-base", args.zoo.first_base, "The first of them, counted from 0")
+      ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--baseline", args.zoo.baseline,
+                  "Seeds of each campaign in which the healthy product is watched first: what it "
+                  "violates is no detection")
+      ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--table", args.zoo.table, "Keep the table of this document: docs/zoo.md")
       ->type_name("");
   args.zoo.workers = ProcessorCount();
   AddParsed(zoo, "-j,--workers", ParseWorkers, args.zoo.workers,
             "Worker processes; default: one for each processor");
   zoo->footer(
-      "Prints a table: defect, what caught it, seeds and CPU seconds to the first detection.\n"
+      "Prints a table: defect, what caught it, trials and CPU seconds to the first detection.\n"
       "Exit: 0 each was caught from some base, 10 one was not, 2 usage.\n"
       "Example: highwater zoo --only M22 --strategy random");
   return zoo;

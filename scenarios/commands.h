@@ -42,6 +42,7 @@ struct RunCommand {
   std::string mutant;  // a defect of the zoo to plant
   bool shrink = true;
   absl::Duration shrink_budget = absl::Seconds(20);  // for each distinct failure
+  std::string matrix;  // where the reliability matrix goes beside the folder
   CampaignOptions options;
 };
 [[nodiscard]] ExitCode Run(RunCommand command, const Harness& harness, const Output& output);
@@ -127,11 +128,17 @@ struct HashCheckCommand {
 
 struct ZooCommand {
   bool list = false;
-  std::vector<std::string> only;  // ids; empty: all
-  std::string scenario = "scenarios/zoo/general.yaml";
-  std::string strategy;  // over the scenario's own
-  uint64_t seeds = 200;  // at most, from each base
+  std::vector<std::string> only;  // ids and areas; empty: all
+  // The campaigns, which each hunt takes in turn.
+  std::vector<std::string> scenarios = {"scenarios/zoo/varied.yaml", "scenarios/zoo/ensemble.yaml",
+                                        "scenarios/zoo/operations.yaml"};
+  std::string strategy;   // a scheduler over the campaigns' own, or `feedback`
+  uint64_t trials = 300;  // at most, from each base
+  absl::Duration cpu = absl::InfiniteDuration();  // of the processors' time, from each base
   uint64_t bases = 3;
+  uint64_t first_base = 0;
+  uint64_t baseline = 100;  // seeds of each campaign in which the healthy product is watched
+  std::string table;        // the document whose table is kept; empty: none
   int workers = 1;
 };
 // Plants one known defect after the other and runs the campaign until something is violated.

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "scenarios/drawn_settings.h"
 #include "scenarios/fault_table.h"
 #include "scenarios/resolved_yaml.h"
 
@@ -116,6 +117,60 @@ TEST(LoaderTest, FillsInAFaultsDefaults) {
   ASSERT_THAT(Lines(loaded), IsEmpty());
   EXPECT_EQ(loaded.scenario->timeline[0].fault.ChoiceOf("kind"), "device");
   EXPECT_EQ(loaded.scenario->timeline[0].fault.DurationOf("for").high, absl::Seconds(5));
+}
+
+TEST(LoaderTest, AListOfValuesIsASettingThatTheSeedChooses) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("max.ms: 2000", "max.ms: [800, 2000, 6000]"), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  const Scenario& written = *loaded.scenario;
+  EXPECT_EQ(*FindSetting(written.cluster.settings, "replica.lag.time.max.ms"), "800");
+  std::map<std::string, int> chosen;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Scenario drawn = WithDrawnSettings(written, seed);
+    ++chosen[*FindSetting(drawn.cluster.settings, "replica.lag.time.max.ms")];
+    EXPECT_TRUE(SameScenario(WithDrawnSettings(drawn, seed), drawn));
+  }
+  EXPECT_THAT(chosen, SizeIs(3));
+  for (const auto& [value, seeds] : chosen) EXPECT_GT(seeds, 60) << value;
+  // It is written back as the list that it was.
+  const LoadedScenario again = LoadScenario("x.yaml", ResolvedYaml(written), {});
+  ASSERT_THAT(Lines(again), IsEmpty());
+  EXPECT_TRUE(SameScenario(*again.scenario, written));
+}
+
+TEST(LoaderTest, EachChoiceOfASettingMustBeValid) {
+  LoadContext context;
+  context.validate_setting = [](SettingScope, std::string_view, std::string_view value) {
+    return value == "none" ? absl::InvalidArgumentError("expected a number") : absl::OkStatus();
+  };
+  EXPECT_THAT(ErrorsOf(Replaced("max.ms: 2000", "max.ms: [800, none]"), context),
+              ElementsAre(HasSubstr("expected a number")));
+  EXPECT_THAT(ErrorsOf(Replaced("max.ms: 2000", "max.ms: []")),
+              ElementsAre(HasSubstr("a list of those that the seed chooses from")));
+  EXPECT_THAT(ErrorsOf(Replaced("replicas: 2 }", "replicas: [2, 4] }")),
+              ElementsAre(HasSubstr("4 of 3 replicas can never be in sync")));
+}
+
+TEST(LoaderTest, EveryCombinationOfChoicesMustBeValid) {
+  LoadContext context;
+  context.validate_together = [](SettingScope, const Settings& settings) {
+    const std::string* acks = FindSetting(settings, "acks");
+    const std::string* retries = FindSetting(settings, "retries");
+    const bool bad = acks != nullptr && retries != nullptr && *acks == "1" && *retries == "5";
+    return bad ? absl::InvalidArgumentError("not both") : absl::OkStatus();
+  };
+  EXPECT_THAT(ErrorsOf(Replaced("acks: all }", "acks: [all, 1], retries: [0, 5] }"), context),
+              ElementsAre(HasSubstr("not both")));
+}
+
+TEST(LoaderTest, ReadsHowManyFaultsHaveAftershocks) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("  random: [", "  aftershocks: 30%\n  random: ["), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  EXPECT_EQ(loaded.scenario->aftershocks_ppm, 300'000);
+  EXPECT_THAT(ErrorsOf(Replaced("  random: [", "  aftershocks: 95%\n  random: [")),
+              ElementsAre(HasSubstr("expected 0% to 90%")));
 }
 
 TEST(LoaderTest, ReadsWhoseDecisionsTheBrokersTake) {

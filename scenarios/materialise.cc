@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/fault_table.h"
 #include "scenarios/world/fault_plan.h"
 
@@ -16,17 +17,25 @@ std::optional<faults::Aim> AimOf(const std::string& text) {
   return *std::move(aim);
 }
 
+void ForgetChoices(Settings& settings) {
+  for (Setting& setting : settings) setting.choices.clear();
+}
+
 }  // namespace
 
 Scenario Materialise(const Scenario& scenario, uint64_t seed) {
-  Scenario run = scenario;
-  if (run.materialised) return run;
+  if (scenario.materialised) return scenario;
+  Scenario run = WithDrawnSettings(scenario, seed);
   // Who heals depends on what the scenario may do, also where this seed does not.
   const std::vector<std::string> kinds = EnabledFaults(scenario);
   if (std::any_of(kinds.begin(), kinds.end(), MovesReplicas)) run.run.heal_with = HealWith::kAll;
-  run.materialised = Materialised{.orders = MaterialiseFaults(scenario, seed), .operations = {}};
+  run.materialised = Materialised{.orders = MaterialiseFaults(run, seed), .operations = {}};
   run.timeline.clear();
   run.random.clear();
+  run.aftershocks_ppm = 0;
+  ForgetChoices(run.cluster.settings);
+  for (TopicSpec& topic : run.topics) ForgetChoices(topic.settings);
+  for (ClientSpec& client : run.clients) ForgetChoices(client.settings);
   return run;
 }
 

@@ -18,6 +18,12 @@ constexpr absl::Duration kShortestLoad = absl::Milliseconds(500);
 constexpr absl::Duration kShortestHeal = absl::Seconds(2);
 constexpr absl::Duration kShortestWarmup = absl::Seconds(1);
 
+// Who can write is counted no longer where there is no time left for it.
+void EndLoadAfter(absl::Duration duration, Scenario& run) {
+  run.run.duration = duration;
+  if (run.run.watch && run.run.watch->high > duration) run.run.watch.reset();
+}
+
 absl::Duration LastEnd(const Scenario& run) {
   absl::Duration last;
   for (const FaultOrder& order : run.materialised->orders) {
@@ -33,7 +39,7 @@ std::vector<Scenario> WithLessTime(const Scenario& run) {
     duration = std::max(absl::Floor(duration, absl::Milliseconds(1)), kShortestLoad);
     if (run.run.duration - duration < kLeastGain) return;
     Scenario less = run;
-    less.run.duration = duration;
+    EndLoadAfter(duration, less);
     std::erase_if(less.materialised->orders,
                   [&](const FaultOrder& order) { return order.at >= less.run.warmup + duration; });
     smaller.push_back(std::move(less));
@@ -58,7 +64,8 @@ std::vector<Scenario> Earlier(const Scenario& run) {
     by = absl::Floor(by, absl::Milliseconds(1));
     if (by < kLeastGain) return;
     Scenario less = run;
-    (warmup ? less.run.warmup : less.run.duration) -= by;
+    if (warmup) less.run.warmup -= by;
+    if (!warmup) EndLoadAfter(less.run.duration - by, less);
     for (FaultOrder& order : less.materialised->orders) order.at -= by;
     smaller.push_back(std::move(less));
   };
@@ -206,7 +213,7 @@ std::vector<Scenario> WithoutWhatFollows(const Scenario& run, absl::Duration mom
       std::max(absl::Ceil(moment - run.run.warmup, absl::Milliseconds(100)), kShortestLoad);
   if (run.run.duration - duration < kLeastGain) return smaller;
   Scenario less = run;
-  less.run.duration = duration;
+  EndLoadAfter(duration, less);
   std::erase_if(less.materialised->orders,
                 [&](const FaultOrder& order) { return order.at > moment; });
   const absl::Duration own = less.run.heal;

@@ -39,7 +39,7 @@ std::string SettingsMap(const Settings& settings) {
   std::string map = "{ ";
   for (const Setting& setting : settings) {
     map += fmt::format("{}{}: {}", map.size() == 2 ? "" : ", ", Quote(setting.name),
-                       Quote(setting.value));
+                       setting.choices.empty() ? Quote(setting.value) : QuoteList(setting.choices));
   }
   return map + " }";
 }
@@ -149,6 +149,9 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
     AddParameters(fault.fault, map);
     out += fmt::format("    - {}\n", map.Finish());
   }
+  if (scenario.aftershocks_ppm != 0) {
+    out += fmt::format("  aftershocks: {}\n", FormatPercent(scenario.aftershocks_ppm));
+  }
   if (!scenario.random.empty()) out += "  random:\n";
   for (const RandomFault& fault : scenario.random) {
     FlowMap map;
@@ -188,9 +191,11 @@ std::string ResolvedYaml(const Scenario& scenario) {
   if (!scenario.clients.empty()) out += "clients:\n";
   for (const ClientSpec& client : scenario.clients) WriteClient(client, out);
   const RunSpec& run = scenario.run;
-  out += fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {}, heal_with: {} }}\n",
-                     DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
-                     StrategyName(run.strategy), HealWithName(run.heal_with));
+  out +=
+      fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {}, heal_with: {}{} }}\n",
+                  DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
+                  StrategyName(run.strategy), HealWithName(run.heal_with),
+                  run.watch ? ", watch: " + FormatDurationRange(*run.watch) : "");
   WriteFaults(scenario, out);
   out += fmt::format("check: {{ guarantee: {}, invariants: {} }}\n",
                      scenario.check.guarantee == Guarantee::kWithin ? "within" : "any",

@@ -18,6 +18,7 @@
 #include "reports/terminal_reporter.h"
 #include "scenarios/commands.h"
 #include "scenarios/keep_failures.h"
+#include "scenarios/matrix.h"
 #include "scenarios/run_source.h"
 
 namespace highwater::scenarios {
@@ -137,6 +138,14 @@ ExitCode Run(RunCommand command, const Harness& healthy, const Output& output) {
     output.Error("no scenario found");
     return ExitCode::kNothingSelected;
   }
+  std::vector<ScenarioSummary> summaries;
+  for (const Scenario& scenario : *scenarios) summaries.push_back(SummaryOf(scenario));
+  std::optional<ClaimsFile> claims;
+  if (!LoadClaimsBeside(command.scenarios, summaries, output, claims)) return ExitCode::kUsage;
+  if (!command.matrix.empty() && !claims) {
+    output.Error("--matrix: no folder that is run has a claims.yaml");
+    return ExitCode::kUsage;
+  }
   SeedChoice& seeds = command.options.seeds;
   if (seeds.drawn) {
     seeds.list = DrawSeeds(*seeds.drawn);
@@ -181,11 +190,15 @@ ExitCode Run(RunCommand command, const Harness& healthy, const Output& output) {
   const CampaignResult result =
       RunCampaign(*scenarios, harness, command.options, observers, interrupted);
 
+  absl::Status written;
+  if (claims)
+    written = WriteMatrix(*claims, result, build, (*folder)->path(), command.matrix, output);
   fmt::print(output.err, "     Result  {}      exit {}\n", (*folder)->path(),
              static_cast<int>(result.exit_code));
   if (output.json) fmt::print(output.out, "{}\n", reports::SummaryJson(result, build));
-  if (!(*folder)->status().ok()) {
-    PrintMessage(output, (*folder)->status());
+  written.Update((*folder)->status());
+  if (!written.ok()) {
+    PrintMessage(output, written);
     if (result.exit_code == ExitCode::kHeld) return ExitCode::kInternalError;
   }
   return result.exit_code;

@@ -97,9 +97,9 @@ std::pair<std::string_view, std::string_view> SplitSetting(std::string_view text
 bool SameScenario(const Scenario& a, const Scenario& b) {
   return a.name == b.name && a.about == b.about && a.compatibility == b.compatibility &&
          a.cluster == b.cluster && a.topics == b.topics && a.clients == b.clients &&
-         a.run == b.run && a.timeline == b.timeline && a.random == b.random && a.check == b.check &&
-         a.expect == b.expect && a.regression == b.regression && a.seeds == b.seeds &&
-         a.materialised == b.materialised;
+         a.run == b.run && a.timeline == b.timeline && a.random == b.random &&
+         a.aftershocks_ppm == b.aftershocks_ppm && a.check == b.check && a.expect == b.expect &&
+         a.regression == b.regression && a.seeds == b.seeds && a.materialised == b.materialised;
 }
 
 std::vector<NamedClient> ClientsOf(const Scenario& scenario) {

@@ -12,7 +12,8 @@
 // one zone.
 // 2. Every fault's kind is in the fault table and its parameters hold exactly the table's names,
 // defaults filled in.
-// 3. Settings are strings under Kafka's own names, in the order of the file, each name once.
+// 3. Settings are strings under Kafka's own names, in the order of the file, each name once; one
+// with choices has the first of them for its value, and each choice is valid by itself.
 
 #include <absl/time/time.h>
 
@@ -33,6 +34,8 @@ namespace highwater::scenarios {
 struct Setting {
   std::string name;
   std::string value;
+  // What the seed chooses `value` from (drawn_settings.h); empty: it is what it is.
+  std::vector<std::string> choices = {};
   friend bool operator==(const Setting&, const Setting&) = default;
 };
 using Settings = std::vector<Setting>;
@@ -126,6 +129,8 @@ struct RunSpec {
   absl::Duration heal = absl::Seconds(10);  // faults are over; the checks at rest
   Strategy strategy = Strategy::kMixed;
   HealWith heal_with = HealWith::kDrawn;
+  // When it is counted who can write, after the warm-up.
+  std::optional<DurationRange> watch;
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 
@@ -222,6 +227,7 @@ struct Scenario {
   RunSpec run;
   std::vector<TimelineFault> timeline;
   std::vector<RandomFault> random;
+  int64_t aftershocks_ppm = 0;  // how many of the random faults another one follows closely
   CheckSpec check;
   std::vector<std::string> expect;  // invariants known to be violated here
   std::optional<Regression> regression;

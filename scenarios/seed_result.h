@@ -117,6 +117,14 @@ struct ZoneTraffic {
   friend bool operator==(const ZoneTraffic&, const ZoneTraffic&) = default;
 };
 
+// Of the partitions to which producers on one side of a cut sent records while the scenario watched
+// (`run.watch`): into how many at least one such record was acknowledged within that time.
+struct WatchedWrites {
+  uint64_t offered = 0;
+  uint64_t written = 0;
+  friend bool operator==(const WatchedWrites&, const WatchedWrites&) = default;
+};
+
 struct SeedMetrics {
   uint64_t produced = 0;  // records handed to producers
   uint64_t acked = 0;
@@ -130,6 +138,13 @@ struct SeedMetrics {
   absl::Duration unavailable;         // summed over partitions: partition-seconds
   uint64_t greatest_lag_records = 0;  // of any follower behind its leader's log end
   std::vector<ZoneTraffic> traffic;   // sorted by zones
+  // Records of which the producer was told that they are sent, and which nobody can read at rest;
+  // with acks=0 nobody confirms, so these are all that never arrived.
+  uint64_t lost = 0;
+  core::LatencyHistogram write_stall;  // of each partition the longest time without an answer
+  // By those who exchange messages with at least half of all hosts, and by the others.
+  WatchedWrites majority_writes;
+  WatchedWrites minority_writes;
   friend bool operator==(const SeedMetrics&, const SeedMetrics&) = default;
 };
 

@@ -25,6 +25,8 @@
 #include "reports/result_json.h"
 #include "scenarios/host_clock.h"
 #include "scenarios/judge.h"
+#include "scenarios/recycling_new.h"
+#include "scenarios/worker_heap.h"
 
 namespace highwater::scenarios {
 namespace {
@@ -190,6 +192,11 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
     const rlimit limit{*options.memory_limit, *options.memory_limit};
     setrlimit(RLIMIT_AS, &limit);
   }
+  PrepareWorkerHeap(options.memory_limit);
+  // Whoever has malloc fill what it gives, or runs us under valgrind, wants to see every block.
+  const bool watched =
+      getenv("MALLOC_PERTURB_") != nullptr || getenv("GLIBCXX_FORCE_NEW") != nullptr;
+  if (!watched) (void)RecycleSmallBlocks(Recycling::kOn);
 }
 
 }  // namespace
@@ -203,7 +210,9 @@ CaseResult RunCase(const Scenario& scenario, const CaseRequest& request, SeedRun
   if (on_second_run) on_second_run();
   // Fresh memory looks different the second time, so that reading it uninitialized does too.
   mallopt(M_PERTURB, 0xa5);
+  const Recycling recycling = RecycleSmallBlocks(Recycling::kOff);
   SeedResult second = RunOnce(scenario, request.seed, runner, true, true);
+  (void)RecycleSmallBlocks(recycling);
   mallopt(M_PERTURB, 0);
   result.run_twice = true;
   result.differs = Difference(result.result, second);

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -135,6 +136,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   watches_moments_ = std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
     return order.when.has_value();
   });
+  if (const std::string drawn = DescribeDrawnSettings(scenario); !drawn.empty()) {
+    recorder_.TellNews(fmt::format("the seed chose {}", drawn));
+  }
   AddZooKeepers();
   if (scenario.cluster.vip.has_value()) AddVip();
   while (brokers_ < scenario.cluster.brokers) AddBroker();
@@ -353,23 +357,28 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
 }
 
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
-// hosts, itself among them.
+// hosts, itself among them; a client is cut off while it does not.
 void SimulatedRun::ConsiderReach() {
   const auto joined = [&](const sim::Host& a, const sim::Host& b) {
     const sim::SimulatedNetwork& network = world_.network();
     return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
   };
-  for (const faults::Cast::Member& broker : cast_.members) {
-    if (broker.kind != faults::Cast::Kind::kBroker) continue;
+  for (const faults::Cast::Member& member : cast_.members) {
+    const bool client = member.kind == faults::Cast::Kind::kClient;
+    if (!client && member.kind != faults::Cast::Kind::kBroker) continue;
     size_t reached = 0;
     size_t all = 0;
     for (const faults::Cast::Member& other : cast_.members) {
       if (other.kind == faults::Cast::Kind::kVipNode) continue;  // on the way, not at its end
       ++all;
-      if (joined(*broker.host, *other.host)) ++reached;
+      if (joined(*member.host, *other.host)) ++reached;
     }
     const bool enough = 2 * reached >= all;
-    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+    if (client) {
+      recorder_.writes().SetCutOff(member.host->name(), !enough, world_.Elapsed());
+    } else {
+      recorder_.SetReachable(member.number, enough && !member.host->frozen());
+    }
   }
   if (timeline_ != nullptr) timeline_->ReachChanged();
 }

@@ -11,6 +11,9 @@ namespace {
 
 Scenario Troubled() {
   Scenario scenario = ClusterScenario();
+  scenario.cluster.settings.push_back(
+      {.name = "log.segment.bytes", .value = "16384", .choices = {"16384", "32768", "65536"}});
+  scenario.aftershocks_ppm = 300'000;
   scenario.random = {FaultEvery("crash_broker", absl::Seconds(2)),
                      FaultEvery("partition_network", absl::Seconds(2)),
                      FaultEvery("lose_zone", absl::Seconds(4)),
