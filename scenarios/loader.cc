@@ -168,6 +168,7 @@ class ScenarioReader {
       scenario_.expect = ListWords(*expect, "expect", sink_);
       CheckInvariants(*expect, "expect");
     }
+    if (const YamlNode* regression = map.Find("regression")) ReadRegression(*regression);
     map.Read("seeds", ParseSeedRange, scenario_.seeds);
     map.Finish();
   }
@@ -439,6 +440,22 @@ class ScenarioReader {
                                       DurationText(run.duration), watch->scalar));
     }
     map.Finish();
+  }
+
+  void ReadRegression(const YamlNode& node) {
+    MapReader map(node, "regression", sink_);
+    Regression regression;
+    map.ReadRequired("rule", "acked-durable", ParseText, regression.rule);
+    map.ReadRequired("found", "2026-11-22", ParseText, regression.found);
+    map.ReadRequired("build", "4f2c1e9", ParseText, regression.build);
+    SeedRange seed{0, 0};
+    map.ReadRequired("seed", "417", ParseSeedRange, seed);
+    regression.seed = seed.first;
+    map.Read("issue", ParseText, regression.issue);
+    map.Read("mutant", ParseText, regression.mutant);
+    map.Read("shown", ParseText, regression.shown);
+    map.Finish();
+    scenario_.regression = std::move(regression);
   }
 
   void ReadCheck(const YamlNode& node) {

@@ -163,6 +163,18 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
   }
 }
 
+void WriteRegression(const Regression& regression, std::string& out) {
+  FlowMap map;
+  map.Add("rule", regression.rule);
+  map.Add("found", Quote(regression.found));
+  map.Add("build", Quote(regression.build));
+  map.Add("seed", fmt::format("{}", regression.seed));
+  if (!regression.issue.empty()) map.Add("issue", Quote(regression.issue));
+  if (!regression.mutant.empty()) map.Add("mutant", Quote(regression.mutant));
+  map.Add("shown", Quote(regression.shown));
+  out += fmt::format("regression: {}\n", map.Finish());
+}
+
 }  // namespace
 
 std::string ResolvedYaml(const Scenario& scenario) {
@@ -188,6 +200,7 @@ std::string ResolvedYaml(const Scenario& scenario) {
   out += fmt::format("check: {{ guarantee: {}, invariants: {} }}\n",
                      scenario.check.guarantee == Guarantee::kWithin ? "within" : "any",
                      scenario.check.all_invariants ? "all" : QuoteList(scenario.check.invariants));
+  if (scenario.regression) WriteRegression(*scenario.regression, out);
   if (!scenario.expect.empty()) out += fmt::format("expect: {}\n", QuoteList(scenario.expect));
   out += fmt::format("seeds: {}\n", FormatSeedRange(scenario.seeds));
   return out;
