@@ -17,6 +17,7 @@
 #include "reports/results_folder.h"
 #include "reports/terminal_reporter.h"
 #include "scenarios/commands.h"
+#include "scenarios/judge.h"
 #include "scenarios/keep_failures.h"
 #include "scenarios/matrix.h"
 #include "scenarios/run_source.h"
