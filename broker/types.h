@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "core/plain_formatter.h"
 #include "core/strong_int.h"
 
 namespace highwater::broker {
@@ -43,7 +44,7 @@ struct TopicPartition {
 }  // namespace highwater::broker
 
 template <>
-struct fmt::formatter<highwater::broker::TopicPartition> : fmt::formatter<std::string_view> {
+struct fmt::formatter<highwater::broker::TopicPartition> : highwater::core::PlainFormatter {
   template <typename Context>
   auto format(const highwater::broker::TopicPartition& tp, Context& context) const {
     return fmt::format_to(context.out(), "{}-{}", tp.topic, tp.partition);

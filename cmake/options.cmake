@@ -45,4 +45,6 @@ if(CCACHE)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-fpch-preprocess)
+  # Below half a GiB the compiler need not collect its garbage: a tenth of its time.
+  add_compile_options(--param=ggc-min-heapsize=524288)
 endif()

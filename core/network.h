@@ -32,6 +32,7 @@
 #include "core/bytes.h"
 #include "core/file_system.h"
 #include "core/monotonic_time.h"
+#include "core/plain_formatter.h"
 
 namespace highwater::core {
 
@@ -134,7 +135,7 @@ class Network {
 }  // namespace highwater::core
 
 template <>
-struct fmt::formatter<highwater::core::Endpoint> : fmt::formatter<std::string_view> {
+struct fmt::formatter<highwater::core::Endpoint> : highwater::core::PlainFormatter {
   template <typename Context>
   auto format(const highwater::core::Endpoint& endpoint, Context& context) const {
     return fmt::format_to(context.out(), "{}:{}", endpoint.host, endpoint.port);

@@ -28,7 +28,7 @@ TEST(StrongIntTest, CountsAndFormatsAsItsNumber) {
   EXPECT_EQ(Offset(50) - Offset(42), 8);
   EXPECT_LT(Offset(1), Offset(2));
   EXPECT_EQ(Offset(), Offset(0));
-  EXPECT_EQ(fmt::format("{:>4}", Offset(-7)), "  -7");
+  EXPECT_EQ(fmt::format("{}", Offset(-7)), "-7");
   EXPECT_EQ((std::set<Offset>{Offset(2), Offset(1), Offset(2)}).size(), 2u);
 }
 

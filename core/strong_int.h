@@ -7,13 +7,15 @@
 //   int64_t distance = next - last;    // two offsets give a plain distance
 //
 // Two different StrongInt types neither convert nor compare. The default is zero. Formats as its
-// number.
+// number; for a width or in hexadecimal format its value().
 
 #include <fmt/format.h>
 
 #include <compare>
 #include <cstdint>
 #include <functional>
+
+#include "core/plain_formatter.h"
 
 namespace highwater::core {
 
@@ -56,10 +58,10 @@ class StrongInt {
 }  // namespace highwater::core
 
 template <typename Tag, typename Rep>
-struct fmt::formatter<highwater::core::StrongInt<Tag, Rep>> : fmt::formatter<Rep> {
+struct fmt::formatter<highwater::core::StrongInt<Tag, Rep>> : highwater::core::PlainFormatter {
   template <typename Context>
   auto format(highwater::core::StrongInt<Tag, Rep> id, Context& context) const {
-    return fmt::formatter<Rep>::format(id.value(), context);
+    return fmt::format_to(context.out(), "{}", id.value());
   }
 };
 

@@ -33,6 +33,7 @@ constexpr Form kForms[] = {
     {Role::kZooKeeper, "zookeeper", Argument::kNumber, "zookeeper(N)"},
     {Role::kZooKeeperLeader, "zookeeper-leader", Argument::kNone, "zookeeper-leader"},
     {Role::kClient, "client", Argument::kName, "client(NAME)"},
+    {Role::kAllClients, "all(client)", Argument::kNone, "all(client)"},
     {Role::kAnyZone, "any(az)", Argument::kNone, "any(az)"},
     {Role::kZone, "az", Argument::kName, "az(ZONE)"},
     {Role::kControllerZone, "controller-az", Argument::kNone, "controller-az"},
@@ -40,6 +41,8 @@ constexpr Form kForms[] = {
     {Role::kTopic, "topic", Argument::kName, "topic(TOPIC)"},
     {Role::kAnyPartition, "any(partition)", Argument::kNone, "any(partition)"},
     {Role::kPartition, "partition", Argument::kPartition, "partition(TOPIC-P)"},
+    {Role::kAllBrokers, "all(broker)", Argument::kNone, "all(broker)"},
+    {Role::kHere, "here", Argument::kNone, "here"},
 };
 
 const Form& FormOf(Role role) {
@@ -114,7 +117,7 @@ absl::StatusOr<Aim> ParseAim(std::string_view text) {
   return absl::InvalidArgumentError(
       fmt::format("expected a target: any, any(broker), broker(0), controller, leader(orders-0), "
                   "follower(orders-0), zookeeper(0), client(producer-0), az(az-a), controller-az, "
-                  "topic(orders) or partition(orders-0); got \"{}\"",
+                  "topic(orders), partition(orders-0), all(broker) or here; got \"{}\"",
                   text.substr(0, 40)));
 }
 

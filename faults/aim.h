@@ -25,6 +25,7 @@ struct Aim {
     kZooKeeper,        // `zookeeper(0)`
     kZooKeeperLeader,  // `zookeeper-leader`
     kClient,           // `client(producer-0)`
+    kAllClients,       // `all(client)`: each of them
     kAnyZone,          // `any(az)`
     kZone,             // `az(az-a)`
     kControllerZone,   // `controller-az`: the controller's
@@ -32,6 +33,8 @@ struct Aim {
     kTopic,            // `topic(orders)`
     kAnyPartition,     // `any(partition)`
     kPartition,        // `partition(orders-0)`
+    kAllBrokers,       // `all(broker)`: each of them
+    kHere,             // `here`: where the event happened that the fault waited for
   };
   Role role = Role::kAny;
   int32_t number =

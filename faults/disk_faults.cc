@@ -38,6 +38,35 @@ class DiskCondition final : public Fault {
   Hosts victims_;
 };
 
+// What becomes of the next write that reaches the device.
+class SpoilWrite final : public Fault {
+ public:
+  using Arm = void (sim::Disk::*)(size_t device, std::string path, sim::FaultId fault,
+                                  sim::Disk::ToldOfWrite told);
+  SpoilWrite(Arm arm, std::string_view what) : arm_(arm), what_(what) {}
+
+  void Enter(const Stage& stage) override { took_effect_ = stage.took_effect; }
+  bool Lurks() const override { return true; }
+  void Apply(sim::World&, const Hosts& victims, const Hosts&, sim::FaultId id) override {
+    id_ = id;
+    victims_ = victims;
+    for (sim::Host* host : victims) (DiskOf(*host).*arm_)(0, "", id, took_effect_);
+  }
+  void Withdraw(sim::World&) override {
+    for (sim::Host* host : victims_) DiskOf(*host).Disarm(id_);
+  }
+  std::string Describe(const Hosts& victims) const override {
+    return fmt::format("the disk of {} {}", Names(victims), what_);
+  }
+
+ private:
+  Arm arm_;
+  std::string_view what_;
+  std::function<void()> took_effect_;
+  sim::FaultId id_;
+  Hosts victims_;
+};
+
 // Stored bits flip and stay so.
 class FlipBits final : public Fault {
  public:
@@ -167,6 +196,21 @@ std::unique_ptr<Fault> MakeFillDisk(const FaultOrder&) {
 
 std::unique_ptr<Fault> MakeFlipBits(const FaultOrder& order) {
   return std::make_unique<FlipBits>(order.Number("count"), order.key);
+}
+
+std::unique_ptr<Fault> MakeLoseWrite(const FaultOrder&) {
+  return std::make_unique<SpoilWrite>(&sim::Disk::LoseNextWrite,
+                                      "confirms a write that it does not make");
+}
+
+std::unique_ptr<Fault> MakeMisdirectWrite(const FaultOrder&) {
+  return std::make_unique<SpoilWrite>(&sim::Disk::MisdirectNextWrite,
+                                      "makes a write in the wrong place");
+}
+
+std::unique_ptr<Fault> MakeTearWrite(const FaultOrder&) {
+  return std::make_unique<SpoilWrite>(&sim::Disk::TearNextWrite,
+                                      "confirms a write of which it makes only a part");
 }
 
 std::unique_ptr<Fault> MakeLieSync(const FaultOrder&) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// Faults of a host's disk: disk_error, fill_disk, flip_bits, lie_sync, replace_disk, slow_disk,
-// stall_disk, swap_disks.
+// Faults of a host's disk: disk_error, fill_disk, flip_bits, lie_sync, lose_write, misdirect_write,
+// replace_disk, slow_disk, stall_disk, swap_disks, tear_write.
 
 #include "faults/injector.h"
 
@@ -11,6 +11,9 @@ namespace highwater::faults {
 [[nodiscard]] std::unique_ptr<Fault> MakeFillDisk(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeFlipBits(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeLieSync(const FaultOrder& order);
+[[nodiscard]] std::unique_ptr<Fault> MakeLoseWrite(const FaultOrder& order);
+[[nodiscard]] std::unique_ptr<Fault> MakeMisdirectWrite(const FaultOrder& order);
+[[nodiscard]] std::unique_ptr<Fault> MakeTearWrite(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeReplaceDisk(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeSlowDisk(const FaultOrder& order);
 [[nodiscard]] std::unique_ptr<Fault> MakeStallDisk(const FaultOrder& order);

@@ -1,5 +1,6 @@
 #include "faults/disk_faults.h"
 #include "faults/injector.h"
+#include "faults/load_faults.h"
 #include "faults/network_faults.h"
 #include "faults/process_faults.h"
 #include "faults/zone_faults.h"
@@ -14,22 +15,35 @@ struct Kind {
 
 // A row for each row of the fault table that is not an operator's work.
 constexpr Kind kKinds[] = {
+    {"clock_drift", MakeClockDrift},
     {"clock_jump", MakeClockJump},
     {"crash_broker", MakeCrash},
     {"disk_error", MakeDiskError},
+    {"drift_vip", MakeDriftVip},
+    {"expire_session", MakeExpireSession},
     {"fill_disk", MakeFillDisk},
     {"flip_bits", MakeFlipBits},
     {"freeze", MakeFreeze},
     {"lie_sync", MakeLieSync},
+    {"lose_quorum", MakeLoseQuorum},
+    {"lose_reply", MakeLoseReply},
+    {"lose_write", MakeLoseWrite},
     {"lose_zone", MakeLoseZone},
+    {"misdirect_write", MakeMisdirectWrite},
     {"partition_network", MakePartition},
     {"power_loss", MakePowerLoss},
     {"replace_disk", MakeReplaceDisk},
+    {"reset_connections", MakeResetConnections},
+    {"rolling_restart", MakeRollingRestart},
     {"slow_disk", MakeSlowDisk},
     {"slow_network", MakeSlowNetwork},
+    {"split_brain", MakeSplitBrain},
+    {"squeeze_network", MakeSqueezeNetwork},
     {"stall_disk", MakeStallDisk},
     {"stop_broker", MakeStop},
+    {"surge_load", MakeSurgeLoad},
     {"swap_disks", MakeSwapDisks},
+    {"tear_write", MakeTearWrite},
 };
 
 }  // namespace

@@ -6,23 +6,8 @@
 
 namespace highwater::faults {
 
-int64_t FaultOrder::Number(std::string_view name) const {
-  const auto found = numbers.find(name);
-  HW_CHECK(found != numbers.end(), "fault {} without {}", kind, name);
-  return found->second;
-}
-
-const std::string& FaultOrder::Choice(std::string_view name) const {
-  const auto found = choices.find(name);
-  HW_CHECK(found != choices.end(), "fault {} without {}", kind, name);
-  return found->second;
-}
-
 std::vector<sim::Host*> Cast::OneOf(Kind kind, uint64_t key) const {
-  std::vector<sim::Host*> candidates;
-  for (const Member& member : members) {
-    if (member.kind == kind) candidates.push_back(member.host);
-  }
+  const std::vector<sim::Host*> candidates = All(kind);
   if (candidates.empty()) return {};
   return {candidates[core::KeyedRandom(key).Below(candidates.size())]};
 }
@@ -32,6 +17,14 @@ std::vector<sim::Host*> Cast::Exactly(Kind kind, std::optional<int32_t> number) 
     if (member.kind == kind && member.number == number) return {member.host};
   }
   return {};
+}
+
+std::vector<sim::Host*> Cast::All(Kind kind) const {
+  std::vector<sim::Host*> hosts;
+  for (const Member& member : members) {
+    if (member.kind == kind) hosts.push_back(member.host);
+  }
+  return hosts;
 }
 
 std::vector<sim::Host*> Cast::InZone(std::string_view zone) const {
@@ -72,6 +65,8 @@ std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64
         if (member.kind == Kind::kClient && member.host->name() == aim.name) return {member.host};
       }
       return {};
+    case Role::kAllClients:
+      return All(Kind::kClient);
     case Role::kAnyZone: {
       std::vector<std::string> zones;
       for (const Member& member : members) zones.push_back(member.zone);
@@ -89,6 +84,10 @@ std::vector<sim::Host*> Cast::Resolve(const Aim& aim, const Roles& roles, uint64
         }
       }
       return {};
+    case Role::kAllBrokers:
+      return All(Kind::kBroker);
+    case Role::kHere:
+      return {};  // the injector knows
     case Role::kAnyTopic:
     case Role::kTopic:
     case Role::kAnyPartition:
@@ -112,25 +111,101 @@ void Injector::Order(std::vector<FaultOrder> orders) {
     auto active = std::make_unique<Active>();
     active->id = world_.ledger().Request(order.kind);
     active->order = std::move(order);
-    world_.At(active->order.at, [this, a = active.get()] { Fire(*a); });
+    world_.At(active->order.at, [this, a = active.get()] { Begin(*a); });
     active_.push_back(std::move(active));
   }
 }
 
-void Injector::Fire(Active& active) {
+void Injector::Begin(Active& active) {
   if (healed_) return;
+  if (active.order.when.has_value()) return Wait(active);
+  if (Prepare(active, nullptr)) Strike(active);
+}
+
+void Injector::Wait(Active& active) {
+  active.waits = true;
+  waiting_.push_back(&active);
+  awaited_ |= 1U << static_cast<unsigned>(active.order.when->event);
+}
+
+void Injector::FireWaiting(const Happening& happening) {
+  if (healed_) return;
+  const auto of_here = cast_.Exactly(Cast::Kind::kBroker, happening.broker);
+  sim::Host* const here = of_here.empty() ? nullptr : of_here.front();
+  for (Active* active : waiting_) {
+    if (!happening.Is(*active->order.when)) continue;
+    const absl::Duration after = active->order.after;
+    if (after > absl::ZeroDuration()) {
+      active->waits = false;
+      world_.At(world_.Elapsed() + after, [this, active, here] {
+        if (!healed_ && Prepare(*active, here)) Strike(*active);
+      });
+      continue;
+    }
+    if (!Prepare(*active, here)) continue;  // nobody has that role now: the next such event, then
+    active->waits = false;
+    const bool at_once = active->fault->MayBeginOnVictim() && active->victims.size() == 1 &&
+                         active->victims.front() == world_.running();
+    if (at_once && active->order.kind != sham_) {
+      // What its process does from here on has no effect any more.
+      active->fault->Apply(world_, active->victims, {}, active->id);
+      world_.AfterEvent([this, active] { Settle(*active); });
+    } else {
+      world_.AfterEvent([this, active] { Strike(*active); });
+    }
+  }
+  std::erase_if(waiting_, [](const Active* active) { return !active->waits; });
+  awaited_ = 0;
+  for (const Active* active : waiting_) {
+    awaited_ |= 1U << static_cast<unsigned>(active->order.when->event);
+  }
+}
+
+bool Injector::Prepare(Active& active, sim::Host* here) {
   const FaultOrder& order = active.order;
-  const auto victims = cast_.Resolve(order.aim, roles_, order.key);
-  const auto others = cast_.Resolve(order.other, roles_, core::Mix(order.key, 1));
-  std::unique_ptr<Fault> fault = MakeFault(order);
-  HW_CHECK(fault != nullptr, "no fault of kind {}", order.kind);
-  if (victims.empty()) return;
-  fault->Apply(world_, victims, others, active.id);
-  if (world_.ledger()[active.id].applied == 0) return;
-  told_(order, victims, fault->Describe(victims));
+  if (order.aim.role == Aim::Role::kHere) {
+    active.victims.clear();
+    if (here != nullptr) active.victims.push_back(here);
+  } else {
+    active.victims = cast_.Resolve(order.hit.value_or(order.aim), roles_, order.key);
+  }
+  if (active.victims.empty()) return false;
+  if (fires_) fires_(order, active.victims, OthersOf(order));
+  active.fault = MakeFault(order);
+  HW_CHECK(active.fault != nullptr, "no fault of kind {}", order.kind);
+  active.fault->Enter({.cast = cast_, .vip = vip_, .load = load_, .took_effect = [this, &active] {
+                         TookEffect(active);
+                       }});
+  return true;
+}
+
+std::vector<sim::Host*> Injector::OthersOf(const FaultOrder& order) const {
+  return cast_.Resolve(order.other_hit.value_or(order.other), roles_, core::Mix(order.key, 1));
+}
+
+void Injector::Strike(Active& active) {
+  const FaultOrder& order = active.order;
+  if (order.kind == sham_) {
+    active.fault.reset();
+    return world_.ledger().Applied(active.id);
+  }
+  active.fault->Apply(world_, active.victims, OthersOf(order), active.id);
+  Settle(active);
+}
+
+void Injector::Settle(Active& active) {
+  const bool applied = world_.ledger()[active.id].applied > 0;
+  if (!applied && !active.fault->Lurks()) {
+    active.fault.reset();
+    return;
+  }
+  if (applied) TookEffect(active);
+  world_.At(world_.Elapsed() + active.order.length, [this, a = &active] { End(*a); });
+}
+
+void Injector::TookEffect(Active& active) {
+  told_(active.order, active.victims, active.fault->Describe(active.victims));
   if (changed_) changed_();
-  active.fault = std::move(fault);
-  world_.At(world_.Elapsed() + order.length, [this, a = &active] { End(*a); });
 }
 
 void Injector::End(Active& active) {

@@ -10,6 +10,11 @@
 //   injector.Heal();                   // at the start of the heal phase: withdraws what is left,
 //   starts who is down
 //
+// An order that waits for an event (FaultOrder::when) is tried as Notice hears of one: in the same
+// instant, after everything that the event's own turn of a fiber did and before anything else
+// happens in the world. An end of the very process that the event happened in takes effect at the
+// event: nothing that the process does after it has an effect.
+//
 // After Heal nothing is started, killed or reconfigured: faults cannot heal a stuck cluster.
 
 #include <functional>
@@ -20,6 +25,7 @@
 
 #include "faults/fault_order.h"
 #include "sim/host.h"
+#include "sim/network/vip.h"
 #include "sim/world.h"
 
 namespace highwater::faults {
@@ -40,7 +46,7 @@ class Roles {
 
 // Who can be hit.
 struct Cast {
-  enum class Kind : uint8_t { kBroker, kZooKeeper, kClient };
+  enum class Kind : uint8_t { kBroker, kZooKeeper, kClient, kVipNode };
   struct Member {
     sim::Host* host;
     std::string zone;
@@ -53,22 +59,49 @@ struct Cast {
   // Nobody if the role is not filled.
   [[nodiscard]] std::vector<sim::Host*> Resolve(const Aim& aim, const Roles& roles,
                                                 uint64_t key) const;
+  // All of a kind, in the order of the cast.
+  [[nodiscard]] std::vector<sim::Host*> All(Kind kind) const;
+
+  [[nodiscard]] std::vector<sim::Host*> Exactly(Kind kind, std::optional<int32_t> number) const;
 
  private:
   [[nodiscard]] std::vector<sim::Host*> OneOf(Kind kind, uint64_t key) const;
-  [[nodiscard]] std::vector<sim::Host*> Exactly(Kind kind, std::optional<int32_t> number) const;
   [[nodiscard]] std::vector<sim::Host*> InZone(std::string_view zone) const;
+};
+
+// Whose load can surge.
+class Load {
+ public:
+  virtual ~Load() = default;
+  // From now on, until factor 1, this client sends `factor` times as much. Counts as applied if it
+  // is a producer that is at work.
+  virtual void Surge(const sim::Host& client, int64_t factor, sim::FaultId id) = 0;
+};
+
+// What a fault may need beside those whom it hits. Null where the region has none.
+struct Stage {
+  const Cast& cast;
+  sim::Vip* vip;
+  Load* load;
+  // For a fault that takes effect later: to be called then, once.
+  std::function<void()> took_effect;
 };
 
 // One fault that can be in force. Made by MakeFault for its kind.
 class Fault {
  public:
   virtual ~Fault() = default;
+  // Called once before Apply.
+  virtual void Enter(const Stage& /*stage*/) {}
+  // Whether Apply may be called on a fiber of the victim itself.
+  [[nodiscard]] virtual bool MayBeginOnVictim() const { return false; }
+  // After Apply: nothing has changed yet, and something may until Withdraw.
+  [[nodiscard]] virtual bool Lurks() const { return false; }
   // Changes the world under `id`: whoever changes tells the ledger so, and nobody does if there is
   // nothing to change (the victim is down already, say).
   virtual void Apply(sim::World& world, const std::vector<sim::Host*>& victims,
                      const std::vector<sim::Host*>& others, sim::FaultId id) = 0;
-  // Ends it: called once after an Apply that was applied, at the order's end or at Heal.
+  // Ends it: called once after an Apply that was applied, or lurks, at the order's end or at Heal.
   virtual void Withdraw(sim::World& world) = 0;
   // For people: `broker-0 loses power`.
   [[nodiscard]] virtual std::string Describe(const std::vector<sim::Host*>& victims) const = 0;
@@ -90,22 +123,55 @@ class Injector {
   using Told = std::function<void(const FaultOrder& order, const std::vector<sim::Host*>& victims,
                                   std::string text)>;
 
-  // `cast` may still grow until the first fault fires.
+  // `cast` may still grow.
   Injector(sim::World& world, const Cast& cast, const Roles& roles, Told told)
       : world_(world), cast_(cast), roles_(roles), told_(std::move(told)) {}
 
   void Order(std::vector<FaultOrder> orders);
   void Heal();
+  // What happens in the cluster, as it happens: on a fiber of the broker that it happens to.
+  void Notice(const Happening& happening) {
+    if ((awaited_ >> static_cast<unsigned>(happening.event) & 1) != 0) [[unlikely]]
+      FireWaiting(happening);
+  }
+  // What the region has; before the world runs.
+  void SetStage(sim::Vip* vip, Load* load) {
+    vip_ = vip;
+    load_ = load;
+  }
+  // Faults of this kind are counted as applied and do nothing: for the test that a campaign whose
+  // fault does nothing fails.
+  void MakeSham(std::string kind) { sham_ = std::move(kind); }
   // Called after each fault that was applied or withdrawn.
   void OnChange(std::function<void()> changed) { changed_ = std::move(changed); }
+  // Called just before a fault that has victims is tried, while everybody still has the role that
+  // it had.
+  using Fires = std::function<void(const FaultOrder& order, const std::vector<sim::Host*>& victims,
+                                   const std::vector<sim::Host*>& others)>;
+  void OnFire(Fires fires) { fires_ = std::move(fires); }
 
  private:
   struct Active {
     FaultOrder order;
     sim::FaultId id;
     std::unique_ptr<Fault> fault;  // null while it is not in force
+    std::vector<sim::Host*> victims;
+    bool waits = false;  // for its event
   };
-  void Fire(Active& active);
+  // At its time.
+  void Begin(Active& active);
+  void Wait(Active& active);
+  void FireWaiting(const Happening& happening);
+  // Finds the victims and makes the fault; false if there is nobody to hit. `here`: where the event
+  // happened that it waited for.
+  [[nodiscard]] bool Prepare(Active& active, sim::Host* here);
+  // Who is on the other side.
+  [[nodiscard]] std::vector<sim::Host*> OthersOf(const FaultOrder& order) const;
+  // REQUIRES: it is prepared.
+  void Strike(Active& active);
+  // After it was tried.
+  void Settle(Active& active);
+  void TookEffect(Active& active);
   void End(Active& active);
 
   sim::World& world_;
@@ -113,7 +179,13 @@ class Injector {
   const Roles& roles_;
   Told told_;
   std::function<void()> changed_;
+  Fires fires_;
+  sim::Vip* vip_ = nullptr;
+  Load* load_ = nullptr;
+  std::string sham_;
   std::vector<std::unique_ptr<Active>> active_;
+  std::vector<Active*> waiting_;  // in the order in which they began to wait
+  uint32_t awaited_ = 0;          // a bit for each event that somebody waits for
   bool healed_ = false;
 };
 

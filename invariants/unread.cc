@@ -15,7 +15,7 @@ enum class Until : uint8_t {
 class Unread final : public Invariant {
  public:
   Unread(const RunFacts& facts, ViolationSink& sink, Until until)
-      : history_(facts.history), sink_(sink), until_(until) {}
+      : history_(facts.history), logs_(facts.logs), sink_(sink), until_(until) {}
 
   std::string_view id() const override { return until_ == Until::kEnd ? "unseen" : "lost-write"; }
 
@@ -54,7 +54,9 @@ class Unread final : public Invariant {
   };
 
   [[nodiscard]] bool IsDue(const Acked& acked, const PartitionAtRest& rest, Offset farthest) const {
-    if (acked.offset < rest.log_start) return false;
+    // Of one that could not be asked, what its brokers last said.
+    const Offset start = rest.readable ? rest.log_start : logs_.LogStart(rest.partition);
+    if (acked.offset < start) return false;
     return until_ == Until::kEnd ? acked.at <= rest.as_of : acked.offset <= farthest;
   }
 
@@ -89,6 +91,7 @@ class Unread final : public Invariant {
   }
 
   const ClientHistory& history_;
+  const ReplicaLogs& logs_;
   ViolationSink& sink_;
   Until until_;
   RecordSet read_;

@@ -11,6 +11,7 @@ using core::LatencyHistogram;
 using scenarios::CampaignResult;
 using scenarios::CaseResult;
 using scenarios::ChainEvent;
+using scenarios::FiredFault;
 using scenarios::LedgerRow;
 using scenarios::MarkCount;
 using scenarios::SeedMetrics;
@@ -28,6 +29,7 @@ Json Pack(const ChainEvent& e) {
 }
 Json Pack(const LedgerRow& r) { return Json::array({r.kind, r.requested, r.applied, r.observed}); }
 Json Pack(const MarkCount& m) { return Json::array({m.name, m.count}); }
+Json Pack(const FiredFault& f) { return Json::array({f.key, f.hit, f.other_hit, f.roles}); }
 Json Pack(const ZoneTraffic& t) { return Json::array({t.from, t.to, t.bytes}); }
 
 Json Pack(const TimelineHost& h) { return Json::array({h.name, h.zone, static_cast<int>(h.kind)}); }
@@ -62,7 +64,9 @@ Json Pack(const LatencyHistogram& h) {
 Json Pack(const SeedMetrics& m) {
   return Json::array({m.produced, m.acked, m.consumed, m.bytes_sent, m.events,
                       Pack(m.produce_latency), Pack(m.time_to_leader), Nanos(m.unavailable),
-                      m.greatest_lag_records, PackList(m.traffic)});
+                      m.greatest_lag_records, PackList(m.traffic), m.lost, Pack(m.write_stall),
+                      m.majority_writes.offered, m.majority_writes.written,
+                      m.minority_writes.offered, m.minority_writes.written});
 }
 
 Json Pack(const Timeline& t) {
@@ -73,7 +77,7 @@ Json Pack(const SeedResult& r) {
   return Json::array({r.scenario, r.seed, static_cast<int>(r.verdict), r.signature, r.trace_hash,
                       r.strategy, PackList(r.violations), Nanos(r.simulated), Nanos(r.host),
                       Pack(r.metrics), PackList(r.ledger), PackList(r.marks), PackList(r.checks),
-                      r.dump, r.history, Pack(r.timeline)});
+                      r.dump, r.history, Pack(r.timeline), PackList(r.fired), r.victim_effects});
 }
 
 // Reads the elements of an array one after the other; a wrong type or a missing element makes it
@@ -178,6 +182,15 @@ bool Unpack(const Json& json, MarkCount& m) {
   return in.ok();
 }
 
+bool Unpack(const Json& json, FiredFault& f) {
+  Unpacker in(json);
+  in.Number(f.key);
+  in.Text(f.hit);
+  in.Text(f.other_hit);
+  in.Texts(f.roles);
+  return in.ok();
+}
+
 bool Unpack(const Json& json, Violation& v) {
   Unpacker in(json);
   in.Text(v.invariant);
@@ -223,6 +236,12 @@ bool Unpack(const Json& json, SeedMetrics& m) {
   in.Time(m.unavailable);
   in.Number(m.greatest_lag_records);
   in.List(m.traffic);
+  in.Number(m.lost);
+  in.One(m.write_stall);
+  in.Number(m.majority_writes.offered);
+  in.Number(m.majority_writes.written);
+  in.Number(m.minority_writes.offered);
+  in.Number(m.minority_writes.written);
   return in.ok();
 }
 
@@ -291,6 +310,8 @@ bool Unpack(const Json& json, SeedResult& r) {
   in.Text(r.dump);
   in.Text(r.history);
   in.One(r.timeline);
+  in.List(r.fired);
+  in.Number(r.victim_effects);
   return in.ok();
 }
 
@@ -335,6 +356,13 @@ Json Metrics(const SeedMetrics& m) {
   AddQuantiles(m.time_to_leader, "time_to_leader", json);
   json["unavailable_partition_s"] = Seconds(m.unavailable);
   json["greatest_follower_lag_records"] = m.greatest_lag_records;
+  json["lost_records"] = m.lost;
+  AddQuantiles(m.write_stall, "write_stall", json);
+  const auto writes = [](const scenarios::WatchedWrites& w) {
+    return Json{{"offered_partitions", w.offered}, {"written_partitions", w.written}};
+  };
+  if (m.majority_writes.offered > 0) json["majority_writes"] = writes(m.majority_writes);
+  if (m.minority_writes.offered > 0) json["minority_writes"] = writes(m.minority_writes);
   Json traffic = Json::array();
   for (const ZoneTraffic& t : m.traffic) {
     traffic.push_back({{"from", t.from}, {"to", t.to}, {"bytes", t.bytes}});

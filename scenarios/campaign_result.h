@@ -29,6 +29,12 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
+// A failing run made smaller: it still fails in the same way.
+struct ShrunkRun {
+  SeedResult result;
+  std::string sentence;  // `12 faults shrunk to 2, 3 producers to 1`
+};
+
 // One seed of one scenario.
 struct CaseResult {
   size_t scenario = 0;  // index in CampaignResult::scenarios
@@ -38,6 +44,29 @@ struct CaseResult {
   std::string differs;
   // The process died of this case; it says nothing of other cases.
   bool died = false;
+  // Of failures; not part of a result's line, since how far a run is shrunk is a matter of time.
+  std::optional<ShrunkRun> shrunk;
+  std::string repro;           // repro.json: of the shrunk run where there is one
+  std::string unshrunk_repro;  // where there is one
+  std::string repro_path;      // where `repro` is or will be; empty: nowhere
+};
+
+// Seeds of which something is true.
+struct SeedsThat {
+  uint64_t count = 0;
+  uint64_t first = 0;  // of them, where there are any
+  void Add(uint64_t seed) {
+    if (count++ == 0) first = seed;
+  }
+};
+
+// Seeds by how many of the partitions that were offered records while the scenario watched took
+// some.
+struct WatchedSeeds {
+  SeedsThat all;
+  SeedsThat some;
+  SeedsThat none;
+  [[nodiscard]] uint64_t count() const { return all.count + some.count + none.count; }
 };
 
 struct ScenarioSummary {
@@ -56,6 +85,11 @@ struct ScenarioSummary {
   SeedMetrics totals;                     // sums; all seeds' latencies; the greatest lag
   absl::Duration simulated;
   absl::Duration host;
+  // Of the seeds whose checks were decided:
+  uint64_t decided = 0;
+  SeedsThat lost;  // a record of which its producer was told that it is sent
+  WatchedSeeds majority_writes;
+  WatchedSeeds minority_writes;
 
   [[nodiscard]] uint64_t Count(Verdict verdict) const {
     return verdicts[static_cast<size_t>(verdict)];

@@ -224,6 +224,10 @@ TEST_F(CommandLineTest, ListsWhatThereIs) {
   EXPECT_EQ(Call({"list", "faults"}), 0);
   EXPECT_THAT(out_,
               AllOf(HasSubstr("power_loss"), HasSubstr("stall_disk"), HasSubstr("device, writes")));
+  EXPECT_THAT(out_, HasSubstr("observed: once the process has ended"));
+  EXPECT_EQ(Call({"list", "events"}), 0);
+  EXPECT_THAT(out_,
+              HasSubstr("high_watermark_moves\n    A fault with `when` waits until a leader"));
   EXPECT_EQ(Call({"list", "faults", "--json"}), 0);
   EXPECT_THAT(out_, AllOf(HasSubstr("\"name\": \"power_loss\""), HasSubstr("\"parameters\"")));
   EXPECT_EQ(Call({"list", "invariants"}), 0);

@@ -69,9 +69,10 @@ ListEntry ParameterEntry(const FaultParameter& parameter) {
 std::vector<ListEntry> FaultEntries() {
   std::vector<ListEntry> entries;
   for (const FaultKind& kind : FaultTable()) {
-    ListEntry entry{
-        .name = std::string(kind.name),
-        .fields = {{"about", std::string(kind.about)}, {"targets", TargetForms(kind.targets)}}};
+    ListEntry entry{.name = std::string(kind.name),
+                    .fields = {{"about", std::string(kind.about)},
+                               {"observed", "once " + std::string(kind.observed)},
+                               {"targets", TargetForms(kind.targets)}}};
     for (const FaultParameter& parameter : kind.parameters) {
       entry.parts.push_back(ParameterEntry(parameter));
     }
@@ -242,6 +243,13 @@ ExitCode List(const std::string& what, const std::vector<std::string>& paths,
     entries = ScenarioEntries(*scenarios);
   } else if (what == "invariants") {
     entries = InvariantEntries(harness.load);
+  } else if (what == "events") {
+    for (const faults::MomentKind& kind : faults::MomentKinds()) {
+      entries.push_back(
+          {.name = std::string(kind.name),
+           .fields = {{"about", "A fault with `when` waits until " + std::string(kind.about) + "."},
+                      {"of", kind.of_partition ? "a partition (orders-0), or any" : "any"}}});
+    }
   } else if (what == "faults") {
     entries = FaultEntries();
   } else {

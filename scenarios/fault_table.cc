@@ -6,241 +6,254 @@
 #include <iterator>
 
 #include "core/check.h"
+#include "scenarios/fault_parameters.h"
 
 namespace highwater::scenarios {
 namespace {
 
-using Role = faults::Aim::Role;
-
-// The second of each is what `any` means.
-constexpr Role kBrokers[] = {Role::kAny,        Role::kAnyBroker, Role::kBroker,
-                             Role::kController, Role::kLeader,    Role::kFollower};
-// Hosts with a disk: brokers and ZooKeeper servers.
-constexpr Role kServers[] = {Role::kAny,          Role::kAnyBroker, Role::kBroker,
-                             Role::kController,   Role::kLeader,    Role::kFollower,
-                             Role::kAnyZooKeeper, Role::kZooKeeper, Role::kZooKeeperLeader};
-constexpr Role kZones[] = {Role::kAny, Role::kAnyZone, Role::kZone, Role::kControllerZone};
-constexpr Role kAnyone[] = {Role::kAny,           Role::kAnyBroker, Role::kBroker,
-                            Role::kController,    Role::kLeader,    Role::kFollower,
-                            Role::kAnyZooKeeper,  Role::kZooKeeper, Role::kZooKeeperLeader,
-                            Role::kClient,        Role::kAnyZone,   Role::kZone,
-                            Role::kControllerZone};
-
-// What operators work on.
-constexpr Role kTopics[] = {Role::kAny, Role::kAnyTopic, Role::kTopic};
-constexpr Role kPartitions[] = {Role::kAny, Role::kAnyPartition, Role::kPartition};
-
-constexpr std::string_view kStallKinds[] = {"device", "writes"};
-constexpr std::string_view kOperations[] = {"read", "write", "sync"};
-constexpr std::string_view kZonePower[] = {"off", "network"};
-constexpr std::string_view kCuts[] = {"two-way", "one-way", "reset", "silence"};
-
-constexpr FaultParameter Lasting(std::string_view about, std::string_view default_value) {
-  return {.name = "for",
-          .about = about,
-          .type = ParameterType::kDuration,
-          .default_value = default_value,
-          .minimum = "1us",
-          .maximum = "1h"};
-}
-
-// What is started again afterwards.
-constexpr FaultParameter Down(std::string_view about) {
-  FaultParameter parameter = Lasting(about, "1s..5s");
-  parameter.alias = "down";
-  return parameter;
-}
-
-constexpr FaultParameter kAlterConfig[] = {
-    {.name = "set",
-     .about = "the topic's setting and its value for that while",
-     .type = ParameterType::kSetting,
-     .default_value = ""},
-    Lasting("how long until the setting is what it was", "2s..5s"),
-};
-constexpr FaultParameter kClockJump[] = {
-    {.name = "by",
-     .about = "how far the wall clock jumps; negative: backwards",
-     .type = ParameterType::kDuration,
-     .default_value = "",
-     .minimum = "-24h",
-     .maximum = "24h"},
-};
-constexpr FaultParameter kCrash[] = {
-    Down("how long the process stays down"),
-};
-constexpr FaultParameter kCreatePartitions[] = {
-    {.name = "count",
-     .about = "how many partitions come to those that are there",
-     .type = ParameterType::kCount,
-     .default_value = "1",
-     .minimum = "1",
-     .maximum = "1000"},
-};
-constexpr FaultParameter kDeleteTopic[] = {
-    Lasting("how long until the topic is created anew", "1s..4s"),
-};
-constexpr FaultParameter kDiskError[] = {
-    {.name = "operation",
-     .about = "which calls fail with EIO",
-     .type = ParameterType::kChoice,
-     .default_value = "",
-     .choices = kOperations},
-    Lasting("how long they fail", "1s..5s"),
-};
-constexpr FaultParameter kFillDisk[] = {
-    Lasting("how long no space is free", "1s..5s"),
-};
-constexpr FaultParameter kFlipBits[] = {
-    {.name = "count",
-     .about = "how many bits of stored files flip",
-     .type = ParameterType::kCount,
-     .default_value = "1",
-     .minimum = "1",
-     .maximum = "1000000"},
-};
-constexpr FaultParameter kFreeze[] = {
-    Lasting("how long the process stands still while its kernel goes on", "500ms..5s"),
-};
-constexpr FaultParameter kLieSync[] = {
-    Lasting("how long syncs are confirmed that were not made", "1s..5s"),
-};
-constexpr FaultParameter kMigrateZone[] = {
-    {.name = "to",
-     .about = "the zone whose brokers take the replicas; any: drawn among the others",
-     .type = ParameterType::kTarget,
-     .default_value = "any",
-     .targets = kZones},
-};
-constexpr FaultParameter kPartition[] = {
-    {.name = "from",
-     .about = "the other side; any: everybody else",
-     .type = ParameterType::kTarget,
-     .default_value = "any",
-     .targets = kAnyone},
-    {.name = "cut",
-     .about = "two-way and one-way drop packets; reset closes connections; silence also hides the "
-              "closing",
-     .type = ParameterType::kChoice,
-     .default_value = "two-way",
-     .choices = kCuts},
-    Lasting("how long the sides are apart", "1s..5s"),
-};
-constexpr FaultParameter kPowerLoss[] = {
-    Down("how long the host stays off"),
-};
-constexpr FaultParameter kReassign[] = {
-    {.name = "replicas",
-     .about =
-         "the brokers that shall have it, the preferred leader first; any: as many as now, drawn",
-     .type = ParameterType::kBrokers,
-     .default_value = "any"},
-};
-constexpr FaultParameter kReplaceDisk[] = {
-    Down("how long the host stays off"),
-};
-constexpr FaultParameter kSlowDisk[] = {
-    {.name = "factor",
-     .about = "how many times as long each read, write-back and sync takes",
-     .type = ParameterType::kCount,
-     .default_value = "10",
-     .minimum = "2",
-     .maximum = "10000"},
-    Lasting("how long the disk is slow", "1s..5s"),
-};
-constexpr FaultParameter kSlowNetwork[] = {
-    {.name = "delay",
-     .about = "added to each message, one way",
-     .type = ParameterType::kDuration,
-     .default_value = "10ms..200ms",
-     .minimum = "0s",
-     .maximum = "10m"},
-    {.name = "loss",
-     .about = "share of packets lost, felt as retransmission delay",
-     .type = ParameterType::kPercent,
-     .default_value = "0%",
-     .minimum = "0%",
-     .maximum = "99%"},
-    Lasting("how long the network is slow", "1s..5s"),
-};
-constexpr FaultParameter kStallDisk[] = {
-    {.name = "kind",
-     .about =
-         "device: write-back, syncs and cache-missing reads wait; writes: write calls wait too",
-     .type = ParameterType::kChoice,
-     .default_value = "device",
-     .choices = kStallKinds},
-    Lasting("how long the disk stands still", "1s..5s"),
-};
-
-constexpr FaultParameter kLoseZone[] = {
-    {.name = "power",
-     .about = "off: its servers lose power too; network: they run on, cut off from all others",
-     .type = ParameterType::kChoice,
-     .default_value = "off",
-     .choices = kZonePower},
-    Lasting("how long the zone is gone", "1s..5s"),
-};
-constexpr FaultParameter kStop[] = {
-    Down("how long after the request the process is started again, at the earliest"),
-};
-
-constexpr FaultParameter kSwapDisks[] = {
-    {.name = "with",
-     .about = "whose disk it gets, and the other way round",
-     .type = ParameterType::kTarget,
-     .default_value = "any",
-     .targets = kBrokers},
-    Lasting("how long until the disks are back where they belong", "2s..5s"),
-};
+using namespace fault_parameters;
+using Needs = FaultKind::Needs;
 
 constexpr FaultKind kTable[] = {
-    {"alter_config", "An operator changes a setting of a topic, and later changes it back.",
-     kTopics, kAlterConfig},
-    {"cancel_reassignment",
-     "An operator ends the reassignments of a topic that are under way.",
-     kTopics,
-     {}},
-    {"clock_jump", "The wall clock of a host jumps.", kServers, kClockJump},
-    {"crash_broker", "The server's process ends at once; its page cache survives.", kServers,
-     kCrash},
-    {"create_partitions", "An operator gives a topic more partitions.", kTopics, kCreatePartitions},
-    {"create_topic",
-     "An operator creates a topic of the scenario, which does not exist before that.",
-     kTopics,
-     {}},
-    {"delete_topic", "An operator deletes a topic of the scenario, and creates it anew.", kTopics,
-     kDeleteTopic},
-    {"disk_error",
-     "Calls of one kind to a server's disk fail with EIO; what a failed sync covered is lost "
-     "later.",
-     kServers, kDiskError},
-    {"elect_leaders", "An operator has the preferred leaders of a topic elected.", kTopics, {}},
-    {"fill_disk", "A server's disk has no space left.", kServers, kFillDisk},
-    {"flip_bits", "Stored bits of a server's files flip and are not noticed until read.", kServers,
-     kFlipBits},
-    {"freeze", "The server's process stops for a while, as in a long garbage collection.", kServers,
-     kFreeze},
-    {"lie_sync",
-     "A server's disk confirms syncs without making them: a loss of power takes the data along.",
-     kServers, kLieSync},
-    {"lose_zone", "A whole availability zone is gone.", kZones, kLoseZone},
-    {"migrate_zone", "An operator moves all replicas from one zone's brokers to another's.", kZones,
-     kMigrateZone},
-    {"partition_network", "One side no longer hears the other.", kAnyone, kPartition},
-    {"power_loss", "The host goes off; what was not synced may be gone or torn.", kServers,
-     kPowerLoss},
-    {"reassign_partition", "An operator gives a partition other replicas.", kPartitions, kReassign},
-    {"replace_disk", "The host goes off and comes back with an empty disk.", kBrokers,
-     kReplaceDisk},
-    {"slow_disk", "Every disk operation of a server takes longer.", kServers, kSlowDisk},
-    {"slow_network", "Messages from and to a host take longer or are lost.", kAnyone, kSlowNetwork},
-    {"stall_disk", "A server's disk stands still.", kServers, kStallDisk},
-    {"stop_broker", "The broker is asked to stop cleanly, as in a rolling restart.", kBrokers,
-     kStop},
-    {"swap_disks",
-     "Two brokers are stopped cleanly and come back, each with the disk of the other.", kBrokers,
-     kSwapDisks},
+    {.name = "add_broker",
+     .about = "An operator adds a broker, in the next zone in turn, and gives it replicas.",
+     .observed = "a broker tells that it has all the replicas that were meant for it",
+     .targets = kNewBrokers,
+     .parameters = {},
+     .needs = Needs::kZooKeeper},
+    {.name = "alter_config",
+     .about = "An operator changes a setting of a topic, and later changes it back.",
+     .observed = "a broker tells the new value",
+     .targets = kTopics,
+     .parameters = kAlterConfig,
+     .needs = Needs::kNothing},
+    {.name = "cancel_reassignment",
+     .about = "An operator ends the reassignments of a topic that are under way.",
+     .observed = "the controller lists none of them any more",
+     .targets = kTopics,
+     .parameters = {},
+     .needs = Needs::kZooKeeper},
+    {.name = "clock_drift",
+     .about = "The clock of a host runs too fast or too slow.",
+     .observed = "a process of the host reads its clock",
+     .targets = kServers,
+     .parameters = kClockDrift,
+     .needs = Needs::kNothing},
+    {.name = "clock_jump",
+     .about = "The wall clock of a host jumps.",
+     .observed = "a process of the host reads its wall clock",
+     .targets = kServers,
+     .parameters = kClockJump,
+     .needs = Needs::kNothing},
+    {.name = "crash_broker",
+     .about = "The server's process ends at once; its page cache survives.",
+     .observed = "the process has ended",
+     .targets = kServers,
+     .parameters = kCrash,
+     .needs = Needs::kNothing},
+    {.name = "create_partitions",
+     .about = "An operator gives a topic more partitions.",
+     .observed = "a broker tells that all of them are led",
+     .targets = kTopics,
+     .parameters = kCreatePartitions,
+     .needs = Needs::kNothing},
+    {.name = "create_topic",
+     .about = "An operator creates a topic of the scenario, which does not exist before that.",
+     .observed = "a broker tells that all of its partitions are led",
+     .targets = kTopics,
+     .parameters = {},
+     .needs = Needs::kNothing},
+    {.name = "delete_topic",
+     .about = "An operator deletes a topic of the scenario, and creates it anew.",
+     .observed = "a broker has the new topic",
+     .targets = kTopics,
+     .parameters = kDeleteTopic,
+     .needs = Needs::kNothing},
+    {.name = "disk_error",
+     .about = "Calls of one kind to a server's disk fail with EIO; what a failed sync covered is "
+              "lost later.",
+     .observed = "a call has failed",
+     .targets = kServers,
+     .parameters = kDiskError,
+     .needs = Needs::kNothing},
+    {.name = "drift_vip",
+     .about = "The address of all brokers moves to another zone's node.",
+     .observed = "a connection over it was refused, reset or ended for that",
+     .targets = kZones,
+     .parameters = kDriftVip,
+     .needs = Needs::kVip},
+    {.name = "elect_leaders",
+     .about = "An operator has the preferred leaders of a topic elected.",
+     .observed = "a broker tells of a preferred leader that leads",
+     .targets = kTopics,
+     .parameters = {},
+     .needs = Needs::kZooKeeper},
+    {.name = "expire_session",
+     .about = "A broker cannot speak to ZooKeeper until its session has expired.",
+     .observed = "a message between them came too late or never",
+     .targets = kBrokersOnly,
+     .parameters = kExpireSession,
+     .needs = Needs::kZooKeeper},
+    {.name = "fill_disk",
+     .about = "A server's disk has no space left.",
+     .observed = "a call has failed for want of space",
+     .targets = kServers,
+     .parameters = kFillDisk,
+     .needs = Needs::kNothing},
+    {.name = "flip_bits",
+     .about = "Stored bits of a server's files flip and are not noticed until read.",
+     .observed = "a read has returned one",
+     .targets = kServers,
+     .parameters = kFlipBits,
+     .needs = Needs::kNothing},
+    {.name = "freeze",
+     .about = "The server's process stops for a while, as in a long garbage collection.",
+     .observed = "one of its fibers ran later than it would have",
+     .targets = kServers,
+     .parameters = kFreeze,
+     .needs = Needs::kNothing},
+    {.name = "lie_sync",
+     .about = "A server's disk confirms syncs without making them: a loss of power takes the data "
+              "along.",
+     .observed = "a sync was confirmed and not made",
+     .targets = kServers,
+     .parameters = kLieSync,
+     .needs = Needs::kNothing},
+    {.name = "lose_quorum",
+     .about = "Most servers of a ZooKeeper ensemble are gone at once.",
+     .observed = "a process has ended, or a message came too late or never",
+     .targets = kZooKeepers,
+     .parameters = kLoseQuorum,
+     .needs = Needs::kZooKeeper},
+    {.name = "lose_reply",
+     .about =
+         "A host does what it is asked, and its reply does not arrive: in its place comes a reset.",
+     .observed = "a call of either side has failed for that",
+     .targets = kAnyone,
+     .parameters = kLoseReply,
+     .needs = Needs::kNothing},
+    {.name = "lose_write",
+     .about = "A server's disk confirms the next write that reaches it, and does not make it.",
+     .observed = "a read has returned what stood there before",
+     .targets = kServers,
+     .parameters = kSpoilWrite,
+     .needs = Needs::kNothing},
+    {.name = "lose_zone",
+     .about = "A whole availability zone is gone.",
+     .observed = "a process has ended, or a message came too late or never",
+     .targets = kZones,
+     .parameters = kLoseZone,
+     .needs = Needs::kNothing},
+    {.name = "migrate_zone",
+     .about = "An operator moves all replicas from one zone's brokers to another's.",
+     .observed = "a broker tells that no replica is left there",
+     .targets = kZones,
+     .parameters = kMigrateZone,
+     .needs = Needs::kZooKeeper},
+    {.name = "misdirect_write",
+     .about = "A server's disk makes the next write that reaches it in another place.",
+     .observed = "a read has returned what is missing, or what should not be there",
+     .targets = kServers,
+     .parameters = kSpoilWrite,
+     .needs = Needs::kNothing},
+    {.name = "partition_network",
+     .about = "One side no longer hears the other.",
+     .observed = "a message came too late or never, or a connection was refused or reset",
+     .targets = kAnyone,
+     .parameters = kPartition,
+     .needs = Needs::kNothing},
+    {.name = "power_loss",
+     .about = "The host goes off; what was not synced may be gone or torn.",
+     .observed = "the process has ended",
+     .targets = kServers,
+     .parameters = kPowerLoss,
+     .needs = Needs::kNothing},
+    {.name = "reassign_partition",
+     .about = "An operator gives a partition other replicas.",
+     .observed = "a broker tells of exactly those",
+     .targets = kPartitions,
+     .parameters = kReassign,
+     .needs = Needs::kZooKeeper},
+    {.name = "remove_broker",
+     .about = "An operator moves all replicas away from a broker, and stops it for good.",
+     .observed = "the other brokers do not list it any more",
+     .targets = kAnyBrokers,
+     .parameters = {},
+     .needs = Needs::kZooKeeper},
+    {.name = "replace_disk",
+     .about = "The host goes off and comes back with an empty disk.",
+     .observed = "the process has ended, or looked for what was there",
+     .targets = kBrokers,
+     .parameters = kReplaceDisk,
+     .needs = Needs::kNothing},
+    {.name = "reset_connections",
+     .about = "The open connections between two sides are reset, once.",
+     .observed = "a call on one of them has failed",
+     .targets = kAnyone,
+     .parameters = kResetConnections,
+     .needs = Needs::kNothing},
+    {.name = "rolling_restart",
+     .about = "All brokers are stopped cleanly and started, one after another.",
+     .observed = "one of the processes has ended",
+     .targets = kWholeFleet,
+     .parameters = kRollingRestart,
+     .needs = Needs::kNothing},
+    {.name = "slow_disk",
+     .about = "Every disk operation of a server takes longer.",
+     .observed = "an operation took longer",
+     .targets = kServers,
+     .parameters = kSlowDisk,
+     .needs = Needs::kNothing},
+    {.name = "slow_network",
+     .about = "Messages from and to a host take longer or are lost.",
+     .observed = "a message came later",
+     .targets = kAnyone,
+     .parameters = kSlowNetwork,
+     .needs = Needs::kNothing},
+    {.name = "split_brain",
+     .about = "The region falls into two parts with brokers, ZooKeeper servers and clients on both "
+              "sides.",
+     .observed = "a message came too late or never",
+     .targets = kBrokers,
+     .parameters = kSplitBrain,
+     .needs = Needs::kZooKeeper},
+    {.name = "squeeze_network",
+     .about = "Little fits through the links of a host.",
+     .observed = "a message came later",
+     .targets = kAnyone,
+     .parameters = kSqueezeNetwork,
+     .needs = Needs::kNothing},
+    {.name = "stall_disk",
+     .about = "A server's disk stands still.",
+     .observed = "a call has waited for it",
+     .targets = kServers,
+     .parameters = kStallDisk,
+     .needs = Needs::kNothing},
+    {.name = "stop_broker",
+     .about = "The broker is asked to stop cleanly, as in a rolling restart.",
+     .observed = "the process has ended",
+     .targets = kBrokers,
+     .parameters = kStop,
+     .needs = Needs::kNothing},
+    {.name = "surge_load",
+     .about = "Producers send several times as much.",
+     .observed = "a producer has sent a record that it would not have sent then",
+     .targets = kClients,
+     .parameters = kSurgeLoad,
+     .needs = Needs::kNothing},
+    {.name = "swap_disks",
+     .about = "Two brokers are stopped cleanly and come back, each with the disk of the other.",
+     .observed = "a process of one of them has given up",
+     .targets = kBrokers,
+     .parameters = kSwapDisks,
+     .needs = Needs::kZooKeeper},
+    {.name = "tear_write",
+     .about = "A server's disk confirms the next write that reaches it, and makes only its first "
+              "sectors.",
+     .observed = "a read has returned what is missing",
+     .targets = kServers,
+     .parameters = kSpoilWrite,
+     .needs = Needs::kNothing},
 };
 
 constexpr bool Sorted() {
@@ -260,6 +273,13 @@ const FaultKind* FindFaultKind(std::string_view name) {
       std::begin(kTable), std::end(kTable), name,
       [](const FaultKind& kind, std::string_view wanted) { return kind.name < wanted; });
   return found != std::end(kTable) && found->name == name ? found : nullptr;
+}
+
+bool MovesReplicas(std::string_view kind) {
+  constexpr std::string_view kMovers[] = {"add_broker",    "cancel_reassignment",
+                                          "migrate_zone",  "reassign_partition",
+                                          "remove_broker", "swap_disks"};
+  return std::find(std::begin(kMovers), std::end(kMovers), kind) != std::end(kMovers);
 }
 
 }  // namespace highwater::scenarios

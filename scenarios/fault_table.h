@@ -45,9 +45,13 @@ struct FaultParameter {
 struct FaultKind {
   std::string_view name;
   std::string_view about;
+  // What must have happened to the victim for the ledger to count it as observed.
+  std::string_view observed;
   absl::Span<const faults::Aim::Role>
       targets;  // whom it can hit; the first is `any`, the second what that means
   absl::Span<const FaultParameter> parameters;
+  // What the cluster must have for it.
+  enum class Needs : uint8_t { kNothing, kZooKeeper, kVip } needs = Needs::kNothing;
 };
 
 // Sorted by name.
@@ -55,5 +59,9 @@ struct FaultKind {
 
 // Null for an unknown name.
 [[nodiscard]] const FaultKind* FindFaultKind(std::string_view name);
+
+// Whether after such a fault the replicas of a partition need not lie in three zones, or more
+// brokers than one zone's may stay away.
+[[nodiscard]] bool MovesReplicas(std::string_view kind);
 
 }  // namespace highwater::scenarios

@@ -78,6 +78,11 @@ void AddTraffic(const ZoneTraffic& traffic, std::vector<ZoneTraffic>& sums) {
   at->bytes += traffic.bytes;
 }
 
+void AddWrites(const WatchedWrites& writes, WatchedWrites& sums) {
+  sums.offered += writes.offered;
+  sums.written += writes.written;
+}
+
 void AddMetrics(const SeedMetrics& metrics, SeedMetrics& sums) {
   sums.produced += metrics.produced;
   sums.acked += metrics.acked;
@@ -87,8 +92,31 @@ void AddMetrics(const SeedMetrics& metrics, SeedMetrics& sums) {
   sums.unavailable += metrics.unavailable;
   sums.produce_latency.Merge(metrics.produce_latency);
   sums.time_to_leader.Merge(metrics.time_to_leader);
+  sums.lost += metrics.lost;
+  sums.write_stall.Merge(metrics.write_stall);
+  AddWrites(metrics.majority_writes, sums.majority_writes);
+  AddWrites(metrics.minority_writes, sums.minority_writes);
   sums.greatest_lag_records = std::max(sums.greatest_lag_records, metrics.greatest_lag_records);
   for (const ZoneTraffic& traffic : metrics.traffic) AddTraffic(traffic, sums.traffic);
+}
+
+void AddSeed(const WatchedWrites& writes, uint64_t seed, WatchedSeeds& seeds) {
+  if (writes.offered == 0) return;
+  SeedsThat& kind = writes.written == 0               ? seeds.none
+                    : writes.written < writes.offered ? seeds.some
+                                                      : seeds.all;
+  kind.Add(seed);
+}
+
+// Of a seed that was given up nothing is known.
+void AddOutcome(const SeedResult& seed, ScenarioSummary& scenario) {
+  if (seed.verdict != Verdict::kHeld && seed.verdict != Verdict::kViolated &&
+      seed.verdict != Verdict::kExpected)
+    return;
+  ++scenario.decided;
+  if (seed.metrics.lost > 0) scenario.lost.Add(seed.seed);
+  AddSeed(seed.metrics.majority_writes, seed.seed, scenario.majority_writes);
+  AddSeed(seed.metrics.minority_writes, seed.seed, scenario.minority_writes);
 }
 
 const LedgerRow* FindRow(const std::vector<LedgerRow>& ledger, std::string_view kind) {
@@ -246,6 +274,7 @@ const SignatureGroup* AddCase(const CaseResult& result, CampaignResult& campaign
     ++GuaranteeOf(invariant, campaign.guarantees).seeds_violated;
   }
   AddMetrics(seed.metrics, scenario.totals);
+  AddOutcome(seed, scenario);
   scenario.simulated += seed.simulated;
   scenario.host += seed.host;
 

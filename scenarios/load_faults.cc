@@ -45,7 +45,12 @@ class FaultReader {
   void ReadTimeline(const YamlNode& item, std::string place) {
     MapReader map(item, place, sink_);
     absl::Duration at;
-    if (const YamlNode* node = map.ReadRequired("at", "5s", ParseDuration, at)) {
+    FaultSpec fault{.place = std::move(place)};
+    ReadMoment(map, fault);
+    // What waits for an event need not say since when.
+    const YamlNode* node = fault.when.has_value() ? map.Read("at", ParseDuration, at)
+                                                  : map.ReadRequired("at", "5s", ParseDuration, at);
+    if (node != nullptr) {
       if (at < absl::ZeroDuration() || at > scenario_.run.duration) {
         sink_.Error(*node, fmt::format("at: expected a time from 0s to {} (run.duration), got {}",
                                        DurationText(scenario_.run.duration), node->scalar));
@@ -53,8 +58,10 @@ class FaultReader {
     }
     const FaultKind* kind = FindKindKey(map);
     if (kind == nullptr) return;
-    FaultSpec fault{.kind = std::string(kind->name), .place = std::move(place)};
-    fault.target = ReadTarget(*map.Find(kind->name), kind->name, kind->targets);
+    fault.kind = std::string(kind->name);
+    const YamlNode& target = *map.Find(kind->name);
+    fault.target = ReadTarget(target, kind->name, kind->targets);
+    CheckFits(target, *kind, fault);
     ReadParameters(map, *kind, fault);
     map.Finish();
     scenario_.timeline.push_back({at, std::move(fault)});
@@ -73,9 +80,10 @@ class FaultReader {
       }
     }
     FaultSpec fault{.kind = std::string(kind->name), .place = std::move(place)};
-    if (const YamlNode* target = inner.Find("target")) {
-      fault.target = ReadTarget(*target, "target", kind->targets);
-    }
+    ReadMoment(inner, fault);
+    const YamlNode* target = inner.Find("target");
+    if (target != nullptr) fault.target = ReadTarget(*target, "target", kind->targets);
+    CheckFits(target == nullptr ? item : *target, *kind, fault);
     ReadParameters(inner, *kind, fault);
     inner.Finish();
     scenario_.random.push_back({every, std::move(fault)});
@@ -106,6 +114,82 @@ class FaultReader {
                                : fmt::format("unknown fault {}", DescribeYaml(*culprit)),
             suggestion.empty() ? fmt::format(": expected one of {}", Join(names)) : suggestion));
     return nullptr;
+  }
+
+  // `when: { high_watermark_moves: orders-0 }, after: 1ms..5ms`.
+  void ReadMoment(MapReader& map, FaultSpec& fault) {
+    const YamlNode* when = map.Find("when");
+    const YamlNode* after = map.Read("after", ParseDurationRange, fault.after);
+    if (after != nullptr && when == nullptr) {
+      sink_.Error(*after, "after: there is no \"when\" after which it could be");
+    }
+    if (after != nullptr &&
+        (fault.after.low < absl::ZeroDuration() || fault.after.high > scenario_.run.duration)) {
+      sink_.Error(*after, fmt::format("after: expected a time from 0s to {} (run.duration), got {}",
+                                      DurationText(scenario_.run.duration), after->scalar));
+    }
+    if (when == nullptr) return;
+    fault.when.emplace();  // also where it is wrong: so much is clear
+    if (when->kind != YamlNode::Kind::kMap || when->entries.size() != 1 ||
+        when->entries[0].value.kind != YamlNode::Kind::kScalar) {
+      sink_.Error(*when, fmt::format("when: expected one event, as in "
+                                     "`{{ high_watermark_moves: orders-0 }}`, got {}",
+                                     DescribeYaml(*when)));
+      return;
+    }
+    const auto& [name, value] = when->entries[0];
+    std::vector<std::string_view> names;
+    for (const faults::MomentKind& kind : faults::MomentKinds()) names.push_back(kind.name);
+    if (std::find(names.begin(), names.end(), name.scalar) == names.end()) {
+      const std::string suggestion = DidYouMean(name.scalar, names);
+      sink_.Error(
+          name, fmt::format("when: unknown event {}{}", DescribeYaml(name),
+                            suggestion.empty() ? ": expected one of " + Join(names) : suggestion));
+      return;
+    }
+    absl::StatusOr<faults::Moment> moment = faults::ParseMoment(name.scalar, value.scalar);
+    if (!moment.ok()) {
+      sink_.Error(value, fmt::format("{}: {}", name.scalar, MessageOf(moment.status())));
+      return;
+    }
+    fault.when = *std::move(moment);
+    if (!fault.when->topic.empty()) {
+      CheckPartition(value, name.scalar,
+                     {.role = faults::Aim::Role::kPartition,
+                      .number = fault.when->partition,
+                      .name = fault.when->topic});
+    }
+  }
+
+  // Whether the cluster has what it needs, and there is a `here`.
+  void CheckFits(const YamlNode& node, const FaultKind& kind, const FaultSpec& fault) {
+    if (fault.target.role == faults::Aim::Role::kHere && !fault.when.has_value()) {
+      sink_.Error(node, fmt::format("{}: \"here\" is where the event of a \"when\" happens, and "
+                                    "there is none",
+                                    kind.name));
+    }
+    const bool work = fault.when.has_value() && IsOperators(kind);
+    if (work) {
+      sink_.Error(node, fmt::format("{}: operators do not wait for events: write \"at\" or "
+                                    "\"every\" without \"when\"",
+                                    kind.name));
+    }
+    const ClusterSpec& cluster = scenario_.cluster;
+    if (kind.needs == FaultKind::Needs::kZooKeeper && cluster.zookeeper == 0) {
+      sink_.Error(node, fmt::format("{}: the cluster has no ZooKeeper", kind.name));
+    }
+    if (kind.needs == FaultKind::Needs::kVip && !cluster.vip.has_value()) {
+      sink_.Error(node, fmt::format("{}: the cluster has no VIP: write `vip: {{}}` under cluster",
+                                    kind.name));
+    }
+  }
+
+  // What operators do has a topic, a partition, a zone or the cluster to work on, and no host to
+  // hit.
+  static bool IsOperators(const FaultKind& kind) {
+    using Role = faults::Aim::Role;
+    return kind.targets[1] == Role::kAnyTopic || kind.targets[1] == Role::kAnyPartition ||
+           kind.name == "migrate_zone" || kind.name == "add_broker" || kind.name == "remove_broker";
   }
 
   Target ReadTarget(const YamlNode& node, std::string_view key,
@@ -163,6 +247,9 @@ class FaultReader {
       case Role::kAny:
       case Role::kAnyBroker:
       case Role::kAnyZone:
+      case Role::kAllBrokers:
+      case Role::kAllClients:
+      case Role::kHere:
       case Role::kAnyTopic:
       case Role::kAnyPartition:
         return;
@@ -343,6 +430,12 @@ void LoadFaults(const YamlNode& faults, const LoadContext& context, DiagnosticSi
     for (const YamlNode& item : ListItems(*random, "random", sink)) {
       reader.ReadRandom(item, fmt::format("faults.random[{}]", i++));
     }
+  }
+  const YamlNode* aftershocks = map.Read("aftershocks", ParsePercent, scenario.aftershocks_ppm);
+  if (aftershocks != nullptr &&
+      (scenario.aftershocks_ppm < 0 || scenario.aftershocks_ppm > 900'000)) {
+    sink.Error(*aftershocks,
+               fmt::format("aftershocks: expected 0% to 90%, got {}", DescribeYaml(*aftershocks)));
   }
   map.Finish();
 }

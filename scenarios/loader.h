@@ -37,8 +37,11 @@ struct LoadedScenario {
 // A file that cannot be read is a diagnostic at line 0.
 [[nodiscard]] LoadedScenario LoadScenarioFile(const std::string& path, const LoadContext& context);
 
-// A file itself, or every *.yaml below a folder, sorted by path. NotFound if there is no such file
-// or folder.
+// What a document claims of the scenarios in a folder stands beside them (load_claims.h).
+inline constexpr std::string_view kClaimsFileName = "claims.yaml";
+
+// A file itself, or every *.yaml below a folder but its claims, sorted by path. NotFound if there
+// is no such file or folder.
 [[nodiscard]] absl::StatusOr<std::vector<std::string>> FindScenarioFiles(const std::string& path);
 
 }  // namespace highwater::scenarios

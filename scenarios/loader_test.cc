@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "scenarios/drawn_settings.h"
 #include "scenarios/fault_table.h"
 #include "scenarios/resolved_yaml.h"
 
@@ -59,6 +60,14 @@ std::string Replaced(std::string_view from, std::string_view to) {
   return text.replace(at, from.size(), to);
 }
 
+// `text` with an address in front of its brokers.
+std::string WithVip(std::string text, std::string_view drift) {
+  constexpr std::string_view kPlace = "  brokers: { count: 3 }\n";
+  const size_t at = text.find(kPlace);
+  EXPECT_NE(at, std::string::npos);
+  return text.insert(at + kPlace.size(), fmt::format("  vip: {{ drift: {} }}\n", drift));
+}
+
 std::vector<std::string> Lines(const LoadedScenario& loaded) {
   std::vector<std::string> lines;
   for (const Diagnostic& d : loaded.diagnostics) lines.push_back(FormatDiagnostic(d));
@@ -108,6 +117,60 @@ TEST(LoaderTest, FillsInAFaultsDefaults) {
   ASSERT_THAT(Lines(loaded), IsEmpty());
   EXPECT_EQ(loaded.scenario->timeline[0].fault.ChoiceOf("kind"), "device");
   EXPECT_EQ(loaded.scenario->timeline[0].fault.DurationOf("for").high, absl::Seconds(5));
+}
+
+TEST(LoaderTest, AListOfValuesIsASettingThatTheSeedChooses) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("max.ms: 2000", "max.ms: [800, 2000, 6000]"), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  const Scenario& written = *loaded.scenario;
+  EXPECT_EQ(*FindSetting(written.cluster.settings, "replica.lag.time.max.ms"), "800");
+  std::map<std::string, int> chosen;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Scenario drawn = WithDrawnSettings(written, seed);
+    ++chosen[*FindSetting(drawn.cluster.settings, "replica.lag.time.max.ms")];
+    EXPECT_TRUE(SameScenario(WithDrawnSettings(drawn, seed), drawn));
+  }
+  EXPECT_THAT(chosen, SizeIs(3));
+  for (const auto& [value, seeds] : chosen) EXPECT_GT(seeds, 60) << value;
+  // It is written back as the list that it was.
+  const LoadedScenario again = LoadScenario("x.yaml", ResolvedYaml(written), {});
+  ASSERT_THAT(Lines(again), IsEmpty());
+  EXPECT_TRUE(SameScenario(*again.scenario, written));
+}
+
+TEST(LoaderTest, EachChoiceOfASettingMustBeValid) {
+  LoadContext context;
+  context.validate_setting = [](SettingScope, std::string_view, std::string_view value) {
+    return value == "none" ? absl::InvalidArgumentError("expected a number") : absl::OkStatus();
+  };
+  EXPECT_THAT(ErrorsOf(Replaced("max.ms: 2000", "max.ms: [800, none]"), context),
+              ElementsAre(HasSubstr("expected a number")));
+  EXPECT_THAT(ErrorsOf(Replaced("max.ms: 2000", "max.ms: []")),
+              ElementsAre(HasSubstr("a list of those that the seed chooses from")));
+  EXPECT_THAT(ErrorsOf(Replaced("replicas: 2 }", "replicas: [2, 4] }")),
+              ElementsAre(HasSubstr("4 of 3 replicas can never be in sync")));
+}
+
+TEST(LoaderTest, EveryCombinationOfChoicesMustBeValid) {
+  LoadContext context;
+  context.validate_together = [](SettingScope, const Settings& settings) {
+    const std::string* acks = FindSetting(settings, "acks");
+    const std::string* retries = FindSetting(settings, "retries");
+    const bool bad = acks != nullptr && retries != nullptr && *acks == "1" && *retries == "5";
+    return bad ? absl::InvalidArgumentError("not both") : absl::OkStatus();
+  };
+  EXPECT_THAT(ErrorsOf(Replaced("acks: all }", "acks: [all, 1], retries: [0, 5] }"), context),
+              ElementsAre(HasSubstr("not both")));
+}
+
+TEST(LoaderTest, ReadsHowManyFaultsHaveAftershocks) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("  random: [", "  aftershocks: 30%\n  random: ["), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  EXPECT_EQ(loaded.scenario->aftershocks_ppm, 300'000);
+  EXPECT_THAT(ErrorsOf(Replaced("  random: [", "  aftershocks: 95%\n  random: [")),
+              ElementsAre(HasSubstr("expected 0% to 90%")));
 }
 
 TEST(LoaderTest, ReadsWhoseDecisionsTheBrokersTake) {
@@ -237,6 +300,56 @@ TEST(LoaderTest, ChecksFaultsByTheTable) {
               ElementsAre(HasSubstr("says the same")));
 }
 
+TEST(LoaderTest, ReadsWhatAFaultWaitsFor) {
+  const LoadedScenario loaded = LoadScenario(
+      "x.yaml",
+      Replaced("{ at: 5s, power_loss: any, for: 8s }",
+               "{ when: { isr_shrinks: orders-5 }, after: 0s..2ms, power_loss: here }"),
+      {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  const TimelineFault& fault = loaded.scenario->timeline[0];
+  EXPECT_EQ(fault.at, absl::ZeroDuration());
+  ASSERT_TRUE(fault.fault.when.has_value());
+  EXPECT_EQ(fault.fault.when->event, faults::Moment::Event::kIsrShrinks);
+  EXPECT_EQ(fault.fault.when->topic, "orders");
+  EXPECT_EQ(fault.fault.when->partition, 5);
+  EXPECT_EQ(fault.fault.after.high, absl::Milliseconds(2));
+  EXPECT_EQ(fault.fault.target.role, faults::Aim::Role::kHere);
+  const std::string resolved = ResolvedYaml(*loaded.scenario);
+  const LoadedScenario again = LoadScenario("y.yaml", resolved, {});
+  ASSERT_THAT(Lines(again), IsEmpty()) << resolved;
+  EXPECT_TRUE(SameScenario(*loaded.scenario, *again.scenario)) << resolved;
+}
+
+TEST(LoaderTest, ChecksWhatAFaultWaitsFor) {
+  const auto errors = [](std::string_view fault) {
+    return ErrorsOf(Replaced("{ at: 5s, power_loss: any, for: 8s }", fault));
+  };
+  EXPECT_THAT(
+      errors("{ when: { isr_shrink: orders-0 }, power_loss: any }"),
+      ElementsAre(HasSubstr(R"(unknown event "isr_shrink" (did you mean "isr_shrinks"?))")));
+  EXPECT_THAT(errors("{ when: { isr_shrinks: orders }, power_loss: any }"),
+              ElementsAre(HasSubstr("expected a partition, as in orders-0, or any")));
+  EXPECT_THAT(errors("{ when: { isr_shrinks: orders-6 }, power_loss: any }"),
+              ElementsAre(HasSubstr("orders has the partitions 0 to 5")));
+  EXPECT_THAT(errors("{ when: { controller_elected: orders-0 }, power_loss: any }"),
+              ElementsAre(HasSubstr("expected any, got \"orders-0\"")));
+  EXPECT_THAT(errors("{ when: isr_shrinks, power_loss: any }"),
+              ElementsAre(HasSubstr("when: expected one event")));
+  EXPECT_THAT(errors("{ at: 1s, after: 1ms, power_loss: any }"),
+              ElementsAre(HasSubstr("there is no \"when\"")));
+  EXPECT_THAT(errors("{ at: 1s, power_loss: here }"), ElementsAre(HasSubstr("\"here\" is where")));
+  EXPECT_THAT(errors("{ when: { isr_shrinks: any }, elect_leaders: any }"),
+              ElementsAre(HasSubstr("operators do not wait for events")));
+}
+
+TEST(LoaderTest, RefusesFaultsOfWhatTheClusterDoesNotHave) {
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any, for: 8s", "drift_vip: any")),
+              ElementsAre(HasSubstr("drift_vip: the cluster has no VIP")));
+  EXPECT_THAT(ErrorsOf(WithVip(Replaced("power_loss: any, for: 8s", "drift_vip: any"), "0s")),
+              ElementsAre(HasSubstr("drift: expected more than 0s")));
+}
+
 TEST(LoaderTest, ReportsEveryErrorInTheOrderOfTheFile) {
   std::string text = Replaced("seeds: 1..2000", "seeds: many");
   text.replace(text.find("partitions: 6"), 13, "partition: 6");
@@ -304,7 +417,9 @@ TEST(LoaderTest, AMessageCannotMoveTheTerminalsCursor) {
 }
 
 TEST(LoaderTest, TheResolvedFormLoadsAsTheSameScenario) {
-  const LoadedScenario first = LoadScenario("x.yaml", Whole(), {});
+  const LoadedScenario first = LoadScenario("x.yaml", WithVip(Whole(), "5s"), {});
+  ASSERT_TRUE(first.scenario.has_value());
+  EXPECT_EQ(first.scenario->cluster.vip->drift, absl::Seconds(5));
   const std::string resolved = ResolvedYaml(*first.scenario);
   const LoadedScenario second = LoadScenario("y.yaml", resolved, {});
   ASSERT_THAT(Lines(second), IsEmpty()) << resolved;
@@ -332,9 +447,8 @@ TEST(FaultTableTest, DefaultsAndLimitsLoad) {
                                                                : p.maximum);
     }
     const std::string fault = fmt::format("{}: any{}", kind.name, extra);
-    EXPECT_THAT(Lines(LoadScenario("x.yaml", Replaced("power_loss: any, for: 8s", fault), {})),
-                IsEmpty())
-        << fault;
+    const std::string text = WithVip(Replaced("power_loss: any, for: 8s", fault), "5s");
+    EXPECT_THAT(Lines(LoadScenario("x.yaml", text, {})), IsEmpty()) << fault;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "reports/failure_screen.h"
 #include "reports/github.h"
@@ -12,6 +13,7 @@
 #include "reports/results_reader.h"
 #include "reports/summary_screen.h"
 #include "scenarios/commands.h"
+#include "scenarios/matrix.h"
 #include "scenarios/merge.h"
 
 namespace highwater::scenarios {
@@ -85,6 +87,7 @@ ExitCode Report(const ReportCommand& command, const Output& output) {
   // One folder's reports are written anew in it; several become a folder of their own.
   const bool in_place = folders->size() == 1 && command.output.empty();
   std::string path = folders->front().path;
+  const std::string first = path;
   std::unique_ptr<reports::ResultsFolder> made;
   CampaignResult plan;
   if (!in_place) {
@@ -120,6 +123,13 @@ ExitCode Report(const ReportCommand& command, const Output& output) {
   }
   PrintSummary(merged->campaign, merged->build, output);
   if (written.ok() && command.github) written = TellGitHub(merged->campaign, merged->build, output);
+  std::optional<ClaimsFile> claims;
+  if (!LoadClaimsBeside({first}, merged->campaign.scenarios, output, claims)) {
+    return ExitCode::kUsage;
+  }
+  if (written.ok() && claims) {
+    written = WriteMatrix(*claims, merged->campaign, merged->build, path, "", output);
+  }
   fmt::print(output.err, "     Result  {}      exit {}\n", path,
              static_cast<int>(merged->campaign.exit_code));
   if (output.json) {

@@ -39,7 +39,7 @@ std::string SettingsMap(const Settings& settings) {
   std::string map = "{ ";
   for (const Setting& setting : settings) {
     map += fmt::format("{}{}: {}", map.size() == 2 ? "" : ", ", Quote(setting.name),
-                       Quote(setting.value));
+                       setting.choices.empty() ? Quote(setting.value) : QuoteList(setting.choices));
   }
   return map + " }";
 }
@@ -82,6 +82,13 @@ std::string FormatParameter(const FaultParameter& parameter, const ParameterValu
   HW_UNREACHABLE("parameter type {}", static_cast<int>(parameter.type));
 }
 
+void AddMoment(const FaultSpec& fault, FlowMap& map) {
+  if (!fault.when.has_value()) return;
+  map.Add("when", fmt::format("{{ {}: {} }}", faults::KindOf(fault.when->event).name,
+                              Quote(faults::FormatMomentOf(*fault.when))));
+  map.Add("after", FormatDurationRange(fault.after));
+}
+
 void AddParameters(const FaultSpec& fault, FlowMap& map) {
   const FaultKind* kind = FindFaultKind(fault.kind);
   HW_CHECK(kind != nullptr, "unknown fault {}", fault.kind);
@@ -109,6 +116,11 @@ void WriteCluster(const ClusterSpec& cluster, std::string& out) {
                  "  settings: {}\n  network: {}\n  disk: {}\n",
                  QuoteList(cluster.zones), cluster.brokers, cluster.zookeeper,
                  SettingsMap(cluster.settings), network.Finish(), disk.Finish());
+  if (cluster.vip.has_value()) {
+    FlowMap vip;
+    vip.AddOptional("drift", cluster.vip->drift, DurationText);
+    out += fmt::format("  vip: {}\n", vip.Finish());
+  }
 }
 
 void WriteClient(const ClientSpec& client, std::string& out) {
@@ -132,18 +144,35 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
   for (const TimelineFault& fault : scenario.timeline) {
     FlowMap map;
     map.Add("at", DurationText(fault.at));
+    AddMoment(fault.fault, map);
     map.Add(fault.fault.kind, Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {}\n", map.Finish());
+  }
+  if (scenario.aftershocks_ppm != 0) {
+    out += fmt::format("  aftershocks: {}\n", FormatPercent(scenario.aftershocks_ppm));
   }
   if (!scenario.random.empty()) out += "  random:\n";
   for (const RandomFault& fault : scenario.random) {
     FlowMap map;
     map.Add("every", DurationText(fault.every));
+    AddMoment(fault.fault, map);
     map.Add("target", Quote(faults::FormatAim(fault.fault.target)));
     AddParameters(fault.fault, map);
     out += fmt::format("    - {{ {}: {} }}\n", fault.fault.kind, map.Finish());
   }
+}
+
+void WriteRegression(const Regression& regression, std::string& out) {
+  FlowMap map;
+  map.Add("rule", regression.rule);
+  map.Add("found", Quote(regression.found));
+  map.Add("build", Quote(regression.build));
+  map.Add("seed", fmt::format("{}", regression.seed));
+  if (!regression.issue.empty()) map.Add("issue", Quote(regression.issue));
+  if (!regression.mutant.empty()) map.Add("mutant", Quote(regression.mutant));
+  map.Add("shown", Quote(regression.shown));
+  out += fmt::format("regression: {}\n", map.Finish());
 }
 
 }  // namespace
@@ -162,13 +191,16 @@ std::string ResolvedYaml(const Scenario& scenario) {
   if (!scenario.clients.empty()) out += "clients:\n";
   for (const ClientSpec& client : scenario.clients) WriteClient(client, out);
   const RunSpec& run = scenario.run;
-  out += fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {}, heal_with: {} }}\n",
-                     DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
-                     StrategyName(run.strategy), HealWithName(run.heal_with));
+  out +=
+      fmt::format("run: {{ warmup: {}, duration: {}, heal: {}, strategy: {}, heal_with: {}{} }}\n",
+                  DurationText(run.warmup), DurationText(run.duration), DurationText(run.heal),
+                  StrategyName(run.strategy), HealWithName(run.heal_with),
+                  run.watch ? ", watch: " + FormatDurationRange(*run.watch) : "");
   WriteFaults(scenario, out);
   out += fmt::format("check: {{ guarantee: {}, invariants: {} }}\n",
                      scenario.check.guarantee == Guarantee::kWithin ? "within" : "any",
                      scenario.check.all_invariants ? "all" : QuoteList(scenario.check.invariants));
+  if (scenario.regression) WriteRegression(*scenario.regression, out);
   if (!scenario.expect.empty()) out += fmt::format("expect: {}\n", QuoteList(scenario.expect));
   out += fmt::format("seeds: {}\n", FormatSeedRange(scenario.seeds));
   return out;

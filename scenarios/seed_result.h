@@ -94,6 +94,15 @@ struct LedgerRow {
   friend bool operator==(const LedgerRow&, const LedgerRow&) = default;
 };
 
+// A fault that found a victim: whom, by name and by role, as targets are written in scenarios.
+struct FiredFault {
+  uint64_t key = 0;                // of its order
+  std::string hit;                 // `broker(1)`
+  std::string other_hit;           // the other side; empty: none
+  std::vector<std::string> roles;  // `controller`, `leader(orders-0)`: what the victim was then
+  friend bool operator==(const FiredFault&, const FiredFault&) = default;
+};
+
 struct MarkCount {
   std::string name;
   uint64_t count = 0;
@@ -106,6 +115,14 @@ struct ZoneTraffic {
   std::string to;
   uint64_t bytes = 0;
   friend bool operator==(const ZoneTraffic&, const ZoneTraffic&) = default;
+};
+
+// Of the partitions to which producers on one side of a cut sent records while the scenario watched
+// (`run.watch`): into how many at least one such record was acknowledged within that time.
+struct WatchedWrites {
+  uint64_t offered = 0;
+  uint64_t written = 0;
+  friend bool operator==(const WatchedWrites&, const WatchedWrites&) = default;
 };
 
 struct SeedMetrics {
@@ -121,6 +138,13 @@ struct SeedMetrics {
   absl::Duration unavailable;         // summed over partitions: partition-seconds
   uint64_t greatest_lag_records = 0;  // of any follower behind its leader's log end
   std::vector<ZoneTraffic> traffic;   // sorted by zones
+  // Records of which the producer was told that they are sent, and which nobody can read at rest;
+  // with acks=0 nobody confirms, so these are all that never arrived.
+  uint64_t lost = 0;
+  core::LatencyHistogram write_stall;  // of each partition the longest time without an answer
+  // By those who exchange messages with at least half of all hosts, and by the others.
+  WatchedWrites majority_writes;
+  WatchedWrites minority_writes;
   friend bool operator==(const SeedMetrics&, const SeedMetrics&) = default;
 };
 
@@ -143,6 +167,10 @@ struct SeedResult {
                      // crash's last words
   std::string
       history;  // client operations as text, when RunOptions.trace asked for them; may be empty
+  std::vector<FiredFault> fired;  // likewise: in the order of their times
+  // Effects of the victim of Materialised::effect_crash, from the end of the warm-up to that of the
+  // load.
+  uint64_t victim_effects = 0;
   Timeline timeline;  // where RunOptions.timeline_messages asked for it
   friend bool operator==(const SeedResult&, const SeedResult&) = default;
 };

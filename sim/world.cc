@@ -105,6 +105,8 @@ RunEnd World::RunEvents(int64_t until) {
       livelock_at = events_ + options_.max_events_per_instant;
     }
     Execute(*node);
+    if (!after_event_.empty()) [[unlikely]]
+      FinishEvent();
     if (stopped_ || hash_.count() >= stop_at_point_) [[unlikely]]
       return RunEnd::kStopped;
     if (events_ >= livelock_at) [[unlikely]]
@@ -113,6 +115,15 @@ RunEnd World::RunEvents(int64_t until) {
       return RunEnd::kEventLimit;
   }
   return wheel_.empty() ? RunEnd::kIdle : RunEnd::kTime;
+}
+
+void World::FinishEvent() {
+  // What they do may ask for more.
+  for (size_t i = 0; i < after_event_.size(); ++i) {
+    absl::AnyInvocable<void()> action = std::move(after_event_[i]);
+    action();
+  }
+  after_event_.clear();
 }
 
 void World::Execute(core::TimerNode& node) {

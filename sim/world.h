@@ -91,6 +91,9 @@ class World final : public core::CheckFailureHandler {
   // Calls `action` once at `since_start` (at once if past), outside any process. For faults,
   // workload control and tests.
   void At(absl::Duration since_start, absl::AnyInvocable<void()> action);
+  // Calls `action` as soon as the present event is over, before any other: outside any process, at
+  // this instant. For faults that answer an event. REQUIRES: the world runs.
+  void AfterEvent(absl::AnyInvocable<void()> action) { after_event_.push_back(std::move(action)); }
   // Runs events up to and including world time `until`; on kTime and kIdle now() is `until`
   // afterwards.
   RunEnd Run(absl::Duration until);
@@ -138,6 +141,7 @@ class World final : public core::CheckFailureHandler {
   class Action;
   RunEnd RunEvents(int64_t until);
   void Execute(core::TimerNode& node);
+  void FinishEvent();
   [[nodiscard]] std::string NameOf(HostId id) const;
 
   WorldOptions options_;
@@ -148,6 +152,7 @@ class World final : public core::CheckFailureHandler {
   ReadyQueue ready_;
   std::vector<std::unique_ptr<Action>> actions_;
   std::vector<Action*> free_actions_;
+  std::vector<absl::AnyInvocable<void()>> after_event_;
   std::unique_ptr<SimulatedNetwork> network_;
   std::vector<std::unique_ptr<Host>> hosts_;
   Host* running_ = nullptr;

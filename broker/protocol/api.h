@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "broker/protocol/api_key.h"
+#include "core/plain_formatter.h"
 
 namespace highwater::broker::protocol {
 
@@ -39,11 +40,11 @@ inline constexpr int16_t kNeverThrottles = 32767;
 }  // namespace highwater::broker::protocol
 
 template <>
-struct fmt::formatter<highwater::broker::protocol::ApiKey> : fmt::formatter<std::string_view> {
+struct fmt::formatter<highwater::broker::protocol::ApiKey> : highwater::core::PlainFormatter {
   template <typename Context>
   auto format(highwater::broker::protocol::ApiKey key, Context& context) const {
     const auto* info = highwater::broker::protocol::FindApi(static_cast<int16_t>(key));
-    if (info != nullptr) return fmt::formatter<std::string_view>::format(info->name, context);
+    if (info != nullptr) return fmt::format_to(context.out(), "{}", info->name);
     return fmt::format_to(context.out(), "Api{}", static_cast<int16_t>(key));
   }
 };

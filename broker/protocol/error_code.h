@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/plain_formatter.h"
+
 namespace highwater::broker::protocol {
 
 enum class ErrorCode : int16_t {
@@ -137,11 +139,11 @@ enum class ErrorCode : int16_t {
 }  // namespace highwater::broker::protocol
 
 template <>
-struct fmt::formatter<highwater::broker::protocol::ErrorCode> : fmt::formatter<std::string_view> {
+struct fmt::formatter<highwater::broker::protocol::ErrorCode> : highwater::core::PlainFormatter {
   template <typename Context>
   auto format(highwater::broker::protocol::ErrorCode code, Context& context) const {
     const std::string_view name = highwater::broker::protocol::NameOf(code);
-    if (!name.empty()) return fmt::formatter<std::string_view>::format(name, context);
+    if (!name.empty()) return fmt::format_to(context.out(), "{}", name);
     return fmt::format_to(context.out(), "ERROR_{}", static_cast<int16_t>(code));
   }
 };

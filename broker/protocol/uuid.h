@@ -15,6 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/plain_formatter.h"
+
 namespace highwater::broker::protocol {
 
 struct Uuid {
@@ -40,9 +42,9 @@ struct Uuid {
 }  // namespace highwater::broker::protocol
 
 template <>
-struct fmt::formatter<highwater::broker::protocol::Uuid> : fmt::formatter<std::string_view> {
+struct fmt::formatter<highwater::broker::protocol::Uuid> : highwater::core::PlainFormatter {
   template <typename Context>
   auto format(const highwater::broker::protocol::Uuid& id, Context& context) const {
-    return fmt::formatter<std::string_view>::format(id.ToString(), context);
+    return fmt::format_to(context.out(), "{}", id.ToString());
   }
 };

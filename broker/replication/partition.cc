@@ -212,9 +212,19 @@ void Partition::OnWritten(LeaderEpoch epoch, Offset last_offset, const absl::Sta
 }
 
 ErrorCode Partition::Check(LeaderEpoch claimed) const {
-  if (!leader_.leads()) return leader_.refusal();
-  if (log_->offline()) return ErrorCode::KAFKA_STORAGE_ERROR;
-  return leader_.CheckEpoch(claimed);
+  if (leader_.leads()) {
+    return log_->offline() ? ErrorCode::KAFKA_STORAGE_ERROR : leader_.CheckEpoch(claimed);
+  }
+  // [P6] The epoch comes before the role.
+  const ErrorCode error = CheckFollowedEpoch(claimed);
+  return error == ErrorCode::NONE ? leader_.refusal() : error;
+}
+
+ErrorCode Partition::CheckFollowedEpoch(LeaderEpoch claimed) const {
+  if (role_ != Role::kFollower || claimed == kNoLeaderEpoch || claimed == epoch_) {
+    return ErrorCode::NONE;
+  }
+  return claimed < epoch_ ? ErrorCode::FENCED_LEADER_EPOCH : ErrorCode::UNKNOWN_LEADER_EPOCH;
 }
 
 ErrorCode Partition::CheckReader(const ReadSpec& spec) const {
@@ -222,9 +232,7 @@ ErrorCode Partition::CheckReader(const ReadSpec& spec) const {
       role_ == Role::kFollower && settled_ && spec.follower_may_answer && !log_->offline();
   if (leader_.leads() || !from_follower) return Check(spec.current_leader_epoch);
   // [P6] A follower answers under the epoch that it follows.
-  const LeaderEpoch claimed = spec.current_leader_epoch;
-  if (claimed == kNoLeaderEpoch || claimed == epoch_) return ErrorCode::NONE;
-  return claimed < epoch_ ? ErrorCode::FENCED_LEADER_EPOCH : ErrorCode::UNKNOWN_LEADER_EPOCH;
+  return CheckFollowedEpoch(spec.current_leader_epoch);
 }
 
 std::optional<ReadOutcome> Partition::CheckDivergence(const ReadSpec& spec) const {

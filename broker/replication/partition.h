@@ -194,6 +194,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
  private:
   [[nodiscard]] protocol::ErrorCode Check(LeaderEpoch claimed) const;
+  // Whether the claimed epoch is the one that this broker follows; NONE where it does not follow.
+  [[nodiscard]] protocol::ErrorCode CheckFollowedEpoch(LeaderEpoch claimed) const;
   [[nodiscard]] protocol::ErrorCode CheckReader(const ReadSpec& spec) const;
   [[nodiscard]] std::optional<ReadOutcome> CheckDivergence(const ReadSpec& spec) const;
   [[nodiscard]] FollowerLog View() const;

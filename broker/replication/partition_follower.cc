@@ -1,6 +1,7 @@
 #include "broker/replication/partition_follower.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "core/mark.h"
@@ -16,6 +17,7 @@ void PartitionFollower::Follow(LeaderEpoch epoch, BrokerId leader, Offset high_w
   leader_ = leader;
   high_watermark_ = high_watermark;
   leader_high_watermark_ = kNoOffset;
+  compared_ = false;
   state_ = State::kSettling;
 }
 
@@ -69,6 +71,11 @@ Action PartitionFollower::OnFetched(const Fetched& answer, const FollowerLog& lo
     const Truncation cut = rules_.TruncationPoint(answer.diverging, log, high_watermark_);
     if (cut.offset < high_watermark_) HW_MARK("truncation_below_high_watermark");  // [F21]
     return Change({Action::Kind::kTruncate, cut.offset});
+  }
+  if (!std::exchange(compared_, true) &&
+      rules_.MustStartAnew(answer.leader_log_start_offset, log, high_watermark_)) {
+    HW_MARK("follower_starts_anew");
+    return Change({Action::Kind::kTruncateFully, log.log_end_offset});
   }
   if (!answer.first_base_offset.has_value()) {
     OnAppended(log);

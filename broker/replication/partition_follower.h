@@ -118,6 +118,7 @@ class PartitionFollower {
   BrokerId leader_ = kNoBroker;
   Offset high_watermark_{0};
   Fetch next_;
+  bool compared_ = false;  // the leader of this epoch has confirmed what the log holds
   // Of the answer at work.
   Offset leader_high_watermark_ = kNoOffset;
   Offset leader_log_start_offset_ = kNoOffset;

@@ -61,6 +61,35 @@ TEST(PartitionFollowerTest, R23FetchesNothingUntilTheLogHasSettled) {
   EXPECT_FALSE(m.follower.NextFetch());
 }
 
+TEST(PartitionFollowerTest, WhereNothingCanBeComparedItStartsAnewButNotAsKafka) {
+  for (const bool as_kafka : {false, true}) {
+    Machine m(as_kafka ? ReplicationRules::Kafka323() : ReplicationRules());
+    auto answer = m.Answer();
+    answer.leader_log_start_offset = Offset(10);
+    answer.first_base_offset = Offset(10);
+    const Action action = m.follower.OnFetched(answer, m.log());
+    EXPECT_EQ(action.kind, as_kafka ? Kind::kAppend : Kind::kTruncateFully);
+    EXPECT_EQ(action.offset, Offset(10));
+  }
+}
+
+TEST(PartitionFollowerTest, ALogThatWasComparedOnceIsKeptWhateverItsLeaderDeletes) {
+  Machine m;
+  EXPECT_EQ(m.follower.OnFetched(m.Answer(), m.log()).kind, Kind::kNone);
+  auto answer = m.Answer();
+  answer.leader_log_start_offset = Offset(10);
+  EXPECT_EQ(m.follower.OnFetched(answer, m.log()).kind, Kind::kNone);
+}
+
+TEST(PartitionFollowerTest, ALogThatIsKnownToBeCommittedNeedsNoComparison) {
+  Machine m;
+  m.follower.Follow(kEpoch + 1, kLeader, Offset(10));
+  EXPECT_EQ(m.follower.OnSettled(m.log()).kind, Kind::kNone);
+  auto answer = m.Answer();
+  answer.leader_log_start_offset = Offset(10);
+  EXPECT_EQ(m.follower.OnFetched(answer, m.log()).kind, Kind::kNone);
+}
+
 // [H6, L12, T4]
 TEST(PartitionFollowerTest, F7AppendsAndTakesTheHighWatermarkAfterwards) {
   Machine m;

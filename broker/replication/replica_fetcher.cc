@@ -44,7 +44,10 @@ ReplicaFetcher::~ReplicaFetcher() = default;
 void ReplicaFetcher::Add(std::shared_ptr<Partition> partition) {
   const TopicPartition id = partition->id();
   HW_CHECK(!entries_.contains(id), "{} is fetched already", id);
-  std::erase_if(forgotten_, [&](const auto& gone) { return gone->id() == id; });
+  // One of a former topic of that name stays forgotten: its leader knows it by another id.
+  std::erase_if(forgotten_, [&](const auto& gone) {
+    return gone->id() == id && gone->topic_id() == partition->topic_id();
+  });
   if (partition->topic_id().is_zero()) {
     if (by_id_) session_.OnFailure();  // names from now on: a session has one kind
     by_id_ = false;
@@ -244,7 +247,15 @@ void ReplicaFetcher::OnResponse(const FetchResponse& response) {
       if (found == names_.end()) continue;
       name = found->second;
     }
-    for (const FetchResponse::PartitionData& data : topic.partitions) OnPartitionData(name, data);
+    for (const FetchResponse::PartitionData& data : topic.partitions) {
+      const Entry* entry = Find(name, PartitionIndex(data.partition_index));
+      // What is said of a former topic of that name says nothing of this one.
+      if (by_id_ && entry != nullptr && entry->partition->topic_id() != topic.topic_id) {
+        HW_MARK("fetched_of_a_former_topic");
+        continue;
+      }
+      OnPartitionData(name, data);
+    }
   }
 }
 

@@ -175,6 +175,7 @@ class ReplicaManager final : public storage::LogManagerListener, public Partitio
   core::Mutex role_changes_;
   BrokerEpoch broker_epoch_ = kNoBrokerEpoch;
   ControllerEpoch controller_epoch_{0};
+  ControllerEpoch metadata_epoch_{0};  // of the controller that the metadata names
   bool isr_task_running_ = false;
   bool stopping_ = false;
   core::WaitQueue stop_;

@@ -271,9 +271,12 @@ protocol::UpdateMetadataResponse ReplicaManager::UpdateMetadata(
   response.error_code =
       CheckEpochs(BrokerEpoch(request.broker_epoch), ControllerEpoch(request.controller_epoch));
   if (response.error_code == ErrorCode::NONE) {
-    const BrokerId before = cluster_->metadata.controller();
     cluster_->metadata.Update(request);
-    if (cluster_->metadata.controller() != before) cluster_->channel.ControllerChanged();
+    // Also if it is the same broker: one that died silently, and is elected again, does not know
+    // what it was asked before.
+    if (std::exchange(metadata_epoch_, controller_epoch_) != controller_epoch_) {
+      cluster_->channel.ControllerChanged();
+    }
     fetchers_->OnBrokersChanged(cluster_->metadata);
   }
   return response;

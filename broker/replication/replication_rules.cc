@@ -63,6 +63,17 @@ Truncation TruncationPoint(const std::optional<storage::EpochEndOffset>& theirs,
   return {std::min(mine->end_offset, limit)};
 }
 
+// A leader whose log begins where the follower's ends says that they agree, for want of anything to
+// compare: its epochs begin there, too. What the follower holds above its high watermark may be
+// its own, of a time when it led. Retention takes those records anyway; but what the log remembers
+// of producers would stay, and a retry of a batch that was never committed would be answered as if
+// it were stored. (Kafka 3.2.3 keeps all.)
+bool NothingIsComparable(Offset leader_log_start, const FollowerLog& log, Offset high_watermark) {
+  return log.log_start_offset < log.log_end_offset && leader_log_start >= log.log_end_offset &&
+         high_watermark < log.log_end_offset;
+}
+bool NeverStartsAnew(Offset, const FollowerLog&, Offset) { return false; }
+
 // It may go down, after a change of leaders [H7].
 Offset FollowerHighWatermark(Offset leader_high_watermark, const FollowerLog& log) {
   return std::clamp(leader_high_watermark, log.log_start_offset, log.log_end_offset);
@@ -101,6 +112,7 @@ ReplicationRules::ReplicationRules()
       MayCommit(EnoughToCommit),
       KeepsRemoteProgress(ForgetsRemoteProgress),
       TruncationPoint(broker::TruncationPoint),
+      MustStartAnew(NothingIsComparable),
       FollowerHighWatermark(broker::FollowerHighWatermark),
       TrustsHighWatermarkOfDivergence(NeverTrustsIt),
       MayUseAnswer(MayUseAnswerOfSameEpoch),
@@ -112,6 +124,7 @@ ReplicationRules ReplicationRules::Kafka323() {
   ReplicationRules rules;
   rules.MayCommit = AnyMayCommit;
   rules.KeepsRemoteProgress = KeepsRemoteProgressIfLed;
+  rules.MustStartAnew = NeverStartsAnew;
   rules.TrustsHighWatermarkOfDivergence = AlwaysTrustsIt;
   rules.MayUseAnswer = MayUseAnyAnswer;
   rules.MustObeyStop = MustObeyStopOfNewerEpoch;

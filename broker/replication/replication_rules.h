@@ -71,6 +71,8 @@ struct ReplicationRules {
   // [F15-F17] Where a follower cuts; `theirs` is nullopt if the leader could not say.
   Truncation (*TruncationPoint)(const std::optional<storage::EpochEndOffset>& theirs,
                                 const FollowerLog& log, Offset high_watermark);
+  // Whether a follower drops its log because nothing of it can be compared with its leader's.
+  bool (*MustStartAnew)(Offset leader_log_start, const FollowerLog& log, Offset high_watermark);
   // [H5] A follower's high watermark from its leader's.
   Offset (*FollowerHighWatermark)(Offset leader_high_watermark, const FollowerLog& log);
   // [F8, W8] Whether the high watermark of an answer counts that also says that the logs diverge.

@@ -109,6 +109,9 @@ broker::BrokerConfig BrokerConfigOf(const Scenario& scenario, int32_t id, const 
   // A scenario's topics have the partitions that it says, not those of whoever asked first.
   properties.emplace("auto.create.topics.enable", "false");
   properties["listeners"] = fmt::format("PLAINTEXT://{}:{}", BrokerHostName(id), kBrokerPort);
+  if (scenario.cluster.vip.has_value()) {
+    properties["advertised.listeners"] = fmt::format("PLAINTEXT://{}:{}", kVipName, VipPortOf(id));
+  }
   std::string servers;
   for (int32_t i = 0; i < scenario.cluster.zookeeper; ++i) {
     servers += fmt::format("{}{}:{}", i == 0 ? "" : ",", ZooKeeperHostName(i), kZooKeeperPort);

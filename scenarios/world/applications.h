@@ -20,6 +20,9 @@
 namespace highwater::scenarios {
 
 inline constexpr uint16_t kBrokerPort = 9092;
+// The address in front of all brokers, and the port there of broker `id`.
+inline constexpr std::string_view kVipName = "kafka";
+[[nodiscard]] constexpr uint16_t VipPortOf(int32_t id) { return static_cast<uint16_t>(9001 + id); }
 inline constexpr uint16_t kZooKeeperPort = 2181;
 inline constexpr uint16_t kZooKeeperPeerPort = 2888;
 inline constexpr uint16_t kZooKeeperElectionPort = 3888;
@@ -33,6 +36,8 @@ struct RunHooks {
   broker::client::ProducerRules producer_rules;
   broker::client::ClientRules consumer_rules;
   broker::zookeeper::ZabRules zab_rules;
+  // Faults of this kind say that they have changed the world, and do nothing; empty: none.
+  std::string sham_fault;
 };
 
 // No mutant, and the decisions that the scenario's `compatibility` names.

@@ -1,5 +1,7 @@
 #include "scenarios/world/fault_plan.h"
 
+#include <absl/strings/numbers.h>
+
 #include <algorithm>
 
 #include "core/random.h"
@@ -19,9 +21,25 @@ int64_t DrawDuration(const DurationRange& range, uint64_t key) {
                                   absl::ToInt64Nanoseconds(range.high));
 }
 
-faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t key) {
+// From the last message of a broker until ZooKeeper has ended its session: the server looks once a
+// tick, which is a quarter of the time-out.
+absl::Duration LongestSession(const Scenario& scenario) {
+  int64_t ms = 18'000;  // Kafka's default
+  const std::string* text = FindSetting(scenario.cluster.settings, "zookeeper.session.timeout.ms");
+  if (text != nullptr) HW_CHECK(absl::SimpleAtoi(*text, &ms), "{}", *text);
+  return absl::Milliseconds(ms) * 5 / 4;
+}
+
+faults::FaultOrder OrderOf(const Scenario& scenario, const FaultSpec& spec, absl::Duration at,
+                           uint64_t key) {
   faults::FaultOrder order{
-      .kind = spec.kind, .aim = spec.target, .at = at, .place = spec.place, .key = key};
+      .kind = spec.kind,
+      .aim = spec.target,
+      .at = at,
+      .when = spec.when,
+      .after = absl::Nanoseconds(DrawDuration(spec.after, MixName("after", key))),
+      .place = spec.place,
+      .key = key};
   const FaultKind* kind = FindFaultKind(spec.kind);
   HW_CHECK(kind != nullptr, "unknown fault {}", spec.kind);
   if (order.aim.role == faults::Aim::Role::kAny) order.aim.role = kind->targets[1];
@@ -55,6 +73,7 @@ faults::FaultOrder OrderOf(const FaultSpec& spec, absl::Duration at, uint64_t ke
         break;
     }
   }
+  if (order.kind == "expire_session") order.length += LongestSession(scenario);
   return order;
 }
 
@@ -66,6 +85,31 @@ bool IsOn(uint64_t seed, size_t index, size_t count) {
   return KeyedRandom(Mix(key, index + 1)).Chance(1, 2);
 }
 
+// An aftershock follows within 1 ms to 4 s, every power of two as likely as every other: long
+// enough for a session to end and a leader to be elected, or too short for anything.
+absl::Duration DrawAftershockDelay(uint64_t key) {
+  KeyedRandom random(key);
+  const int64_t base = int64_t{1'000'000} << random.Below(12);
+  return absl::Nanoseconds(base + random.Between(0, base));
+}
+
+// What follows the random fault of `key` at `at`: another one of the swarm, which may be followed
+// itself.
+void AddAftershocks(const Scenario& scenario, const std::vector<const RandomFault*>& swarm,
+                    absl::Duration at, uint64_t key, std::vector<faults::FaultOrder>& orders) {
+  constexpr uint64_t kMost = 4;
+  const absl::Duration end = scenario.run.warmup + scenario.run.duration;
+  const auto share = static_cast<uint64_t>(scenario.aftershocks_ppm);
+  for (uint64_t turn = 0; turn < kMost; ++turn) {
+    const uint64_t turn_key = Mix(MixName("aftershock", key), turn);
+    if (!KeyedRandom(turn_key).Chance(share, 1'000'000)) return;
+    at += DrawAftershockDelay(Mix(turn_key, 1));
+    if (at >= end) return;
+    const uint64_t which = KeyedRandom(Mix(turn_key, 2)).Below(swarm.size());
+    orders.push_back(OrderOf(scenario, swarm[which]->fault, at, Mix(turn_key, 3)));
+  }
+}
+
 }  // namespace
 
 std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint64_t seed) {
@@ -73,13 +117,17 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
   const uint64_t root = Mix(MixName("faults"), seed);
   const absl::Duration begin = scenario.run.warmup;
   for (const TimelineFault& fault : scenario.timeline) {
-    orders.push_back(OrderOf(fault.fault, begin + fault.at, MixName(fault.fault.place, root)));
+    orders.push_back(
+        OrderOf(scenario, fault.fault, begin + fault.at, MixName(fault.fault.place, root)));
   }
   const int64_t duration = absl::ToInt64Nanoseconds(scenario.run.duration);
   const bool whole_timeline = scenario.random.size() == 1;
+  std::vector<const RandomFault*> swarm;
   for (size_t i = 0; i < scenario.random.size(); ++i) {
-    const RandomFault& fault = scenario.random[i];
-    if (!IsOn(seed, i, scenario.random.size())) continue;
+    if (IsOn(seed, i, scenario.random.size())) swarm.push_back(&scenario.random[i]);
+  }
+  for (const RandomFault* drawn : swarm) {
+    const RandomFault& fault = *drawn;
     const uint64_t key = MixName(fault.fault.place, root);
     // Half, the written, or twice the written distance.
     const int64_t mean =
@@ -92,7 +140,8 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
       const auto window = static_cast<uint64_t>(at / (duration / kWindows + 1));
       const bool quiet = KeyedRandom(Mix(MixName("quiet", root), window)).Chance(1, 4);
       if (quiet && !whole_timeline) continue;
-      orders.push_back(OrderOf(fault.fault, begin + absl::Nanoseconds(at), turn_key));
+      orders.push_back(OrderOf(scenario, fault.fault, begin + absl::Nanoseconds(at), turn_key));
+      AddAftershocks(scenario, swarm, orders.back().at, turn_key, orders);
     }
   }
   std::stable_sort(

@@ -59,6 +59,7 @@ class OperatorShift {
   broker::client::Admin admin_;
 };
 
+void AddBroker(OperatorShift& shift);
 void AlterConfig(OperatorShift& shift);
 void CancelReassignment(OperatorShift& shift);
 void CreatePartitions(OperatorShift& shift);
@@ -67,5 +68,6 @@ void DeleteTopic(OperatorShift& shift);
 void ElectLeaders(OperatorShift& shift);
 void MigrateZone(OperatorShift& shift);
 void ReassignPartition(OperatorShift& shift);
+void RemoveBroker(OperatorShift& shift);
 
 }  // namespace highwater::scenarios

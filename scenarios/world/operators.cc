@@ -13,10 +13,16 @@ struct Operation {
 };
 
 constexpr Operation kOperations[] = {
-    {"alter_config", AlterConfig},           {"cancel_reassignment", CancelReassignment},
-    {"create_partitions", CreatePartitions}, {"create_topic", CreateTopic},
-    {"delete_topic", DeleteTopic},           {"elect_leaders", ElectLeaders},
-    {"migrate_zone", MigrateZone},           {"reassign_partition", ReassignPartition},
+    {"add_broker", AddBroker},
+    {"remove_broker", RemoveBroker},
+    {"alter_config", AlterConfig},
+    {"cancel_reassignment", CancelReassignment},
+    {"create_partitions", CreatePartitions},
+    {"create_topic", CreateTopic},
+    {"delete_topic", DeleteTopic},
+    {"elect_leaders", ElectLeaders},
+    {"migrate_zone", MigrateZone},
+    {"reassign_partition", ReassignPartition},
 };
 
 Tool ToolOf(std::string_view kind) {
@@ -41,6 +47,7 @@ void Operators::Order(std::vector<faults::FaultOrder> orders) {
 
 void Operators::Start(const faults::FaultOrder& order, sim::FaultId id) {
   if (!context_.topics_created || context_.now() >= context_.load_end) return;
+  if (order.kind == sham_) return world_.ledger().Applied(id);
   const std::string name = fmt::format("operator-{}", started_++);
   sim::Host& host = add_host_(name);
   host.SetProgram(sim::ProgramOf([this, &order, id, name](core::Environment& env) {

@@ -45,6 +45,8 @@ class Operators {
   // Whether faults of this kind are done by operators.
   [[nodiscard]] static bool Do(std::string_view kind);
   void Order(std::vector<faults::FaultOrder> orders);
+  // As Injector::MakeSham.
+  void MakeSham(std::string kind) { sham_ = std::move(kind); }
 
  private:
   void Start(const faults::FaultOrder& order, sim::FaultId id);
@@ -53,6 +55,7 @@ class Operators {
   WorkloadContext& context_;
   std::function<sim::Host&(std::string)> add_host_;
   std::vector<std::unique_ptr<faults::FaultOrder>> orders_;
+  std::string sham_;
   int32_t started_ = 0;
 };
 

@@ -40,7 +40,8 @@ Recorder::Recorder(const Scenario& scenario, Narrator& narrator,
       on_violation_(std::move(on_violation)),
       judges_all_(scenario.check.guarantee == Guarantee::kAny),
       survivability_(logs_, [this](std::string_view topic) { return PromiseOf(topic); }),
-      zookeeper_(narrator, now_, roles_, invariants_) {
+      zookeeper_(narrator, now_, roles_, invariants_),
+      writes_(scenario) {
   const invariants::RunFacts facts{
       .history = history_,
       .logs = logs_,
@@ -170,6 +171,8 @@ void Recorder::AtRest(std::vector<invariants::PartitionAtRest> partitions) {
   // A topic whose deletion is not over promises nothing.
   std::erase_if(partitions, [&](const auto& rest) { return !Judges(rest.partition); });
   for (const auto& invariant : invariants_) invariant->AtRest(partitions, now_());
+  // Of a topic that was created anew the records before are rightly gone.
+  writes_.AtRest(partitions, [&](const auto& topic) { return !created_at_.contains(topic); });
 }
 
 void Recorder::ProcessEnded(int32_t broker, std::string text) {
@@ -484,6 +487,7 @@ SeedMetrics Recorder::Metrics() const {
   metrics.time_to_leader = availability_.time_to_leader();
   metrics.unavailable = availability_.Unavailable(now_());
   metrics.greatest_lag_records = lag_.greatest();
+  writes_.AddTo(history_, metrics);
   return metrics;
 }
 

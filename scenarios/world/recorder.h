@@ -22,6 +22,7 @@
 #include "scenarios/world/narrator.h"
 #include "scenarios/world/partition_news.h"
 #include "scenarios/world/survivability.h"
+#include "scenarios/world/write_watch.h"
 #include "scenarios/world/zookeeper_recorder.h"
 
 namespace highwater::scenarios {
@@ -130,6 +131,8 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   // What the servers of a ZooKeeper ensemble report.
   [[nodiscard]] broker::ZooKeeperObserver& zookeeper() { return zookeeper_; }
   [[nodiscard]] const Availability& availability() const { return availability_; }
+  // For whoever sees which clients are cut off.
+  [[nodiscard]] WriteWatch& writes() { return writes_; }
   // For whoever sees what disks lose.
   [[nodiscard]] Survivability& survivability() { return survivability_; }
 
@@ -170,6 +173,7 @@ class Recorder final : public broker::Observer, public invariants::ViolationSink
   uint64_t sent_ = 0;
   uint64_t consumed_ = 0;
   Availability availability_;
+  WriteWatch writes_;
   std::set<broker::BrokerId> down_;  // brokers whose process has ended
   std::set<broker::BrokerId> left_out_;
   FollowerLag lag_;

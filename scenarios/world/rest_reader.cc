@@ -34,7 +34,7 @@ class RestReader {
   }
 
   std::vector<PartitionAtRest> Read() {
-    AwaitProducers();
+    LetSettle();
     for (PartitionAtRest& rest : found_) rest.as_of = context_.now();
     std::vector<size_t> all(found_.size());
     for (size_t i = 0; i < all.size(); ++i) all[i] = i;
@@ -51,12 +51,9 @@ class RestReader {
   }
 
  private:
-  void AwaitProducers() {
-    const core::MonotonicTime patience = env_.clock.Now() + (until_ - env_.clock.Now()) / 2;
-    while (context_.producers_at_work > 0 && env_.clock.Now() < patience) {
-      static_cast<void>(env_.fibers.SleepFor(absl::Milliseconds(10)));
-    }
-  }
+  // Half of the time belongs to the producers, and to whoever was thawed or cut off and still takes
+  // itself for a leader: a reader that asks it is told what was.
+  void LetSettle() { static_cast<void>(env_.fibers.SleepFor((until_ - env_.clock.Now()) / 2)); }
 
   // Asks for an offset of each of `wanted` until it has answered, or the deadline. Who has. One
   // that has no leader holds up nobody else: they are asked side by side.
@@ -93,7 +90,8 @@ class RestReader {
                  listed.error != broker::protocol::ErrorCode::NONE) {
         rest.obstacle = fmt::format("error {} to ListOffsets", static_cast<int>(listed.error));
       } else {
-        rest.*field = listed.offset;
+        // Of a partition whose replicas have not all deleted as much, the most.
+        rest.*field = std::max(rest.*field, listed.offset);
         return true;
       }
       static_cast<void>(env_.fibers.SleepFor(absl::Milliseconds(200)));
@@ -124,6 +122,9 @@ class RestReader {
     for (const client::PositionReset& reset : polled.resets) {
       context_.recorder.PositionJumped("reader", reset.partition, reset.from,
                                        ReasonOf(reset.reason));
+      if (reset.reason != client::ResetReason::kOutOfRange) continue;
+      PartitionAtRest& rest = RestOf(reset.partition);
+      rest.log_start = std::max(rest.log_start, reset.to);
     }
     for (const client::PolledPartition& batch : polled.partitions) {
       PartitionAtRest& rest = RestOf(batch.partition);

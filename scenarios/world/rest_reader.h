@@ -14,9 +14,9 @@
 
 namespace highwater::scenarios {
 
-// Once the producers have ended (or half of the time is over) reads every partition of the
-// scenario's topics from its beginning to its end of then, until `deadline` (since the world
-// began). Calls `done` with what it found. REQUIRES: on a fiber of `env`.
+// Once half of the time is over reads every partition of the scenario's topics from its beginning
+// to its end of then, until `deadline` (since the world began). Calls `done` with what it found.
+// REQUIRES: on a fiber of `env`.
 void ReadAtRest(core::Environment& env, const WorkloadContext& context, absl::Duration deadline,
                 const std::function<void(std::vector<invariants::PartitionAtRest>)>& done);
 

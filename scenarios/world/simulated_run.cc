@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -64,6 +65,13 @@ std::string EndText(const sim::Host& host, sim::ProcessEnd end) {
   return fmt::format("is down: {}: {}", sim::ProcessEndName(end), host.halt_reason());
 }
 
+// Whether the victims' disks may from now on hold something else than what was written to them.
+bool CorruptsData(std::string_view kind) {
+  constexpr std::string_view kKinds[] = {"disk_error", "flip_bits", "lose_write", "misdirect_write",
+                                         "tear_write"};
+  return std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds);
+}
+
 }  // namespace
 
 // Hands the points of the hash chain that a HashLog wants to it.
@@ -98,13 +106,11 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
           scenario, narrator_, [this] { return world_.Elapsed(); },
           [this](const invariants::Violation& violation) { OnViolation(violation); }),
       timeline_(MakeTimeline()),
-      observers_(timeline_ == nullptr
-                     ? std::vector<broker::Observer*>{&recorder_}
-                     : std::vector<broker::Observer*>{&recorder_, timeline_.get()}),
       workload_{.scenario = scenario,
                 .recorder = recorder_,
                 .layout = TopicLayout(scenario),
                 .bootstrap = {},
+                .surges = surges_,
                 .now = [this] { return world_.Elapsed(); },
                 .load_end = scenario.run.warmup + scenario.run.duration,
                 .producer_rules = hooks_.producer_rules,
@@ -121,12 +127,55 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
     hash_recorder_ = std::make_unique<HashRecorder>(world_, *options.hash_log);
     world_.hash().SetSink(hash_recorder_.get());
   }
+  std::vector<faults::FaultOrder> orders =
+      scenario.materialised ? scenario.materialised->orders : MaterialiseFaults(scenario, seed);
+  watches_segments_ =
+      std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
+        return order.when && order.when->event == faults::Moment::Event::kSegmentRolled;
+      });
+  watches_moments_ = std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
+    return order.when.has_value();
+  });
+  if (const std::string drawn = DescribeDrawnSettings(scenario); !drawn.empty()) {
+    recorder_.TellNews(fmt::format("the seed chose {}", drawn));
+  }
   AddZooKeepers();
-  AddBrokers();
+  if (scenario.cluster.vip.has_value()) AddVip();
+  while (brokers_ < scenario.cluster.brokers) AddBroker();
+  workload_.add_broker = [this] {
+    // Not on a fiber of the operator's.
+    world_.AfterEvent([this] { AddBroker(); });
+    return broker::BrokerId(brokers_);
+  };
+  workload_.retire_broker = [this](broker::BrokerId id) { return RetireBroker(id); };
   AddClients();
   injector_.OnChange([this] { ConsiderReach(); });
+  if (options.trace) {
+    injector_.OnFire([this](const faults::FaultOrder& order, const auto& victims,
+                            const auto& others) { NoteFired(order, victims, others); });
+  }
   for (const std::string& topic : CreatedLater(scenario)) recorder_.TopicGone(topic);
-  std::vector<faults::FaultOrder> orders = MaterialiseFaults(scenario, seed);
+  OrderFaults(std::move(orders));
+}
+
+SimulatedRun::~SimulatedRun() = default;
+
+// A list costs each event some calls more: only for those who draw, or wait for an event.
+broker::Observer& SimulatedRun::ObserverOfBrokers() {
+  if (timeline_ == nullptr && !watches_moments_) return recorder_;
+  return observers_;
+}
+
+std::vector<broker::Observer*> SimulatedRun::AllObservers() {
+  std::vector<broker::Observer*> all = {&recorder_, &moments_};
+  if (timeline_ != nullptr) all.push_back(timeline_.get());
+  return all;
+}
+
+void SimulatedRun::OrderFaults(std::vector<faults::FaultOrder> orders) {
+  injector_.SetStage(vip_, &surges_);
+  injector_.MakeSham(hooks_.sham_fault);
+  operators_.MakeSham(hooks_.sham_fault);
   const auto of_operators = std::stable_partition(
       orders.begin(), orders.end(),
       [](const faults::FaultOrder& order) { return !Operators::Do(order.kind); });
@@ -134,8 +183,6 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   orders.erase(of_operators, orders.end());
   injector_.Order(std::move(orders));
 }
-
-SimulatedRun::~SimulatedRun() = default;
 
 std::unique_ptr<TimelineRecorder> SimulatedRun::MakeTimeline() {
   if (!options_.timeline_messages.has_value()) return nullptr;
@@ -159,6 +206,8 @@ void SimulatedRun::Supervise(sim::Host& host, std::function<void(sim::ProcessEnd
     const bool by_itself = end == sim::ProcessEnd::kHalted ||
                            (end == sim::ProcessEnd::kExited && !host.stop_requested());
     told(end, by_itself);
+    const bool killed = end == sim::ProcessEnd::kCrashed || end == sim::ProcessEnd::kPowerLost;
+    if (&host == crash_victim_ && killed) OnEffectCrash(host);
     if (!by_itself || healing_) return;
     world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
       if (!host.running() && !healing_) host.Start();
@@ -184,35 +233,77 @@ void SimulatedRun::AddZooKeepers() {
   }
 }
 
-void SimulatedRun::AddBrokers() {
+void SimulatedRun::AddBroker() {
+  const int32_t i = brokers_++;
   const auto& zones = scenario_.cluster.zones;
-  for (int32_t i = 0; i < scenario_.cluster.brokers; ++i) {
-    const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
-    sim::Host& host = AddHost(BrokerHostName(i), static_cast<size_t>(i), true);
-    const broker::BrokerConfig config = BrokerConfigOf(scenario_, i, zone);
-    host.SetProgram([this, config](core::Environment& env) -> std::unique_ptr<sim::Application> {
-      // A list costs each event a call more: only for those who draw.
-      broker::Observer& observer =
-          timeline_ == nullptr ? static_cast<broker::Observer&>(recorder_) : observers_;
-      return MakeBrokerApplication(env, hooks_, config, observer);
-    });
-    Supervise(host, [this, i, &host](sim::ProcessEnd end, bool by_itself) {
-      if (end == sim::ProcessEnd::kPowerLost) {
-        const auto& loss = static_cast<sim::Disk&>(*host.disk()).last_loss();
-        if (loss.survived < loss.pending || loss.cut > 0 ||
-            loss.names.survived < loss.names.pending) {
-          recorder_.survivability().LostData(broker::BrokerId(i));
-        }
+  const std::string& zone = zones[static_cast<size_t>(i) % zones.size()];
+  sim::Host& host = AddHost(BrokerHostName(i), static_cast<size_t>(i), true);
+  const broker::BrokerConfig config = BrokerConfigOf(scenario_, i, zone);
+  const RunHooks& hooks = HooksOfBroker(i);
+  host.SetProgram(
+      [this, config, &hooks](core::Environment& env) -> std::unique_ptr<sim::Application> {
+        return MakeBrokerApplication(env, hooks, config, ObserverOfBrokers());
+      });
+  Supervise(host, [this, i, &host](sim::ProcessEnd end, bool by_itself) {
+    if (end == sim::ProcessEnd::kPowerLost) {
+      const auto& loss = static_cast<sim::Disk&>(*host.disk()).last_loss();
+      if (loss.survived < loss.pending || loss.cut > 0 ||
+          loss.names.survived < loss.names.pending) {
+        recorder_.survivability().LostData(broker::BrokerId(i));
       }
-      const std::string how = by_itself ? EndText(host, end) : "";
-      recorder_.ProcessEnded(i, how);
-      if (timeline_ != nullptr) timeline_->ProcessEnded(host, how);
-    });
-    cast_.members.push_back(
-        {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
+    }
+    const std::string how = by_itself ? EndText(host, end) : "";
+    recorder_.ProcessEnded(i, how);
+    if (timeline_ != nullptr) timeline_->ProcessEnded(host, how);
+  });
+  cast_.members.push_back(
+      {.host = &host, .zone = zone, .kind = faults::Cast::Kind::kBroker, .number = i});
+  if (vip_ != nullptr) {
+    StandBehindVip(host, i);
+  } else {
     workload_.bootstrap.push_back({.host = host.name(), .port = kBrokerPort});
-    host.Start();
   }
+  host.Start();
+}
+
+bool SimulatedRun::RetireBroker(broker::BrokerId id) {
+  sim::Host* host = world_.FindHost(BrokerHostName(id.value()));
+  HW_CHECK(host != nullptr, "there is no broker-{}", id);
+  if (!host->running() || host->stop_requested()) return false;
+  retired_.insert(id.value());
+  host->RequestStop();
+  return true;
+}
+
+void SimulatedRun::StandBehindVip(sim::Host& host, int32_t id) {
+  vip_->Forward(VipPortOf(id), host, kBrokerPort);
+  vip_->StandsBehind(host);
+  workload_.bootstrap.push_back({.host = vip_->name(), .port = VipPortOf(id)});
+}
+
+const RunHooks& SimulatedRun::HooksOfBroker(int32_t id) {
+  if (!watches_segments_ || hooks_.decorate_files) return hooks_;
+  broker_hooks_.push_back(std::make_unique<RunHooks>(hooks_));
+  broker_hooks_.back()->decorate_files = [this, id](core::FileSystem& inner, uint64_t) {
+    return moments_.WatchSegments(inner, id);
+  };
+  return *broker_hooks_.back();
+}
+
+void SimulatedRun::AddVip() {
+  sim::VipOptions options{.name = std::string(kVipName),
+                          .drift_time = scenario_.cluster.vip->drift};
+  for (const std::string& zone : scenario_.cluster.zones) {
+    options.zones.push_back(world_.network().AddZone(zone));
+  }
+  sim::Vip& vip = world_.network().AddVip(std::move(options));
+  for (sim::Host* node : vip.nodes()) {
+    cast_.members.push_back({.host = node,
+                             .zone = world_.network().zone_name(node->zone()),
+                             .kind = faults::Cast::Kind::kVipNode});
+    node->Start();
+  }
+  vip_ = &vip;
 }
 
 void SimulatedRun::AddClients() {
@@ -231,6 +322,7 @@ void SimulatedRun::AddClients() {
     sim::Host& host = AddHost(client.name, zone, false);
     if (client.spec->kind == ClientKind::kProducer) {
       const uint32_t id = recorder_.AddProducer(client.name, PromisesOf(*client.spec));
+      surges_.Add(client.name);
       host.SetProgram(sim::ProgramOf(
           [this, client, id](core::Environment& env) { RunProducer(env, workload_, client, id); }));
     } else {
@@ -249,7 +341,7 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
   if (timeline_ != nullptr) timeline_->Fault(text, victims, order.length);
   recorder_.Fault(std::move(text), order.place);
   const bool replaces = order.kind == "replace_disk";
-  if (!replaces && order.kind != "flip_bits" && order.kind != "disk_error") return;
+  if (!replaces && !CorruptsData(order.kind)) return;
   for (const sim::Host* host : victims) {
     for (const faults::Cast::Member& member : cast_.members) {
       if (member.host != host) continue;
@@ -265,19 +357,28 @@ void SimulatedRun::OnFault(const faults::FaultOrder& order, const std::vector<si
 }
 
 // A broker can be reached while it is not frozen and exchanges messages with at least half of the
-// hosts, itself among them.
+// hosts, itself among them; a client is cut off while it does not.
 void SimulatedRun::ConsiderReach() {
   const auto joined = [&](const sim::Host& a, const sim::Host& b) {
     const sim::SimulatedNetwork& network = world_.network();
     return !network.CutsOff(a.id(), b.id()) && !network.CutsOff(b.id(), a.id());
   };
-  for (const faults::Cast::Member& broker : cast_.members) {
-    if (broker.kind != faults::Cast::Kind::kBroker) continue;
-    const auto reached =
-        std::count_if(cast_.members.begin(), cast_.members.end(),
-                      [&](const auto& other) { return joined(*broker.host, *other.host); });
-    const bool enough = 2 * static_cast<size_t>(reached) >= cast_.members.size();
-    recorder_.SetReachable(broker.number, enough && !broker.host->frozen());
+  for (const faults::Cast::Member& member : cast_.members) {
+    const bool client = member.kind == faults::Cast::Kind::kClient;
+    if (!client && member.kind != faults::Cast::Kind::kBroker) continue;
+    size_t reached = 0;
+    size_t all = 0;
+    for (const faults::Cast::Member& other : cast_.members) {
+      if (other.kind == faults::Cast::Kind::kVipNode) continue;  // on the way, not at its end
+      ++all;
+      if (joined(*member.host, *other.host)) ++reached;
+    }
+    const bool enough = 2 * reached >= all;
+    if (client) {
+      recorder_.writes().SetCutOff(member.host->name(), !enough, world_.Elapsed());
+    } else {
+      recorder_.SetReachable(member.number, enough && !member.host->frozen());
+    }
   }
   if (timeline_ != nullptr) timeline_->ReachChanged();
 }
@@ -329,7 +430,9 @@ void SimulatedRun::BeginHeal() {
                                             *left_out)
                               : "all faults are withdrawn: the cluster heals");
   for (const faults::Cast::Member& member : cast_.members) {
-    if (member.kind == faults::Cast::Kind::kClient) continue;
+    const bool retired =
+        member.kind == faults::Cast::Kind::kBroker && retired_.contains(member.number);
+    if (member.kind == faults::Cast::Kind::kClient || retired) continue;
     if (member.zone == left_out) {
       LeaveOut(member);
     } else if (!member.host->running()) {
@@ -342,6 +445,8 @@ void SimulatedRun::BeginHeal() {
 void SimulatedRun::LeaveOut(const faults::Cast::Member& member) {
   HW_MARK("left_out_of_healing");
   if (member.kind == faults::Cast::Kind::kBroker) recorder_.LeftOut(member.number);
+  // An address does not drift away from a node that only has no process.
+  if (member.kind == faults::Cast::Kind::kVipNode) return member.host->LosePower();
   if (member.host->running()) member.host->Crash();
 }
 
@@ -356,7 +461,13 @@ void SimulatedRun::StartReader() {
 }
 
 SeedResult SimulatedRun::Run() {
-  if (RunTo(workload_.load_end)) {
+  bool goes_on = true;
+  if (scenario_.materialised && scenario_.materialised->effect_crash) {
+    goes_on = RunTo(scenario_.run.warmup);
+    if (goes_on) ArmEffectCrash();
+  }
+  if (goes_on && RunTo(workload_.load_end)) {
+    if (crash_victim_ != nullptr) victim_effects_ = crash_victim_->effects() - effects_at_warmup_;
     BeginHeal();
     // A little past the end, so that a reader which meets its deadline can say so.
     const bool judged = RunTo(end_ + absl::Seconds(1)) && at_rest_.has_value();
@@ -389,6 +500,8 @@ SeedResult SimulatedRun::Run() {
     result.dump = world_.DescribeFibers();
   }
   if (options_.trace) result.history = recorder_.HistoryText();
+  result.fired = std::move(fired_);
+  result.victim_effects = victim_effects_;
   if (timeline_ != nullptr) result.timeline = std::move(*timeline_).Take(recorder_.history());
   return result;
 }

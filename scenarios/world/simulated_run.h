@@ -13,11 +13,14 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "broker/observer_list.h"
 #include "faults/injector.h"
 #include "scenarios/seed_runner.h"
 #include "scenarios/world/applications.h"
+#include "scenarios/world/load_surges.h"
+#include "scenarios/world/moments.h"
 #include "scenarios/world/operators.h"
 #include "scenarios/world/recorder.h"
 #include "scenarios/world/timeline_recorder.h"
@@ -43,7 +46,18 @@ class SimulatedRun {
 
   [[nodiscard]] std::unique_ptr<TimelineRecorder> MakeTimeline();
   void AddZooKeepers();
-  void AddBrokers();
+  // The next broker's host, running.
+  void AddBroker();
+  // Its process is asked to stop and never started again; false if it does not run.
+  bool RetireBroker(broker::BrokerId id);
+  // The address in front of the brokers that clients know.
+  void AddVip();
+  void StandBehindVip(sim::Host& host, int32_t id);
+  void OrderFaults(std::vector<faults::FaultOrder> orders);
+  [[nodiscard]] broker::Observer& ObserverOfBrokers();
+  [[nodiscard]] std::vector<broker::Observer*> AllObservers();
+  // The run's hooks, with an eye on the segments of this broker's logs where a fault waits for one.
+  [[nodiscard]] const RunHooks& HooksOfBroker(int32_t id);
   // A process that ends by itself is started again after a while. `told` hears of every end.
   void Supervise(sim::Host& host, std::function<void(sim::ProcessEnd, bool by_itself)> told);
   void AddClients();
@@ -53,6 +67,11 @@ class SimulatedRun {
   void LeaveOut(const faults::Cast::Member& member);
   void OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                std::string text);
+  // Plans the crash of Materialised::effect_crash.
+  void ArmEffectCrash();
+  void OnEffectCrash(sim::Host& host);
+  void NoteFired(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
+                 const std::vector<sim::Host*>& others);
   // Which brokers can be reached now.
   void ConsiderReach();
   [[nodiscard]] std::vector<ZoneTraffic> Traffic();
@@ -71,16 +90,28 @@ class SimulatedRun {
   Narrator narrator_;
   Recorder recorder_;
   std::unique_ptr<TimelineRecorder> timeline_;  // null: nobody wants it
-  broker::ObserverList observers_;              // of the brokers
   WorkloadContext workload_;
   faults::Cast cast_;
+  LoadSurges surges_{world_};
   faults::Injector injector_;
+  Moments moments_{injector_};
+  broker::ObserverList observers_{AllObservers()};
+  sim::Vip* vip_ = nullptr;
+  bool watches_moments_ = false;                         // a fault waits for an event
+  bool watches_segments_ = false;                        // a fault waits for a new one
+  int32_t brokers_ = 0;                                  // so many were ever added
+  std::set<int32_t> retired_;                            // and these are not started any more
+  std::vector<std::unique_ptr<RunHooks>> broker_hooks_;  // each broker's own, where they differ
   Operators operators_;
   std::unique_ptr<HashRecorder> hash_recorder_;
   absl::Duration end_;
   sim::RunEnd run_end_ = sim::RunEnd::kTime;
   bool left_early_ = false;  // by --until or --break-on
   bool healing_ = false;
+  std::vector<FiredFault> fired_;
+  sim::Host* crash_victim_ = nullptr;
+  uint64_t effects_at_warmup_ = 0;
+  uint64_t victim_effects_ = 0;
   std::optional<std::vector<invariants::PartitionAtRest>> at_rest_;
 };
 

@@ -77,6 +77,11 @@ std::set<std::string> CreatedLater(const Scenario& scenario) {
   for (const TimelineFault& fault : scenario.timeline) {
     if (fault.fault.kind == "create_topic") topics.insert(fault.fault.target.name);
   }
+  if (scenario.materialised) {
+    for (const faults::FaultOrder& order : scenario.materialised->orders) {
+      if (order.kind == "create_topic") topics.insert(order.aim.name);
+    }
+  }
   return topics;
 }
 
@@ -102,7 +107,6 @@ invariants::ProducerPromises PromisesOf(const ClientSpec& spec) {
 void RunProducer(core::Environment& env, WorkloadContext& context, const NamedClient& named,
                  uint32_t producer_id) {
   if (!AwaitTopics(env, context)) return;
-  ++context.producers_at_work;
   const ClientSpec& spec = *named.spec;
   const auto config = ConfigOf<client::ProducerConfig>(PropertiesOf(spec), context, named.name);
   client::Producer producer(env, config, context.producer_rules);
@@ -111,15 +115,20 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
   const absl::Duration interval = spec.rate.period / spec.rate.count;
   core::MonotonicTime next = env.clock.Now();
   uint64_t count = 0;
-  while (context.now() < context.load_end) {
+  const auto most = static_cast<uint64_t>(
+      context.scenario.materialised
+          ? context.scenario.materialised->operations.value_or(std::numeric_limits<int64_t>::max())
+          : std::numeric_limits<int64_t>::max());
+  while (context.now() < context.load_end && count < most) {
     // Arrivals are spread: each interval is drawn between none and twice the mean.
-    const int64_t mean = absl::ToInt64Nanoseconds(interval);
+    const int64_t mean = absl::ToInt64Nanoseconds(interval) / context.surges.FactorOf(named.name);
     next = next + absl::Nanoseconds(env.random.Between(0, 2 * mean));
     if (env.fibers.SleepUntil(next) == core::Wake::kCancelled) break;
     if (context.now() >= context.load_end) break;
     if (std::exchange(layout, context.layout.version()) != context.layout.version()) {
       partitions = context.layout.PartitionsOf(spec.topics);
     }
+    context.surges.Sent(named.name);
     const TopicPartition to = partitions[count++ % partitions.size()];
     const auto size = static_cast<uint32_t>(env.random.Between(spec.record.low, spec.record.high));
     const auto id =
@@ -139,7 +148,6 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
                   });
   }
   producer.Close(env.clock.Now() + context.scenario.run.heal / 2);
-  --context.producers_at_work;
 }
 
 void RunConsumer(core::Environment& env, const WorkloadContext& context, const NamedClient& named) {

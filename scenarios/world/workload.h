@@ -16,6 +16,7 @@
 #include "broker/client/producer_rules.h"
 #include "core/environment.h"
 #include "scenarios/scenario.h"
+#include "scenarios/world/load_surges.h"
 #include "scenarios/world/recorder.h"
 
 namespace highwater::scenarios {
@@ -60,16 +61,19 @@ struct WorkloadContext {
   Recorder& recorder;
   TopicLayout layout;
   std::vector<core::Endpoint> bootstrap;
+  LoadSurges& surges;
   // The phases, in time since the world began: load from `load_begin` to `load_end`.
   std::function<absl::Duration()> now;
   absl::Duration load_end;
   broker::client::ProducerRules producer_rules;
   broker::client::ClientRules consumer_rules;
+  // Hardware: a new broker's machine is switched on, or a running one's process stopped for good.
+  // The first returns its id; the second says whether it ran.
+  std::function<broker::BrokerId()> add_broker;
+  std::function<bool(broker::BrokerId)> retire_broker;
   // Set once every topic exists: clients begin then, as applications do that were deployed after
   // their topics.
   bool topics_created = false;
-  // Producers that still wait for outcomes: the reader at rest lets them end first.
-  int32_t producers_at_work = 0;
 };
 
 // Sends records at the client's rate until the load ends, then waits for the outcomes. Runs on the

@@ -19,6 +19,7 @@
 // paths (NameTree), what survives (DiskModel).
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,14 +54,28 @@ class Disk final : public DiskPort {
   void ProcessEnded() override;
   void PowerLost() override;
 
+  using ToldOfWrite = std::function<void()>;
+
   // What is wrong for a while. Ending twice has no effect.
   void Begin(const DiskFault& fault);
   void End(FaultId fault);
   // The next write-back or sync of data of the file at `path` (empty: of any file of the device) is
-  // confirmed and not made.
-  void LoseNextWrite(size_t device, std::string path, FaultId fault);
+  // confirmed and not made. `told` hears of it as it happens.
+  void LoseNextWrite(size_t device, std::string path, FaultId fault, ToldOfWrite told = nullptr) {
+    armed_.push_back({device, std::move(path), fault, ArmedWrite::Way::kLost, std::move(told)});
+  }
   // The same, and it lands in another file of the device, or elsewhere in its own.
-  void MisdirectNextWrite(size_t device, std::string path, FaultId fault);
+  void MisdirectNextWrite(size_t device, std::string path, FaultId fault,
+                          ToldOfWrite told = nullptr) {
+    armed_.push_back(
+        {device, std::move(path), fault, ArmedWrite::Way::kMisdirected, std::move(told)});
+  }
+  // The same, and of its sectors only the first ones land, at least one of them not.
+  void TearNextWrite(size_t device, std::string path, FaultId fault, ToldOfWrite told = nullptr) {
+    armed_.push_back({device, std::move(path), fault, ArmedWrite::Way::kTorn, std::move(told)});
+  }
+  // Takes back what of these has not happened yet.
+  void Disarm(FaultId fault);
   // Inverts a drawn bit among the durable bytes of the file at `path` and takes its page out of the
   // cache. False if it has none.
   bool FlipBit(std::string_view path, FaultId fault);
@@ -119,7 +134,8 @@ class Disk final : public DiskPort {
     size_t device;
     std::string path;
     FaultId fault;
-    bool misdirected;
+    enum class Way : uint8_t { kLost, kMisdirected, kTorn } way;
+    ToldOfWrite told;
   };
   struct WriteBack;
 

@@ -31,12 +31,8 @@ void Disk::End(FaultId fault) {
   }
 }
 
-void Disk::LoseNextWrite(size_t device, std::string path, FaultId fault) {
-  armed_.push_back({device, std::move(path), fault, false});
-}
-
-void Disk::MisdirectNextWrite(size_t device, std::string path, FaultId fault) {
-  armed_.push_back({device, std::move(path), fault, true});
+void Disk::Disarm(FaultId fault) {
+  std::erase_if(armed_, [fault](const ArmedWrite& armed) { return armed.fault == fault; });
 }
 
 bool Disk::FlipBit(std::string_view path, FaultId fault) {

@@ -71,6 +71,29 @@ void DiskModel::LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* as
   DropCache(inode);
 }
 
+void DiskModel::TearWrites(Inode& inode, uint64_t upto, FaultId fault, uint64_t draw) {
+  const std::vector<Extent> lost = inode.content.LoseWrites(upto, fault, zeros_);
+  // What they write of each sector, in the order in which they were made.
+  std::vector<std::pair<uint64_t, core::Bytes>> sectors;
+  for (const Extent& extent : lost) {
+    for (uint64_t at = 0; at < extent.bytes.size();) {
+      const uint64_t place = extent.offset + at;
+      const uint64_t to_end = kSectorSize - place % kSectorSize;
+      const uint64_t n = std::min<uint64_t>(to_end, extent.bytes.size() - at);
+      sectors.emplace_back(place, extent.bytes.Slice(at, n));
+      at += n;
+    }
+  }
+  if (!sectors.empty()) {
+    const uint64_t kept = core::KeyedRandom(draw).Below(sectors.size());
+    for (uint64_t i = 0; i < kept; ++i) {
+      inode.content.OverwriteDevice(sectors[i].first, sectors[i].second, fault);
+    }
+  }
+  Settle(inode);
+  DropCache(inode);
+}
+
 bool DiskModel::FlipBit(Inode& inode, uint64_t offset, int bit, FaultId fault) {
   if (!inode.content.FlipBit(offset, bit, fault, zeros_)) return false;
   cache_.Drop(inode, offset, 1);

@@ -67,6 +67,9 @@ class DiskModel {
   // The device confirms the writes below `upto` but does not make them. With `astray` they land in
   // that file instead, from `at` on. Clean pages of both are not in the cache afterwards.
   void LoseWrites(Inode& inode, uint64_t upto, FaultId fault, Inode* astray, uint64_t at);
+  // The same, but of the sectors that they touch the first ones are made: how many is drawn, never
+  // all.
+  void TearWrites(Inode& inode, uint64_t upto, FaultId fault, uint64_t draw);
   // False if `offset` is not below the durable size.
   bool FlipBit(Inode& inode, uint64_t offset, int bit, FaultId fault);
 

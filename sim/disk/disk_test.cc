@@ -364,6 +364,46 @@ TEST(DiskTest, ALostWriteIsConfirmedAndNotThere) {
   });
 }
 
+TEST(DiskTest, ATornWriteIsConfirmedAndThereUpToASector) {
+  bool partly = false;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    TestWorld world({}, seed);
+    const FaultId id = world.Fault("torn-write");
+    int told = 0;
+    world.Run([&](FileSystem& files) {
+      world.disk().TearNextWrite(0, "a", id, [&] { ++told; });
+      WriteAndSync(files, "a", std::string(4 * kSectorSize, 'x'));
+      EXPECT_EQ(world.ledger()[id].applied, 1u);
+      const std::string found = Read(files, "a");
+      ASSERT_EQ(found.size(), 4 * kSectorSize);
+      const size_t whole = found.find('\0');
+      ASSERT_NE(whole, std::string::npos) << "nothing is torn";
+      EXPECT_EQ(whole % kSectorSize, 0u);
+      EXPECT_EQ(found.find('x', whole), std::string::npos);
+      partly |= whole > 0;
+      EXPECT_GE(world.ledger()[id].observed, 1u);
+      // The next one is whole again.
+      WriteAndSync(files, "a", std::string(4 * kSectorSize, 'y'));
+      EXPECT_EQ(Read(files, "a"), std::string(4 * kSectorSize, 'y'));
+    });
+    EXPECT_EQ(told, 1);
+  }
+  EXPECT_TRUE(partly);
+}
+
+TEST(DiskTest, AWriteThatWasToBeLostIsMadeIfTheFaultIsTakenBackBefore) {
+  TestWorld world;
+  const FaultId id = world.Fault("lost-write");
+  world.Run([&](FileSystem& files) {
+    WriteAndSync(files, "a", "old");
+    world.disk().LoseNextWrite(0, "a", id);
+    world.disk().Disarm(id);
+    WriteAndSync(files, "a", "new");
+    EXPECT_EQ(Read(files, "a"), "new");
+    EXPECT_EQ(world.ledger()[id].applied, 0u);
+  });
+}
+
 TEST(DiskTest, AMisdirectedWriteLandsInAnotherPlace) {
   bool elsewhere = false;
   for (uint64_t seed = 0; seed < 20; ++seed) {

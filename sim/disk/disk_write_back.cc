@@ -106,11 +106,11 @@ bool Disk::TakeArmed(Inode& inode, uint64_t upto) {
     return found.ok() && *found == &inode;
   });
   if (it == armed_.end()) return false;
-  const ArmedWrite armed = *it;
+  const ArmedWrite armed = std::move(*it);
   armed_.erase(it);
   Inode* astray = nullptr;
   uint64_t at = 0;
-  if (armed.misdirected) {
+  if (armed.way == ArmedWrite::Way::kMisdirected) {
     std::vector<Inode*> targets;
     model_.names().ForEachFile([&](const std::string&, Inode& file) {
       if (file.device == inode.device && file.content.durable_size() > 0) targets.push_back(&file);
@@ -122,8 +122,14 @@ bool Disk::TakeArmed(Inode& inode, uint64_t upto) {
       at = random.Below(sectors) * kSectorSize;
     }
   }
-  model_.LoseWrites(inode, upto, armed.fault, astray, at);
+  if (armed.way == ArmedWrite::Way::kTorn) {
+    model_.TearWrites(inode, upto, armed.fault, Draw(inode, "torn"));
+  } else {
+    model_.LoseWrites(inode, upto, armed.fault, astray, at);
+  }
   context_.ledger().Applied(armed.fault);
+  context_.Fold(EventKind::kFault, Mix(inode.id, static_cast<uint64_t>(armed.way)));
+  if (armed.told) armed.told();
   return true;
 }
 

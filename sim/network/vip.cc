@@ -30,6 +30,8 @@ void Vip::Forward(uint16_t port, Host& target, uint16_t target_port) {
   ports_[port] = {&target, target_port};
 }
 
+void Vip::StandsBehind(const Host& host) { behind_.insert(host.id()); }
+
 ZoneId Vip::zone() const { return nodes_[active_]->zone(); }
 
 Vip::Target Vip::TargetOf(uint16_t port) const {

@@ -25,6 +25,7 @@
 // order over a drift.
 
 #include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
@@ -68,6 +69,11 @@ class Vip {
   // From now on `port` of the address leads to `target_port` of `target`.
   void Forward(uint16_t port, Host& target, uint16_t target_port);
 
+  // From now on `host` reaches what stands behind the address directly: it stands behind it too,
+  // and its resolver knows the others.
+  void StandsBehind(const Host& host);
+  [[nodiscard]] bool IsBehind(HostId host) const { return behind_.contains(host); }
+
   [[nodiscard]] const std::string& name() const { return options_.name; }
   [[nodiscard]] ZoneId zone() const;
   // The node that has the address.
@@ -109,6 +115,7 @@ class Vip {
   std::vector<Host*> nodes_;  // by the order of options_.zones
   size_t active_ = 0;
   absl::btree_map<uint16_t, Target> ports_;
+  absl::btree_set<HostId> behind_;
   DriftTimer timer_{*this};
   FaultId own_fault_;
   uint64_t drifts_ = 0;

@@ -21,6 +21,7 @@ SimulatedNetwork::Route SimulatedNetwork::RouteTo(const core::Endpoint& endpoint
     const Vip::Target target = vip->TargetOf(endpoint.port);
     // Nothing is forwarded: the node itself refuses.
     if (target.host == nullptr) return {&vip->node(), endpoint.port, nullptr};
+    if (vip->IsBehind(asker.id())) return {target.host, target.port, nullptr};
     return {target.host, target.port, vip.get()};
   }
   return {Resolve(endpoint.host, asker), endpoint.port, nullptr};

@@ -99,6 +99,15 @@ TEST_F(VipTest, APortLeadsToItsBrokerAtTheLatencyOfTheNodesZone) {
   EXPECT_GT(world.network().bytes_between(a, b), 0u);
 }
 
+TEST_F(VipTest, WhoStandsBehindItReachesTheOthersWithoutTheNode) {
+  vip.StandsBehind(client);
+  vip.node().LosePower();
+  StartClient(9002);
+  world.Run(absl::Seconds(1));
+  EXPECT_EQ(round_trip, 2 * OneWay(client, far));
+  EXPECT_EQ(errors.size(), 0u);
+}
+
 TEST_F(VipTest, AnUnknownPortIsRefusedByTheNode) {
   StartClient(9009);
   world.Run(absl::Seconds(1));

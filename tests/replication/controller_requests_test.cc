@@ -208,6 +208,29 @@ TEST(ControllerRequestsTest, P10AFetchOfABrokerThatIsNoReplicaGetsNothingAndNoEr
   });
 }
 
+// A follower of another broker fences before it says that it does not lead.
+TEST(ControllerRequestsTest, P6TheEpochIsLookedAtBeforeTheRole) {
+  ReplicatedWorld w;
+  w.Run([&] {
+    w.Lead(1, {1, 2, 3});
+    w.Lead(1, {1, 2, 3});
+    w.AwaitDelivered();
+    const auto ask = [&](int32_t epoch) {
+      FetchRequest request{.replica_id = 3, .max_wait_ms = 0, .min_bytes = 0};
+      request.topics.push_back({.topic = "t",
+                                .topic_id = w.LeaderAndIsr().topic_states[0].topic_id,
+                                .partitions = {{.current_leader_epoch = epoch}}});
+      const auto response = w.Call(2, request);
+      return response.ok() ? response->responses.at(0).partitions.at(0).error_code
+                           : ErrorCode::UNKNOWN_SERVER_ERROR;
+    };
+    EXPECT_EQ(ask(w.leader_epoch - 1), ErrorCode::FENCED_LEADER_EPOCH);
+    EXPECT_EQ(ask(w.leader_epoch + 1), ErrorCode::UNKNOWN_LEADER_EPOCH);
+    EXPECT_EQ(ask(w.leader_epoch), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    EXPECT_EQ(ask(-1), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+  });
+}
+
 // [H20, S4]
 TEST(ControllerRequestsTest, H21AlterPartitionIsAskedAgainUntilItIsAnswered) {
   ReplicatedWorld w;

@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "faults": ["core", "sim", "faults", "broker/types.h", "broker/observer.h"],
     "invariants": ["core", "invariants", "broker/types.h", "broker/observer.h"],
     "reports": ["reports", "core", "scenarios/seed_result.h", "scenarios/campaign_result.h",
-                "scenarios/timeline.h"],
+                "scenarios/timeline.h", "scenarios/claims.h"],
     "scenarios": ["core", "sim", "broker", "faults", "invariants", "reports", "scenarios"],
     "programs": ["core", "sim", "broker", "faults", "invariants", "reports", "scenarios", "programs"],
 }

@@ -70,6 +70,11 @@ constexpr WeakPoint kWeakPoints[] = {
     {"w20-hole-between-segments",
      [](BrokerOptions& safe, const BrokerOptions& original) { safe.recovery = original.recovery; },
      80},
+    {"uncompared-tail",
+     [](BrokerOptions& safe, const BrokerOptions& original) {
+       safe.rules.MustStartAnew = original.rules.MustStartAnew;
+     },
+     100},
 };
 
 std::filesystem::path Folder() {
@@ -139,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(Kafka323, WeakPointTest, testing::ValuesIn(kWeakPoints)
                          [](const auto& info) {
                            std::string name(
                                info.param.scenario.substr(0, info.param.scenario.find('-')));
-                           name[0] = 'W';
+                           name[0] = static_cast<char>(std::toupper(name[0]));
                            return name;
                          });
 

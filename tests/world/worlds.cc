@@ -14,11 +14,11 @@ ParameterValue DefaultOf(const FaultParameter& parameter) {
     case ParameterType::kDuration:
       return ParseDurationRange(text).value();
     case ParameterType::kCount:
+      return ParseCountRange(text).value();
     case ParameterType::kSize:
-    case ParameterType::kPercent: {
-      const int64_t value = std::stoll(std::string(text));
-      return IntegerRange{value, value};
-    }
+      return ParseSizeRange(text).value();
+    case ParameterType::kPercent:
+      return ParsePercentRange(text).value();
     case ParameterType::kChoice:
     case ParameterType::kBrokers:
     case ParameterType::kSetting:
