@@ -93,7 +93,7 @@ class PinCommandTest : public testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     EXPECT_EQ(Call(words, script), 1) << err_;
     for (const auto& entry : fs::directory_iterator(root_ / "out" / "latest" / "failures")) {
-      return (entry.path() / "repro.json").string();
+      return fs::canonical(entry.path() / "repro.json").string();
     }
     ADD_FAILURE() << "no failure is kept";
     return "";

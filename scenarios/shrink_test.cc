@@ -211,14 +211,14 @@ TEST(ShrinkTest, TriesOtherSeeds) {
   ASSERT_GE(all, 2u);
   const auto fails = [&](const Trial& t) {
     const size_t left = t.run.materialised->orders.size();
-    return left == all || (t.seed != 5 && left == 1);
+    return left == all || (t.seed != 5 && left > 0);
   };
   const ShrinkOutcome outcome = Shrink({.run = run, .seed = 5}, std::nullopt, FindBy(fails), {});
-  EXPECT_THAT(outcome.smallest.run.materialised->orders, SizeIs(1));
+  EXPECT_EQ(outcome.smallest.run.materialised->orders.size(), 1u);
   EXPECT_NE(outcome.smallest.seed, 5u);
   const ShrinkOutcome own =
       Shrink({.run = run, .seed = 5}, std::nullopt, FindBy(fails), {.other_seeds = 0});
-  EXPECT_THAT(own.smallest.run.materialised->orders, SizeIs(all));
+  EXPECT_EQ(own.smallest.run.materialised->orders.size(), all);
 }
 
 // What follows the violation is left out at once, without a search.
