@@ -86,6 +86,7 @@ FaultOrder ArbitraryFault(const Scenario& scenario, uint64_t key) {
   } else if (order.kind == "slow_network") {
     order.numbers["delay"] = absl::ToInt64Nanoseconds(MillisBetween(1, 400));
     order.numbers["loss"] = Between(0, 100'000);
+    order.numbers["jitter"] = absl::ToInt64Nanoseconds(MillisBetween(0, 50));
   } else if (order.kind == "stall_disk") {
     order.choices["kind"] = *rc::gen::element<std::string>("device", "writes");
   }
