@@ -94,6 +94,9 @@ void SetParameters(const FaultKind& kind, const FaultOrder& order, Naming naming
   }
 }
 
+constexpr absl::Duration kLeastWarmup = absl::Seconds(6);
+constexpr absl::Duration kLeastHeal = absl::Seconds(15);
+
 Scenario Candidate(const Repro& repro, const std::vector<FiredFault>& fired, Naming naming,
                    absl::Duration grain) {
   Scenario pin = repro.run;
@@ -116,6 +119,10 @@ Scenario Candidate(const Repro& repro, const std::vector<FiredFault>& fired, Nam
     SetParameters(*kind, order, naming, grain, fault.fault);
     pin.timeline.push_back(std::move(fault));
   }
+  // A shrunk run has the time that its failure takes. The healthy product needs time to begin, and
+  // to heal, in every seed.
+  pin.run.warmup = std::max(pin.run.warmup, kLeastWarmup);
+  pin.run.heal = std::max(pin.run.heal, kLeastHeal);
   return pin;
 }
 

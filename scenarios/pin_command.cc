@@ -59,11 +59,14 @@ class Nobody final : public CampaignObserver {
 };
 
 // Whether it passes as a test on every commit.
-bool Passes(const Scenario& pin, const Harness& harness, int workers) {
+// Why it does not pass as a test; nullopt: it does.
+std::optional<std::string> WhyNot(const Scenario& pin, const Harness& harness, int workers) {
   CampaignOptions options;
   options.workers = workers;
   Nobody nobody;
-  return RunCampaign({pin}, harness, options, nobody, nullptr).exit_code == ExitCode::kHeld;
+  const CampaignResult result = RunCampaign({pin}, harness, options, nobody, nullptr);
+  if (result.exit_code == ExitCode::kHeld) return std::nullopt;
+  return result.findings.empty() ? "it fails" : result.findings.front().text;
 }
 
 ExitCode Check(const PinCommand& command, const Harness& healthy, const Output& output) {
@@ -102,6 +105,7 @@ std::optional<Scenario> FindPin(const PinCommand& command, const RunSource& sour
   const Repro& repro = *source.repro;
   const std::string name = command.name.empty() ? PinName(repro) : command.name;
   uint64_t best = 0;
+  std::string why;  // of the last candidate that shows it and does not pass
   for (Scenario& pin : PinCandidates(repro, fired)) {
     pin.name = name;
     const Showing showing = Show(pin, repro, source.harness, command.workers);
@@ -124,8 +128,14 @@ std::optional<Scenario> FindPin(const PinCommand& command, const RunSource& sour
     }
     // Of a defect of the product as it is today, the pin fails until it is mended.
     const bool must_pass = command.expected || !source.mutant.empty();
-    if (!must_pass || Passes(pin, healthy, command.workers)) return pin;
-    output.Error("not pinned: the product as it is does not pass the pin as a test");
+    if (!must_pass) return pin;
+    std::optional<std::string> obstacle = WhyNot(pin, healthy, command.workers);
+    if (!obstacle) return pin;
+    why = *std::move(obstacle);
+  }
+  if (!why.empty()) {
+    output.Error(
+        fmt::format("not pinned: the product as it is does not pass the pin as a test: {}", why));
     return std::nullopt;
   }
   output.Error(
