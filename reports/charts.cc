@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "reports/markup.h"
@@ -55,13 +56,17 @@ class Charts {
   // Axes, fault bands, the violation.
   Svg Frame(std::string_view title) const {
     Svg svg(kWidth, kHeight);
+    bool violated = false;
     for (const TimelineEvent& e : timeline_.events) {
       const double x = XOf(e.at);
       if (e.kind == Kind::kFault) {
         svg.Rect(x, kTop, std::max(2.0, XOf(e.until) - x), kPlotHeight,
                  {.fill = "#f6c9e6", .opacity = 0.55});
       } else if (e.kind == Kind::kViolation) {
-        svg.Line(x, kTop, x, kTop + kPlotHeight, {.stroke = "#e53935", .width = 2});
+        // The first one matters; what follows it may be a hundred.
+        const bool first = !std::exchange(violated, true);
+        svg.Line(x, kTop, x, kTop + kPlotHeight,
+                 {.stroke = "#e53935", .width = first ? 2.5 : 1, .opacity = first ? 1 : 0.25});
       }
     }
     svg.Rect(kLeft, kTop, kPlotWidth, kPlotHeight, {.stroke = "#999999"});

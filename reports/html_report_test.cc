@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "reports/lanes.h"
 #include "reports/log_table.h"
 #include "reports/story.h"
@@ -151,6 +153,19 @@ TEST(StoryTest, TellsWhatBecameOfTheRecordAndEndsWithTheViolation) {
   EXPECT_EQ(story.lanes, (std::vector<int32_t>{0, 1, 2}));
   EXPECT_THAT(LanesSvg(story), AllOf(HasSubstr("⋮ 4.8 s"), HasSubstr("marker-end"),
                                      HasSubstr("VIOLATION  acked-durable")));
+}
+
+// A retried record may take the offset of the one that was lost, though it was sent before that.
+TEST(StoryTest, LeavesOutTheRecordThatCameInstead) {
+  Timeline timeline = ALostRecord();
+  TimelineEvent instead = timeline.events[1];
+  instead.until = Ms(6000);
+  timeline.events.insert(timeline.events.begin() + 2, instead);
+  const Story story = TellStory(timeline, {});
+  const auto sends = std::count_if(story.rows.begin(), story.rows.end(), [](const StoryRow& row) {
+    return row.event->kind == Kind::kSend;
+  });
+  EXPECT_EQ(sends, 1);
 }
 
 TEST(LogTableTest, ShowsWhoHeldTheRecordBeforeAndAfter) {

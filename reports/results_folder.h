@@ -58,7 +58,8 @@ class ResultsFolder final : public scenarios::CampaignObserver {
   std::string path_;
   std::FILE* lines_;
   RunInfo run_;
-  const BuildInfo& build_;
+  BuildInfo
+      build_;  // its own: whoever merges folders gives the one of a folder that it has done with
   absl::Status status_;
 };
 

@@ -95,8 +95,10 @@ class Teller {
     while (begin_ < end_ && Event(begin_).at < begin) ++begin_;
   }
 
+  // What was told that offset after the violation is the record that came instead.
   bool IsSendOfRecord(const TimelineEvent& e) const {
-    return e.kind == Kind::kSend && OfPartition(e) && story_.offset >= 0 && e.from == story_.offset;
+    const bool of_record = e.kind == Kind::kSend && OfPartition(e) && e.from == story_.offset;
+    return of_record && story_.offset >= 0 && e.until <= violation_->at;
   }
 
   // What was durable and committed before the story begins.

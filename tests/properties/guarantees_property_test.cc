@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "scenarios/world/simulated_seed_runner.h"
 #include "scenarios/zoo/mutants.h"
 #include "tests/properties/arbitrary_run.h"
 #include "tests/world/worlds.h"
