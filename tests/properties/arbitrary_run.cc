@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include "core/check.h"
+#include "scenarios/fault_table.h"
 #include "scenarios/reducers.h"
 #include "scenarios/repro.h"
 
@@ -63,6 +65,48 @@ Aim ArbitraryVictim(const Scenario& scenario) {
   }
 }
 
+int64_t InRange(const absl::StatusOr<IntegerRange>& range) {
+  HW_CHECK(range.ok(), "a default of the fault table does not parse");
+  return Between(range->low, range->high);
+}
+
+// Whatever the fault table knows of the kind: numbers within its defaults, any of its choices.
+void DrawParameters(FaultOrder& order) {
+  const FaultKind* kind = FindFaultKind(order.kind);
+  HW_CHECK(kind != nullptr, "no fault {}", order.kind);
+  for (const FaultParameter& parameter : kind->parameters) {
+    const std::string name(parameter.name);
+    switch (parameter.type) {
+      case ParameterType::kDuration: {
+        const absl::StatusOr<DurationRange> range = ParseDurationRange(parameter.default_value);
+        HW_CHECK(range.ok(), "the default of {} does not parse", name);
+        if (name == "for") break;
+        order.numbers[name] =
+            Between(absl::ToInt64Nanoseconds(range->low), absl::ToInt64Nanoseconds(range->high));
+        break;
+      }
+      case ParameterType::kCount:
+        order.numbers[name] = InRange(ParseCountRange(parameter.default_value));
+        break;
+      case ParameterType::kSize:
+        order.numbers[name] = InRange(ParseSizeRange(parameter.default_value));
+        break;
+      case ParameterType::kPercent:
+        order.numbers[name] = InRange(ParsePercentRange(parameter.default_value));
+        break;
+      case ParameterType::kChoice: {
+        const auto which = Between(0, static_cast<int64_t>(parameter.choices.size()) - 1);
+        order.choices[name] = std::string(parameter.choices[static_cast<size_t>(which)]);
+        break;
+      }
+      case ParameterType::kBrokers:
+      case ParameterType::kSetting:
+      case ParameterType::kTarget:
+        break;
+    }
+  }
+}
+
 FaultOrder ArbitraryFault(const Scenario& scenario, uint64_t key) {
   FaultOrder order{.kind = *rc::gen::element<std::string>(
                        "crash_broker", "power_loss", "stop_broker", "freeze", "partition_network",
@@ -80,16 +124,8 @@ FaultOrder ArbitraryFault(const Scenario& scenario, uint64_t key) {
   order.aim = ArbitraryVictim(scenario);
   if (order.kind == "lose_zone") {
     order.aim = {.role = Aim::Role::kZone, .name = *rc::gen::elementOf(scenario.cluster.zones)};
-    order.choices["power"] = *rc::gen::element<std::string>("off", "network");
-  } else if (order.kind == "partition_network") {
-    order.choices["cut"] = *rc::gen::element<std::string>("two-way", "one-way", "reset", "silence");
-  } else if (order.kind == "slow_network") {
-    order.numbers["delay"] = absl::ToInt64Nanoseconds(MillisBetween(1, 400));
-    order.numbers["loss"] = Between(0, 100'000);
-    order.numbers["jitter"] = absl::ToInt64Nanoseconds(MillisBetween(0, 50));
-  } else if (order.kind == "stall_disk") {
-    order.choices["kind"] = *rc::gen::element<std::string>("device", "writes");
   }
+  DrawParameters(order);
   return order;
 }
 

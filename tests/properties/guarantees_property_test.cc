@@ -14,9 +14,12 @@ constexpr uint64_t kSeed = 20261123;
 constexpr int kRuns = 60;
 // A defect is looked for in so many.
 constexpr int kHunt = 400;
+// And its counterexample made smaller with so many.
+constexpr int kShrinkRuns = 800;
 
 struct Outcome {
   bool holds = false;
+  bool failed = false;
   std::string text;
   Trial smallest;  // the smallest counterexample
 };
@@ -27,12 +30,16 @@ Outcome CheckAll(const std::vector<std::string>& rules, SeedRunner& runner, int 
   rc::detail::TestParams params;
   params.seed = kSeed;
   params.maxSuccess = runs;
+  int left = runs;  // before the first that fails; afterwards to shrink it
   const auto result = rc::detail::checkTestable(
       [&] {
         const Trial trial = *ArbitraryRun();
+        if (left-- <= 0) return;
         const SeedResult ran = runner.Run(trial.run, trial.seed, {});
         for (const std::string& rule : rules) {
           if (!Violates(ran, rule)) continue;
+          if (!outcome.failed) left = kShrinkRuns;
+          outcome.failed = true;
           // RapidCheck goes on from each run that fails: the last of them is the smallest.
           outcome.smallest = trial;
           RC_FAIL("violates " + rule);
