@@ -58,7 +58,8 @@ class ResultsFolder final : public scenarios::CampaignObserver {
   std::string path_;
   std::FILE* lines_;
   RunInfo run_;
-  const BuildInfo& build_;
+  // A copy: whoever merges folders names the build of one that is gone before this ends.
+  BuildInfo build_;
   absl::Status status_;
 };
 
