@@ -25,5 +25,7 @@
 #include <variant>
 #include <vector>
 
-// Compiled once, in instances.cc: without this each file that formats one of our own types compiles nearly all of fmt again.
-extern template void fmt::detail::vformat_to(buffer<char>&, string_view, basic_format_args<format_context>, locale_ref);
+// Compiled once, in instances.cc: without this each file that formats one of our own types compiles
+// nearly all of fmt again.
+extern template void fmt::detail::vformat_to(buffer<char>&, string_view,
+                                             basic_format_args<format_context>, locale_ref);

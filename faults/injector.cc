@@ -6,18 +6,6 @@
 
 namespace highwater::faults {
 
-int64_t FaultOrder::Number(std::string_view name) const {
-  const auto found = numbers.find(name);
-  HW_CHECK(found != numbers.end(), "fault {} without {}", kind, name);
-  return found->second;
-}
-
-const std::string& FaultOrder::Choice(std::string_view name) const {
-  const auto found = choices.find(name);
-  HW_CHECK(found != choices.end(), "fault {} without {}", kind, name);
-  return found->second;
-}
-
 std::vector<sim::Host*> Cast::OneOf(Kind kind, uint64_t key) const {
   const std::vector<sim::Host*> candidates = All(kind);
   if (candidates.empty()) return {};
@@ -179,9 +167,10 @@ bool Injector::Prepare(Active& active, sim::Host* here) {
     active.victims.clear();
     if (here != nullptr) active.victims.push_back(here);
   } else {
-    active.victims = cast_.Resolve(order.aim, roles_, order.key);
+    active.victims = cast_.Resolve(order.hit.value_or(order.aim), roles_, order.key);
   }
   if (active.victims.empty()) return false;
+  if (fires_) fires_(order, active.victims, OthersOf(order));
   active.fault = MakeFault(order);
   HW_CHECK(active.fault != nullptr, "no fault of kind {}", order.kind);
   active.fault->Enter({.cast = cast_, .vip = vip_, .load = load_, .took_effect = [this, &active] {
@@ -190,14 +179,17 @@ bool Injector::Prepare(Active& active, sim::Host* here) {
   return true;
 }
 
+std::vector<sim::Host*> Injector::OthersOf(const FaultOrder& order) const {
+  return cast_.Resolve(order.other_hit.value_or(order.other), roles_, core::Mix(order.key, 1));
+}
+
 void Injector::Strike(Active& active) {
   const FaultOrder& order = active.order;
   if (order.kind == sham_) {
     active.fault.reset();
     return world_.ledger().Applied(active.id);
   }
-  const auto others = cast_.Resolve(order.other, roles_, core::Mix(order.key, 1));
-  active.fault->Apply(world_, active.victims, others, active.id);
+  active.fault->Apply(world_, active.victims, OthersOf(order), active.id);
   Settle(active);
 }
 

@@ -144,6 +144,11 @@ class Injector {
   void MakeSham(std::string kind) { sham_ = std::move(kind); }
   // Called after each fault that was applied or withdrawn.
   void OnChange(std::function<void()> changed) { changed_ = std::move(changed); }
+  // Called just before a fault that has victims is tried, while everybody still has the role that
+  // it had.
+  using Fires = std::function<void(const FaultOrder& order, const std::vector<sim::Host*>& victims,
+                                   const std::vector<sim::Host*>& others)>;
+  void OnFire(Fires fires) { fires_ = std::move(fires); }
 
  private:
   struct Active {
@@ -160,6 +165,8 @@ class Injector {
   // Finds the victims and makes the fault; false if there is nobody to hit. `here`: where the event
   // happened that it waited for.
   [[nodiscard]] bool Prepare(Active& active, sim::Host* here);
+  // Who is on the other side.
+  [[nodiscard]] std::vector<sim::Host*> OthersOf(const FaultOrder& order) const;
   // REQUIRES: it is prepared.
   void Strike(Active& active);
   // After it was tried.
@@ -172,6 +179,7 @@ class Injector {
   const Roles& roles_;
   Told told_;
   std::function<void()> changed_;
+  Fires fires_;
   sim::Vip* vip_ = nullptr;
   Load* load_ = nullptr;
   std::string sham_;

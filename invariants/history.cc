@@ -26,10 +26,12 @@ uint64_t SealOf(const Header& header) {
   return core::Mix(named, uint64_t{header.size} << 32 | header.magic);
 }
 
-// The bytes of a value behind its header, eight at a time: byte i is i mod the period, changed by
-// whose it is.
+// The bytes of a value behind its header, eight or 64 at a time: byte i is i mod the period,
+// changed by whose it is.
 class Filler {
  public:
+  static constexpr size_t kStride = 64;
+
   explicit Filler(RecordId id) : key_(uint8_t(id.operation * 31 + id.client) * kEachByte) {}
 
   uint64_t NextEight() {
@@ -40,10 +42,26 @@ class Filler {
     return eight ^ key_;
   }
 
+  // Whether the next kStride bytes are those at `data`: every record that is read is compared
+  // whole.
+  bool MatchesStride(const uint8_t* data) {
+    uint64_t wrong = 0;
+    for (size_t i = 0; i < kStride; i += sizeof(uint64_t)) {
+      uint64_t expected;
+      uint64_t found;
+      std::memcpy(&expected, &kRamp[phase_ + i], sizeof(expected));
+      std::memcpy(&found, data + i, sizeof(found));
+      wrong |= found ^ expected ^ key_;
+    }
+    phase_ += kStride;
+    if (phase_ >= kFillerPeriod) phase_ -= kFillerPeriod;
+    return wrong == 0;
+  }
+
  private:
   static constexpr uint64_t kEachByte = 0x0101010101010101;
   static constexpr auto kRamp = [] {
-    std::array<uint8_t, kFillerPeriod + sizeof(uint64_t)> ramp{};
+    std::array<uint8_t, kFillerPeriod + kStride> ramp{};
     for (size_t i = 0; i < ramp.size(); ++i) ramp[i] = static_cast<uint8_t>(i % kFillerPeriod);
     return ramp;
   }();
@@ -107,6 +125,9 @@ std::optional<RecordId> ParseValue(const core::Bytes& value) {
   const RecordId id{.client = header.client, .operation = header.operation};
   Filler filler(id);
   size_t i = sizeof(header);
+  for (; value.size() - i >= Filler::kStride; i += Filler::kStride) {
+    if (!filler.MatchesStride(value.data() + i)) return std::nullopt;
+  }
   for (; value.size() - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
     uint64_t eight;
     std::memcpy(&eight, value.data() + i, sizeof(eight));

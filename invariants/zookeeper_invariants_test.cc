@@ -102,6 +102,17 @@ TEST_F(ZooKeeperInvariantsTest, APowerLossTakesAnEndAndAnInstalledSnapshotIsWhat
   ExpectViolated("lacks 0xb");
 }
 
+TEST_F(ZooKeeperInvariantsTest, ASnapshotHoldsWhatItsLeaderHasNotCommittedYet) {
+  Use("zookeeper-committed-kept");
+  Log(1, 11, 5);
+  Log(1, 12, 6);
+  Commit(1, 11, 5);
+  logs_.OnInstalled(2, 12);
+  Lead(1, 2);  // now 12 is committed, too
+  Lead(2, 3);
+  ExpectHeld();
+}
+
 TEST_F(ZooKeeperInvariantsTest, AllServersApplyOneHistory) {
   Use("zookeeper-one-history");
   Commit(1, 11, 5);

@@ -31,8 +31,16 @@ void ZooKeeperLogs::OnTruncated(int64_t id, int64_t zxid) {
 }
 
 void ZooKeeperLogs::OnInstalled(int64_t id, int64_t zxid) {
+  // A leader sends what it holds before it is established: its last proposals are committed only
+  // when it leads, and until then they stand in logs alone.
+  const Log* source = &committed_;
+  for (const auto& [other, candidate] : servers_) {
+    if (source->contains(zxid)) break;
+    if (other != id && candidate.log.contains(zxid)) source = &candidate.log;
+  }
+  Log installed(source->begin(), source->upper_bound(zxid));
   Server& server = servers_[id];
-  server.log = Log(committed_.begin(), committed_.upper_bound(zxid));
+  server.log = std::move(installed);
   server.end = zxid;
   server.applied = zxid;
   server.installing.reset();

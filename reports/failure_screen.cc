@@ -82,14 +82,15 @@ std::string ChainLine(const ChainEvent& event, const Columns& columns, const Sty
 }
 
 std::string ViolationText(const Violation& violation, const SeedResult& result,
-                          const Style& style) {
+                          std::string_view shrunk, const Style& style) {
   std::string out = fmt::format("\n  {} {}\n", style.Paint(Color::kBold, violation.invariant + ":"),
                                 Printable(violation.sentence));
   for (const std::string& witness : violation.witnesses) {
     out += fmt::format("    {}\n", Printable(witness));
   }
   if (violation.chain.empty()) return out;
-  out += fmt::format("\n  What led to it ({} simulated{}):\n", RoughTime(result.simulated),
+  out += fmt::format("\n  What led to it ({}{}{} simulated{}):\n", shrunk,
+                     shrunk.empty() ? "" : "; ", RoughTime(result.simulated),
                      result.strategy.empty() ? "" : fmt::format(", scheduler {}", result.strategy));
   const Columns columns = Measure(violation.chain);
   for (const ChainEvent& event : violation.chain) {
@@ -116,22 +117,6 @@ std::string DumpText(const std::string& dump) {
   return out;
 }
 
-std::string Commands(const ScenarioSummary& scenario, const CaseResult& result,
-                     const BuildInfo& build) {
-  const std::string replay = ReplayCommand(scenario, result.result.seed);
-  std::string out = fmt::format("\n  Replay  {}\n", replay);
-  if (!result.result.violations.empty()) {
-    const Violation& violation = result.result.violations.front();
-    out += fmt::format("  Stop    {} --break-on {}\n", replay, violation.invariant);
-    const absl::Duration before = violation.at - absl::Milliseconds(1);
-    if (before > absl::ZeroDuration()) {
-      out += fmt::format("  Before  {} --until {}\n", replay, UntilArgument(before));
-    }
-  }
-  out += fmt::format("  Note    the seed reproduces on build {} only.\n", build.id);
-  return out;
-}
-
 // An argument that a shell takes as one word.
 std::string ShellWord(std::string_view text) {
   const auto plain = [](char c) {
@@ -142,6 +127,32 @@ std::string ShellWord(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
+}
+
+std::string Commands(const ScenarioSummary& scenario, const CaseResult& result,
+                     const BuildInfo& build) {
+  // A file is this run whatever the scenario's file says by then; and it knows what was planted.
+  const bool kept = !result.repro_path.empty();
+  const std::string replay = kept ? "highwater replay " + ShellWord(result.repro_path)
+                                  : ReplayCommand(scenario, result.result.seed);
+  const SeedResult& shown = result.shrunk ? result.shrunk->result : result.result;
+  std::string out = fmt::format("\n  Replay  {}\n", replay);
+  if (!shown.violations.empty()) {
+    const Violation& violation = shown.violations.front();
+    out += fmt::format("  Stop    {} --break-on {}\n", replay, violation.invariant);
+    const absl::Duration before = violation.at - absl::Milliseconds(1);
+    if (before > absl::ZeroDuration()) {
+      out += fmt::format("  Before  {} --until {}\n", replay, UntilArgument(before));
+    }
+  }
+  if (kept && result.shrunk && result.repro_path.ends_with("/repro.json")) {
+    const std::string folder = result.repro_path.substr(0, result.repro_path.rfind('/'));
+    out += fmt::format("  Whole   highwater replay {}\n", ShellWord(folder + "/unshrunk.json"));
+  }
+  if (kept) out += fmt::format("  Keep    highwater pin {}\n", ShellWord(result.repro_path));
+  out += fmt::format("  Note    the seed reproduces on build {} only{}.\n", build.id,
+                     kept ? "; later builds try the same faults with the repro file" : "");
+  return out;
 }
 
 }  // namespace
@@ -179,8 +190,10 @@ std::string ReplayCommand(const ScenarioSummary& scenario, uint64_t seed) {
 std::string FailureScreen(const ScenarioSummary& scenario, const CaseResult& result,
                           const BuildInfo& build, const Style& style) {
   std::string out = Header(scenario, result, build, style);
-  for (const Violation& violation : result.result.violations) {
-    out += ViolationText(violation, result.result, style);
+  const SeedResult& shown = result.shrunk ? result.shrunk->result : result.result;
+  const std::string_view shrunk = result.shrunk ? result.shrunk->sentence : std::string_view();
+  for (const Violation& violation : shown.violations) {
+    out += ViolationText(violation, shown, shrunk, style);
   }
   if (result.result.violations.empty()) {
     out += fmt::format("\n  {}: {}\n",

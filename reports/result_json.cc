@@ -11,6 +11,7 @@ using core::LatencyHistogram;
 using scenarios::CampaignResult;
 using scenarios::CaseResult;
 using scenarios::ChainEvent;
+using scenarios::FiredFault;
 using scenarios::LedgerRow;
 using scenarios::MarkCount;
 using scenarios::SeedMetrics;
@@ -28,6 +29,7 @@ Json Pack(const ChainEvent& e) {
 }
 Json Pack(const LedgerRow& r) { return Json::array({r.kind, r.requested, r.applied, r.observed}); }
 Json Pack(const MarkCount& m) { return Json::array({m.name, m.count}); }
+Json Pack(const FiredFault& f) { return Json::array({f.key, f.hit, f.other_hit, f.roles}); }
 Json Pack(const ZoneTraffic& t) { return Json::array({t.from, t.to, t.bytes}); }
 
 Json Pack(const TimelineHost& h) { return Json::array({h.name, h.zone, static_cast<int>(h.kind)}); }
@@ -75,7 +77,7 @@ Json Pack(const SeedResult& r) {
   return Json::array({r.scenario, r.seed, static_cast<int>(r.verdict), r.signature, r.trace_hash,
                       r.strategy, PackList(r.violations), Nanos(r.simulated), Nanos(r.host),
                       Pack(r.metrics), PackList(r.ledger), PackList(r.marks), PackList(r.checks),
-                      r.dump, r.history, Pack(r.timeline)});
+                      r.dump, r.history, Pack(r.timeline), PackList(r.fired), r.victim_effects});
 }
 
 // Reads the elements of an array one after the other; a wrong type or a missing element makes it
@@ -177,6 +179,15 @@ bool Unpack(const Json& json, MarkCount& m) {
   Unpacker in(json);
   in.Text(m.name);
   in.Number(m.count);
+  return in.ok();
+}
+
+bool Unpack(const Json& json, FiredFault& f) {
+  Unpacker in(json);
+  in.Number(f.key);
+  in.Text(f.hit);
+  in.Text(f.other_hit);
+  in.Texts(f.roles);
   return in.ok();
 }
 
@@ -299,6 +310,8 @@ bool Unpack(const Json& json, SeedResult& r) {
   in.Text(r.dump);
   in.Text(r.history);
   in.One(r.timeline);
+  in.List(r.fired);
+  in.Number(r.victim_effects);
   return in.ok();
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 // Results as JSON for machines, and as bytes between processes. Only this part of Highwater
-// (result_json.cc, run_json.cc) and results_reader.cc, which reads it back, know the JSON library.
+// (result_json.cc, run_json.cc) and results_reader.cc, which reads it back, know the JSON library,
+// beside scenarios/repro.cc.
 //
 // Keys carry their units: `simulated_s`, `produce_latency_p99_ms`. Hashes are strings of 16
 // hexadecimal digits, since JSON readers hold numbers as floating point. Every document has

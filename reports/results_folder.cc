@@ -106,6 +106,8 @@ void ResultsFolder::OnCase(const CampaignResult& campaign, const CaseResult& res
   fs::create_directories(fs::path(path_) / folder, error);
   Write(folder + "/failure.txt", FailureScreen(scenario, result, build_, Style(false)));
   Write(folder + "/scenario.yaml", scenario.resolved_yaml);
+  if (!result.repro.empty()) Write(folder + "/repro.json", result.repro);
+  if (!result.unshrunk_repro.empty()) Write(folder + "/unshrunk.json", result.unshrunk_repro);
   if (!result.result.history.empty()) Write(folder + "/history.txt", result.result.history);
   const scenarios::Timeline& timeline = result.result.timeline;
   if (!timeline.events.empty()) Write(folder + "/trace.pftrace", PerfettoTrace(timeline));

@@ -109,7 +109,8 @@ class Campaign {
     return CaseRequest{.id = next_id_++,
                        .scenario = next->scenario,
                        .seed = next->seed,
-                       .run_twice = draw < static_cast<uint64_t>(options_.determinism_ppm)};
+                       .run_twice = draw < static_cast<uint64_t>(options_.determinism_ppm),
+                       .once = options_.once};
   }
 
   // One request for everyone before a second for anyone.
@@ -223,9 +224,10 @@ class Campaign {
       const auto next = finished_.find(next_report_);
       if (next == finished_.end()) return;
       ++next_report_;
-      const CaseResult result = std::move(next->second);
+      CaseResult result = std::move(next->second);
       finished_.erase(next);
       const SignatureGroup* group = AddCase(result, result_);
+      if (group != nullptr && options_.complete) Complete(*group, result);
       simulated_ += result.result.simulated;
       if (IsFailure(result.result.verdict) || !result.differs.empty()) {
         ++failures_;
@@ -235,6 +237,17 @@ class Campaign {
       if (options_.max_failures > 0 && failures_ >= options_.max_failures) {
         result_.stopped_at_failures = true;
       }
+    }
+  }
+
+  void Complete(const SignatureGroup& group, CaseResult& result) {
+    const absl::Duration begin = HostNow();
+    options_.complete(scenarios_[result.scenario], group.count == 1, result);
+    if (group.count == 1) {
+      result_.groups[static_cast<size_t>(&group - result_.groups.data())].first = result;
+    }
+    for (Slot& slot : slots_) {
+      if (slot.worker != nullptr) slot.worker->Excuse(HostNow() - begin);
     }
   }
 

@@ -37,6 +37,11 @@ struct CampaignOptions {
   uint64_t max_failures = 10;                       // 0: no limit
   int64_t determinism_ppm = 20'000;                 // how many of the seeds that held are run twice
   std::optional<uint64_t> memory_limit;             // bytes of address space of a worker
+  // Each case is run once, failures too, and with its trace.
+  bool once = false;
+  // Called for each case of a group before it is reported, to add what takes time or knows more
+  // than a worker (CaseResult::shrunk, repro). `first`: of its signature.
+  std::function<void(const Scenario& scenario, bool first, CaseResult& result)> complete;
 };
 
 // `interrupted` is asked some times a second. REQUIRES: no other thread runs in this process (it

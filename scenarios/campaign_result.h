@@ -29,6 +29,12 @@ enum class ExitCode : int {
   kInterrupted = 130,
 };
 
+// A failing run made smaller: it still fails in the same way.
+struct ShrunkRun {
+  SeedResult result;
+  std::string sentence;  // `12 faults shrunk to 2, 3 producers to 1`
+};
+
 // One seed of one scenario.
 struct CaseResult {
   size_t scenario = 0;  // index in CampaignResult::scenarios
@@ -38,6 +44,11 @@ struct CaseResult {
   std::string differs;
   // The process died of this case; it says nothing of other cases.
   bool died = false;
+  // Of failures; not part of a result's line, since how far a run is shrunk is a matter of time.
+  std::optional<ShrunkRun> shrunk;
+  std::string repro;           // repro.json: of the shrunk run where there is one
+  std::string unshrunk_repro;  // where there is one
+  std::string repro_path;      // where `repro` is or will be; empty: nowhere
 };
 
 // Seeds of which something is true.

@@ -62,9 +62,9 @@ absl::StatusOr<reports::HighWatermarkLines> ParseHighWatermarks(std::string_view
       fmt::format("expected a duration such as 5s, all or none, got \"{}\"", text));
 }
 
-absl::StatusOr<uint64_t> ParseSeed(std::string_view text) {
+absl::StatusOr<std::optional<uint64_t>> ParseSeed(std::string_view text) {
   const absl::StatusOr<SeedRange> range = ParseSeedRange(text);
-  if (range.ok() && range->first == range->last) return range->first;
+  if (range.ok() && range->first == range->last) return std::optional(range->first);
   return absl::InvalidArgumentError(fmt::format("expected one seed such as 417, got \"{}\"", text));
 }
 
@@ -74,6 +74,9 @@ struct Arguments {
   std::string format = "human";
   RunCommand run;
   ReplayCommand replay;
+  ShrinkCommand shrink;
+  PinCommand pin;
+  EffectsCommand effects;
   ReportCommand report;
   TraceCommand trace;
   HashCheckCommand hash_check;
@@ -143,6 +146,20 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
         return static_cast<uint64_t>(*size);
       },
       options.memory_limit, "Address space of a worker (4GiB); default: no limit");
+  run->add_option("--mutant", args.run.mutant, "Plant this defect of the zoo")->type_name("");
+  run->add_flag_callback(
+      "--no-shrink", [&args] { args.run.shrink = false; },
+      "Keep failures as they were found; otherwise the first of each kind is made smaller");
+  AddParsed(run, "--shrink-budget", ParsePositiveDuration, args.run.shrink_budget,
+            "Time to shrink one failure; default: 20s");
+  run->add_option("--crash-at-every-effect", args.effects.victim,
+                  "One run for each effect of this server (controller, leader(orders-0), …) on "
+                  "files and network, with a crash just before it")
+      ->type_name("");
+  run->add_flag("--power-loss", args.effects.power_loss, "There: a loss of power instead");
+  run->add_option("--stride", args.effects.stride, "There: each so manyth effect only")
+      ->check(CLI::PositiveNumber)
+      ->type_name("");
   run->add_option("-o,--output", args.run.folder, "Where to put the folder of results")
       ->capture_default_str()
       ->type_name("");
@@ -162,12 +179,20 @@ CLI::App* AddRun(CLI::App& app, Arguments& args) {
   return run;
 }
 
-CLI::App* AddReplay(CLI::App& app, Arguments& args) {
-  CLI::App* replay = app.add_subcommand("replay", "Run one seed and print what happens in it");
-  replay->add_option("SCENARIO", args.replay.scenario, "A scenario file")
+// The one run that a command is about.
+void AddSource(CLI::App* app, std::string& source, std::optional<uint64_t>& seed,
+               std::string& mutant) {
+  app->add_option("RUN", source, "A scenario file, or a repro.json that `run` has left")
       ->required()
       ->type_name("");
-  AddParsed(replay, "--seed", ParseSeed, args.replay.seed, "The seed")->required();
+  AddParsed(app, "--seed", ParseSeed, seed, "The seed; a repro file has its own");
+  app->add_option("--mutant", mutant, "Plant this defect of the zoo; a repro file has its own")
+      ->type_name("");
+}
+
+CLI::App* AddReplay(CLI::App& app, Arguments& args) {
+  CLI::App* replay = app.add_subcommand("replay", "Run one seed and print what happens in it");
+  AddSource(replay, args.replay.source, args.replay.seed, args.replay.mutant);
   AddParsed(replay, "--until", ParsePositiveDuration, args.replay.until,
             "Stop at this simulated time (3.2s)");
   replay
@@ -186,6 +211,49 @@ CLI::App* AddReplay(CLI::App& app, Arguments& args) {
       "Exit: as for run. Example: highwater replay "
       "scenarios/single-broker/power-loss-default-flush.yaml --seed 3");
   return replay;
+}
+
+CLI::App* AddShrink(CLI::App& app, Arguments& args) {
+  CLI::App* shrink =
+      app.add_subcommand("shrink", "Make a failing run as small as can be while it fails alike");
+  AddSource(shrink, args.shrink.source, args.shrink.seed, args.shrink.mutant);
+  AddParsed(shrink, "--budget", ParsePositiveDuration, args.shrink.budget,
+            "Search for so long of the machine's time; default: 60s");
+  args.shrink.workers = ProcessorCount();
+  AddParsed(shrink, "-j,--workers", ParseWorkers, args.shrink.workers,
+            "Worker processes; default: one for each processor");
+  shrink->add_option("-o,--output", args.shrink.output, "Where to write the smaller run")
+      ->capture_default_str()
+      ->type_name("");
+  shrink->footer(
+      "Exit: 0 the smaller run is written, 2 usage, 4 the run does not fail.\n"
+      "Example: highwater shrink scenarios/zoo/general.yaml --seed 3 --mutant M24");
+  return shrink;
+}
+
+CLI::App* AddPin(CLI::App& app, Arguments& args) {
+  CLI::App* pin = app.add_subcommand("pin", "Make a failing run a scenario for every commit");
+  pin->add_option("REPRO", args.pin.source, "A repro.json; with --check a pinned scenario")
+      ->required()
+      ->type_name("");
+  pin->add_flag("--check", args.pin.check, "Only see whether the pin still shows its failure");
+  pin->add_option("--name", args.pin.name, "Of the scenario; default: from what happened")
+      ->type_name("");
+  pin->add_option("--mutant", args.pin.mutant, "Plant this defect of the zoo")->type_name("");
+  pin->add_option("--issue", args.pin.issue, "Where it is discussed: \"#88\"")->type_name("");
+  pin->add_flag("--expect", args.pin.expected,
+                "A known limit: the pin expects the violations, and fails when they stop");
+  pin->add_option("--folder", args.pin.folder, "Where to write it")
+      ->capture_default_str()
+      ->type_name("");
+  args.pin.workers = ProcessorCount();
+  AddParsed(pin, "-j,--workers", ParseWorkers, args.pin.workers,
+            "Worker processes; default: one for each processor");
+  pin->footer(
+      "A pin names victims by their roles, and must show the failure in 10 of its first 100 "
+      "seeds.\n"
+      "Exit: 0 pinned, 2 usage, 4 the run does not fail here, 10 it shows the failure too seldom.");
+  return pin;
 }
 
 CLI::App* AddReport(CLI::App& app, Arguments& args) {
@@ -215,8 +283,7 @@ CLI::App* AddReport(CLI::App& app, Arguments& args) {
 CLI::App* AddTrace(CLI::App& app, Arguments& args) {
   CLI::App* trace =
       app.add_subcommand("trace", "Run one seed and write what happens in it for Perfetto");
-  trace->add_option("SCENARIO", args.trace.scenario, "A scenario file")->required()->type_name("");
-  AddParsed(trace, "--seed", ParseSeed, args.trace.seed, "The seed")->required();
+  AddSource(trace, args.trace.source, args.trace.seed, args.trace.mutant);
   trace->add_option("-o,--output", args.trace.file, "The file to write")
       ->capture_default_str()
       ->type_name("");
@@ -264,24 +331,37 @@ CLI::App* AddZoo(CLI::App& app, Arguments& args) {
   CLI::App* zoo = app.add_subcommand(
       "zoo", "Plant known defects one by one and see what finds them, and how soon");
   zoo->add_flag("--list", args.zoo.list, "Print the defects and run nothing");
-  zoo->add_option("--only", args.zoo.only, "These defects only: M22")->type_name("");
-  zoo->add_option("--scenario", args.zoo.scenario, "The campaign that each is hunted with")
+  zoo->add_option("--only", args.zoo.only, "These defects, or areas, only: M22 storage")
+      ->type_name("");
+  zoo->add_option("--scenario", args.zoo.scenarios, "The campaigns that each is hunted with")
       ->capture_default_str()
       ->type_name("");
-  zoo->add_option("--strategy", args.zoo.strategy, "The scheduler, over the scenario's own")
+  zoo->add_option("--strategy", args.zoo.strategy, "The scheduler, over the campaigns' own")
       ->check(CLI::IsMember({"mixed", "fifo", "random", "pct"}))
       ->type_name("");
-  zoo->add_option("--seeds", args.zoo.seeds, "At most so many from each base")
+  zoo->add_option("--trials,--seeds", args.zoo.trials, "At most so many from each base")
       ->capture_default_str()
       ->type_name("");
+  AddParsed(zoo, "--cpu", ParsePositiveDuration, args.zoo.cpu,
+            "At most about so much time of processors from each base (60s)");
   zoo->add_option("--bases", args.zoo.bases, "How often each hunt is begun, from seeds far apart")
       ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--first-base", args.zoo.first_base, "The first of them, counted from 0")
+      ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--baseline", args.zoo.baseline,
+                  "Seeds of each campaign in which the healthy product is watched first: what it "
+                  "violates is no detection")
+      ->capture_default_str()
+      ->type_name("");
+  zoo->add_option("--table", args.zoo.table, "Keep the table of this document: docs/zoo.md")
       ->type_name("");
   args.zoo.workers = ProcessorCount();
   AddParsed(zoo, "-j,--workers", ParseWorkers, args.zoo.workers,
             "Worker processes; default: one for each processor");
   zoo->footer(
-      "Prints a table: defect, what caught it, seeds and CPU seconds to the first detection.\n"
+      "Prints a table: defect, what caught it, trials and CPU seconds to the first detection.\n"
       "Exit: 0 each was caught from some base, 10 one was not, 2 usage.\n"
       "Example: highwater zoo --only M22 --strategy random");
   return zoo;
@@ -312,6 +392,8 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
   app.set_version_flag("--version", "highwater " + reports::DescribeBuild(reports::ThisBuild()));
   const CLI::App* run = AddRun(app, args);
   const CLI::App* replay = AddReplay(app, args);
+  const CLI::App* shrink = AddShrink(app, args);
+  const CLI::App* pin = AddPin(app, args);
   const CLI::App* report = AddReport(app, args);
   const CLI::App* trace = AddTrace(app, args);
   const CLI::App* hash_check = AddHashCheck(app, args);
@@ -327,10 +409,20 @@ int RunCommandLine(int argc, const char* const* argv, const Harness& harness, st
   if (args.format == "ndjson") args.output.ndjson = true;
 
   ExitCode code = ExitCode::kUsage;
-  if (run->parsed()) {
+  if (run->parsed() && !args.effects.victim.empty()) {
+    args.effects.scenarios = args.run.scenarios;
+    args.effects.seeds = args.run.options.seeds;
+    args.effects.mutant = args.run.mutant;
+    args.effects.workers = args.run.options.workers;
+    code = CrashAtEveryEffect(args.effects, harness, args.output);
+  } else if (run->parsed()) {
     code = Run(std::move(args.run), harness, args.output);
   } else if (replay->parsed()) {
     code = Replay(args.replay, harness, args.output);
+  } else if (shrink->parsed()) {
+    code = ShrinkRun(args.shrink, harness, args.output);
+  } else if (pin->parsed()) {
+    code = Pin(args.pin, harness, args.output);
   } else if (report->parsed()) {
     code = Report(args.report, args.output);
   } else if (trace->parsed()) {

@@ -275,4 +275,11 @@ const FaultKind* FindFaultKind(std::string_view name) {
   return found != std::end(kTable) && found->name == name ? found : nullptr;
 }
 
+bool MovesReplicas(std::string_view kind) {
+  constexpr std::string_view kMovers[] = {"add_broker",    "cancel_reassignment",
+                                          "migrate_zone",  "reassign_partition",
+                                          "remove_broker", "swap_disks"};
+  return std::find(std::begin(kMovers), std::end(kMovers), kind) != std::end(kMovers);
+}
+
 }  // namespace highwater::scenarios

@@ -60,4 +60,8 @@ struct FaultKind {
 // Null for an unknown name.
 [[nodiscard]] const FaultKind* FindFaultKind(std::string_view name);
 
+// Whether after such a fault the replicas of a partition need not lie in three zones, or more
+// brokers than one zone's may stay away.
+[[nodiscard]] bool MovesReplicas(std::string_view kind);
+
 }  // namespace highwater::scenarios

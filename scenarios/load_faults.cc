@@ -431,6 +431,12 @@ void LoadFaults(const YamlNode& faults, const LoadContext& context, DiagnosticSi
       reader.ReadRandom(item, fmt::format("faults.random[{}]", i++));
     }
   }
+  const YamlNode* aftershocks = map.Read("aftershocks", ParsePercent, scenario.aftershocks_ppm);
+  if (aftershocks != nullptr &&
+      (scenario.aftershocks_ppm < 0 || scenario.aftershocks_ppm > 900'000)) {
+    sink.Error(*aftershocks,
+               fmt::format("aftershocks: expected 0% to 90%, got {}", DescribeYaml(*aftershocks)));
+  }
   map.Finish();
 }
 

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "scenarios/drawn_settings.h"
 #include "scenarios/load_faults.h"
 #include "scenarios/map_reader.h"
 #include "scenarios/yaml_tree.h"
@@ -21,6 +22,8 @@ constexpr int64_t kMostBrokers = 1000;
 constexpr int64_t kMostPartitions = 100'000;
 constexpr int64_t kMostClients = 1000;
 constexpr int64_t kLargestRecord = 64 << 20;
+// Of drawn settings that are checked together.
+constexpr size_t kMostCombinations = 2000;
 
 absl::StatusOr<std::string> ParseText(std::string_view text) { return std::string(text); }
 
@@ -165,6 +168,7 @@ class ScenarioReader {
       scenario_.expect = ListWords(*expect, "expect", sink_);
       CheckInvariants(*expect, "expect");
     }
+    if (const YamlNode* regression = map.Find("regression")) ReadRegression(*regression);
     map.Read("seeds", ParseSeedRange, scenario_.seeds);
     map.Finish();
   }
@@ -249,19 +253,48 @@ class ScenarioReader {
     MapReader map(*node, fmt::format("the {} settings", SettingScopeName(scope)), sink_);
     bool valid = true;
     while (const YamlNode* key = map.TakeUnknownKey()) {
-      const YamlNode& value = *map.Find(key->scalar);
-      if (value.kind != YamlNode::Kind::kScalar) {
-        sink_.Error(value, fmt::format("{}: expected a single value, got {}", key->scalar,
-                                       DescribeYaml(value)));
-        valid = false;
-        continue;
-      }
-      valid = CheckSetting(scope, *key, value) && valid;
-      out.push_back({key->scalar, value.scalar});
+      std::optional<Setting> setting = ReadSetting(scope, *key, *map.Find(key->scalar));
+      valid = setting.has_value() && valid;
+      if (setting.has_value()) out.push_back(*std::move(setting));
     }
     if (!valid || !context_.validate_together) return;
-    const absl::Status together = context_.validate_together(scope, out);
-    if (!together.ok()) sink_.Error(*node, std::string(together.message()));
+    CheckTogether(*node, scope, out);
+  }
+
+  // A value, or a list of those that the seed chooses from.
+  std::optional<Setting> ReadSetting(SettingScope scope, const YamlNode& key,
+                                     const YamlNode& value) {
+    if (value.kind == YamlNode::Kind::kScalar) {
+      if (!CheckSetting(scope, key, value)) return std::nullopt;
+      return Setting{key.scalar, value.scalar};
+    }
+    if (value.kind != YamlNode::Kind::kSequence || value.items.empty()) {
+      sink_.Error(value,
+                  fmt::format("{}: expected a value, or a list of those that the seed chooses "
+                              "from, got {}",
+                              key.scalar, DescribeYaml(value)));
+      return std::nullopt;
+    }
+    std::vector<std::string> choices = ListWords(value, key.scalar, sink_);
+    bool valid = choices.size() == value.items.size();
+    for (const YamlNode& item : value.items) {
+      if (item.kind == YamlNode::Kind::kScalar) valid = CheckSetting(scope, key, item) && valid;
+    }
+    if (!valid) return std::nullopt;
+    return Setting{key.scalar, choices.front(), std::move(choices)};
+  }
+
+  // Every combination of what the seed may choose must be valid.
+  void CheckTogether(const YamlNode& node, SettingScope scope, const Settings& settings) {
+    Settings combination = settings;
+    for (size_t tried = 0; tried < kMostCombinations; ++tried) {
+      const absl::Status together = context_.validate_together(scope, combination);
+      if (!together.ok()) {
+        sink_.Error(node, std::string(together.message()));
+        return;
+      }
+      if (!NextCombination(combination)) return;
+    }
   }
 
   // Whether it is one.
@@ -321,10 +354,7 @@ class ScenarioReader {
                                 topic.replicas, cluster.zones.size()));
     }
     constexpr std::string_view kMinIsr = "min.insync.replicas";
-    const std::string* text = FindSetting(topic.settings, kMinIsr);
-    if (text == nullptr) text = FindSetting(cluster.settings, kMinIsr);
-    int64_t min_isr = 0;
-    if (text == nullptr || !absl::SimpleAtoi(*text, &min_isr)) return;
+    const int64_t min_isr = GreatestValue(kMinIsr, topic.settings, cluster.settings);
     if (min_isr > topic.replicas) {
       sink_.Error(place,
                   fmt::format("{}: {} of {} replicas can never be in sync: acks=all would always "
@@ -410,6 +440,22 @@ class ScenarioReader {
                                       DurationText(run.duration), watch->scalar));
     }
     map.Finish();
+  }
+
+  void ReadRegression(const YamlNode& node) {
+    MapReader map(node, "regression", sink_);
+    Regression regression;
+    map.ReadRequired("rule", "acked-durable", ParseText, regression.rule);
+    map.ReadRequired("found", "2026-11-22", ParseText, regression.found);
+    map.ReadRequired("build", "4f2c1e9", ParseText, regression.build);
+    SeedRange seed{0, 0};
+    map.ReadRequired("seed", "417", ParseSeedRange, seed);
+    regression.seed = seed.first;
+    map.Read("issue", ParseText, regression.issue);
+    map.Read("mutant", ParseText, regression.mutant);
+    map.Read("shown", ParseText, regression.shown);
+    map.Finish();
+    scenario_.regression = std::move(regression);
   }
 
   void ReadCheck(const YamlNode& node) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "scenarios/drawn_settings.h"
 #include "scenarios/fault_table.h"
 #include "scenarios/resolved_yaml.h"
 
@@ -30,7 +31,6 @@ cluster:
   settings: { replica.lag.time.max.ms: 2000, unclean.leader.election.enable: false }
   network: { within_zone: 0.2ms..0.8ms, between_zones: 10ms..40ms }
   disk: { sync: 2ms..20ms, bandwidth: 200MiB/s, read: 1ms, capacity: 2GiB, dirty_limit: 3MiB }
-  vip: { drift: 5s }
 topics:
   - { name: orders, partitions: 6, replicas: 3, settings: { min.insync.replicas: 2 } }
 clients:
@@ -60,6 +60,14 @@ std::string Replaced(std::string_view from, std::string_view to) {
   return text.replace(at, from.size(), to);
 }
 
+// `text` with an address in front of its brokers.
+std::string WithVip(std::string text, std::string_view drift) {
+  constexpr std::string_view kPlace = "  brokers: { count: 3 }\n";
+  const size_t at = text.find(kPlace);
+  EXPECT_NE(at, std::string::npos);
+  return text.insert(at + kPlace.size(), fmt::format("  vip: {{ drift: {} }}\n", drift));
+}
+
 std::vector<std::string> Lines(const LoadedScenario& loaded) {
   std::vector<std::string> lines;
   for (const Diagnostic& d : loaded.diagnostics) lines.push_back(FormatDiagnostic(d));
@@ -83,7 +91,6 @@ TEST(LoaderTest, ReadsEveryPartOfAScenario) {
   EXPECT_EQ(*FindSetting(s.cluster.settings, "replica.lag.time.max.ms"), "2000");
   EXPECT_EQ(s.cluster.network.within_zone->low, absl::Microseconds(200));
   EXPECT_EQ(s.cluster.disk.bandwidth, 200 << 20);
-  EXPECT_EQ(s.cluster.vip->drift, absl::Seconds(5));
   EXPECT_EQ(s.topics[0].partitions, 6);
   EXPECT_EQ(s.clients[0].rate, (Rate{30, absl::Seconds(1)}));
   EXPECT_EQ(s.clients[0].record, (IntegerRange{1024, 1024}));
@@ -110,6 +117,60 @@ TEST(LoaderTest, FillsInAFaultsDefaults) {
   ASSERT_THAT(Lines(loaded), IsEmpty());
   EXPECT_EQ(loaded.scenario->timeline[0].fault.ChoiceOf("kind"), "device");
   EXPECT_EQ(loaded.scenario->timeline[0].fault.DurationOf("for").high, absl::Seconds(5));
+}
+
+TEST(LoaderTest, AListOfValuesIsASettingThatTheSeedChooses) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("max.ms: 2000", "max.ms: [800, 2000, 6000]"), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  const Scenario& written = *loaded.scenario;
+  EXPECT_EQ(*FindSetting(written.cluster.settings, "replica.lag.time.max.ms"), "800");
+  std::map<std::string, int> chosen;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Scenario drawn = WithDrawnSettings(written, seed);
+    ++chosen[*FindSetting(drawn.cluster.settings, "replica.lag.time.max.ms")];
+    EXPECT_TRUE(SameScenario(WithDrawnSettings(drawn, seed), drawn));
+  }
+  EXPECT_THAT(chosen, SizeIs(3));
+  for (const auto& [value, seeds] : chosen) EXPECT_GT(seeds, 60) << value;
+  // It is written back as the list that it was.
+  const LoadedScenario again = LoadScenario("x.yaml", ResolvedYaml(written), {});
+  ASSERT_THAT(Lines(again), IsEmpty());
+  EXPECT_TRUE(SameScenario(*again.scenario, written));
+}
+
+TEST(LoaderTest, EachChoiceOfASettingMustBeValid) {
+  LoadContext context;
+  context.validate_setting = [](SettingScope, std::string_view, std::string_view value) {
+    return value == "none" ? absl::InvalidArgumentError("expected a number") : absl::OkStatus();
+  };
+  EXPECT_THAT(ErrorsOf(Replaced("max.ms: 2000", "max.ms: [800, none]"), context),
+              ElementsAre(HasSubstr("expected a number")));
+  EXPECT_THAT(ErrorsOf(Replaced("max.ms: 2000", "max.ms: []")),
+              ElementsAre(HasSubstr("a list of those that the seed chooses from")));
+  EXPECT_THAT(ErrorsOf(Replaced("replicas: 2 }", "replicas: [2, 4] }")),
+              ElementsAre(HasSubstr("4 of 3 replicas can never be in sync")));
+}
+
+TEST(LoaderTest, EveryCombinationOfChoicesMustBeValid) {
+  LoadContext context;
+  context.validate_together = [](SettingScope, const Settings& settings) {
+    const std::string* acks = FindSetting(settings, "acks");
+    const std::string* retries = FindSetting(settings, "retries");
+    const bool bad = acks != nullptr && retries != nullptr && *acks == "1" && *retries == "5";
+    return bad ? absl::InvalidArgumentError("not both") : absl::OkStatus();
+  };
+  EXPECT_THAT(ErrorsOf(Replaced("acks: all }", "acks: [all, 1], retries: [0, 5] }"), context),
+              ElementsAre(HasSubstr("not both")));
+}
+
+TEST(LoaderTest, ReadsHowManyFaultsHaveAftershocks) {
+  const LoadedScenario loaded =
+      LoadScenario("x.yaml", Replaced("  random: [", "  aftershocks: 30%\n  random: ["), {});
+  ASSERT_THAT(Lines(loaded), IsEmpty());
+  EXPECT_EQ(loaded.scenario->aftershocks_ppm, 300'000);
+  EXPECT_THAT(ErrorsOf(Replaced("  random: [", "  aftershocks: 95%\n  random: [")),
+              ElementsAre(HasSubstr("expected 0% to 90%")));
 }
 
 TEST(LoaderTest, ReadsWhoseDecisionsTheBrokersTake) {
@@ -283,9 +344,10 @@ TEST(LoaderTest, ChecksWhatAFaultWaitsFor) {
 }
 
 TEST(LoaderTest, RefusesFaultsOfWhatTheClusterDoesNotHave) {
-  std::string text = Replaced("power_loss: any, for: 8s", "drift_vip: any");
-  text.replace(text.find("  vip: { drift: 5s }\n"), 21, "");
-  EXPECT_THAT(ErrorsOf(text), ElementsAre(HasSubstr("drift_vip: the cluster has no VIP")));
+  EXPECT_THAT(ErrorsOf(Replaced("power_loss: any, for: 8s", "drift_vip: any")),
+              ElementsAre(HasSubstr("drift_vip: the cluster has no VIP")));
+  EXPECT_THAT(ErrorsOf(WithVip(Replaced("power_loss: any, for: 8s", "drift_vip: any"), "0s")),
+              ElementsAre(HasSubstr("drift: expected more than 0s")));
 }
 
 TEST(LoaderTest, ReportsEveryErrorInTheOrderOfTheFile) {
@@ -355,7 +417,9 @@ TEST(LoaderTest, AMessageCannotMoveTheTerminalsCursor) {
 }
 
 TEST(LoaderTest, TheResolvedFormLoadsAsTheSameScenario) {
-  const LoadedScenario first = LoadScenario("x.yaml", Whole(), {});
+  const LoadedScenario first = LoadScenario("x.yaml", WithVip(Whole(), "5s"), {});
+  ASSERT_TRUE(first.scenario.has_value());
+  EXPECT_EQ(first.scenario->cluster.vip->drift, absl::Seconds(5));
   const std::string resolved = ResolvedYaml(*first.scenario);
   const LoadedScenario second = LoadScenario("y.yaml", resolved, {});
   ASSERT_THAT(Lines(second), IsEmpty()) << resolved;
@@ -383,9 +447,8 @@ TEST(FaultTableTest, DefaultsAndLimitsLoad) {
                                                                : p.maximum);
     }
     const std::string fault = fmt::format("{}: any{}", kind.name, extra);
-    EXPECT_THAT(Lines(LoadScenario("x.yaml", Replaced("power_loss: any, for: 8s", fault), {})),
-                IsEmpty())
-        << fault;
+    const std::string text = WithVip(Replaced("power_loss: any, for: 8s", fault), "5s");
+    EXPECT_THAT(Lines(LoadScenario("x.yaml", text, {})), IsEmpty()) << fault;
   }
 }
 

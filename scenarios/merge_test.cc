@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/check.h"
 #include "reports/html_report.h"
 #include "reports/junit.h"
 #include "reports/results_folder.h"
@@ -134,12 +135,12 @@ absl::StatusOr<ReadResults> WriteAndRead(const std::string& root, const Campaign
 
 RC_GTEST_PROP(MergeTest, ShardsAddUpToTheCampaignThatRanAllSeedsItself, ()) {
   const size_t scenarios = *rc::gen::inRange<size_t>(1, 4);
-  const auto shards = *rc::gen::inRange<size_t>(1, 5);
+  const auto shards = *rc::gen::inRange<size_t>(1, 4);
   const CampaignResult empty = EmptyCampaign(scenarios);
   std::vector<CaseResult> cases;
   std::vector<std::vector<CaseResult>> shared(shards);
   for (size_t scenario = 0; scenario < scenarios; ++scenario) {
-    const auto seeds = *rc::gen::inRange<uint64_t>(0, 8);
+    const auto seeds = *rc::gen::inRange<uint64_t>(0, 5);
     for (uint64_t seed = 1; seed <= seeds; ++seed) {
       cases.push_back(AnyCase(scenario, seed));
       shared[(cases.size() - 1) % shards].push_back(cases.back());

@@ -87,6 +87,7 @@ ExitCode Report(const ReportCommand& command, const Output& output) {
   // One folder's reports are written anew in it; several become a folder of their own.
   const bool in_place = folders->size() == 1 && command.output.empty();
   std::string path = folders->front().path;
+  const reports::BuildInfo build = folders->front().build;  // the made folder refers to it
   const std::string first = path;
   std::unique_ptr<reports::ResultsFolder> made;
   CampaignResult plan;
@@ -97,7 +98,7 @@ ExitCode Report(const ReportCommand& command, const Output& output) {
     auto folder = reports::ResultsFolder::Create(
         command.output.empty() ? "hw-out" : command.output,
         absl::FormatTime("%Y-%m-%dT%H%M%SZ", absl::Now(), absl::UTCTimeZone()), std::move(run),
-        folders->front().build);
+        build);
     if (!folder.ok()) {
       PrintMessage(output, folder.status());
       return ExitCode::kUsage;

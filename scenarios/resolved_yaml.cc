@@ -39,7 +39,7 @@ std::string SettingsMap(const Settings& settings) {
   std::string map = "{ ";
   for (const Setting& setting : settings) {
     map += fmt::format("{}{}: {}", map.size() == 2 ? "" : ", ", Quote(setting.name),
-                       Quote(setting.value));
+                       setting.choices.empty() ? Quote(setting.value) : QuoteList(setting.choices));
   }
   return map + " }";
 }
@@ -149,6 +149,9 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
     AddParameters(fault.fault, map);
     out += fmt::format("    - {}\n", map.Finish());
   }
+  if (scenario.aftershocks_ppm != 0) {
+    out += fmt::format("  aftershocks: {}\n", FormatPercent(scenario.aftershocks_ppm));
+  }
   if (!scenario.random.empty()) out += "  random:\n";
   for (const RandomFault& fault : scenario.random) {
     FlowMap map;
@@ -158,6 +161,18 @@ void WriteFaults(const Scenario& scenario, std::string& out) {
     AddParameters(fault.fault, map);
     out += fmt::format("    - {{ {}: {} }}\n", fault.fault.kind, map.Finish());
   }
+}
+
+void WriteRegression(const Regression& regression, std::string& out) {
+  FlowMap map;
+  map.Add("rule", regression.rule);
+  map.Add("found", Quote(regression.found));
+  map.Add("build", Quote(regression.build));
+  map.Add("seed", fmt::format("{}", regression.seed));
+  if (!regression.issue.empty()) map.Add("issue", Quote(regression.issue));
+  if (!regression.mutant.empty()) map.Add("mutant", Quote(regression.mutant));
+  map.Add("shown", Quote(regression.shown));
+  out += fmt::format("regression: {}\n", map.Finish());
 }
 
 }  // namespace
@@ -185,6 +200,7 @@ std::string ResolvedYaml(const Scenario& scenario) {
   out += fmt::format("check: {{ guarantee: {}, invariants: {} }}\n",
                      scenario.check.guarantee == Guarantee::kWithin ? "within" : "any",
                      scenario.check.all_invariants ? "all" : QuoteList(scenario.check.invariants));
+  if (scenario.regression) WriteRegression(*scenario.regression, out);
   if (!scenario.expect.empty()) out += fmt::format("expect: {}\n", QuoteList(scenario.expect));
   out += fmt::format("seeds: {}\n", FormatSeedRange(scenario.seeds));
   return out;

@@ -1,4 +1,4 @@
-// `highwater run` and `highwater replay`.
+// `highwater run`.
 
 #include <errno.h>
 #include <fmt/format.h>
@@ -13,22 +13,17 @@
 #include <memory>
 #include <set>
 
-#include "reports/failure_screen.h"
-#include "reports/replay_log.h"
 #include "reports/result_json.h"
 #include "reports/results_folder.h"
 #include "reports/terminal_reporter.h"
 #include "scenarios/commands.h"
 #include "scenarios/judge.h"
-#include "scenarios/loader.h"
+#include "scenarios/keep_failures.h"
 #include "scenarios/matrix.h"
-#include "scenarios/worker.h"
+#include "scenarios/run_source.h"
 
 namespace highwater::scenarios {
 namespace {
-
-using reports::Color;
-using reports::Style;
 
 volatile sig_atomic_t interrupts = 0;
 
@@ -131,30 +126,12 @@ void PrintMessage(const Output& output, const absl::Status& status) {
   output.Error({status.message().data(), status.message().size()});
 }
 
-// A debugger that watches this process gets the say.
-bool IsTraced() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word == "TracerPid:") return (status >> word) && word != "0";
-  }
-  return false;
-}
-
-// The world's own words are out already; only the exit code is left to say.
-void OnAbort(int) { _exit(static_cast<int>(ExitCode::kInternalError)); }
-
-ExitCode ExitOf(const SeedResult& result) {
-  CampaignResult campaign;
-  campaign.scenarios.emplace_back();
-  (void)AddCase({.result = result}, campaign);
-  JudgeCampaign(campaign);
-  return campaign.exit_code;
-}
-
 }  // namespace
 
-ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
+ExitCode Run(RunCommand command, const Harness& healthy, const Output& output) {
+  const std::optional<Harness> planted = WithMutant(healthy, command.mutant, output);
+  if (!planted) return ExitCode::kUsage;
+  const Harness& harness = *planted;
   const std::optional<std::vector<Scenario>> scenarios =
       LoadAll(command.scenarios, harness.load, output);
   if (!scenarios) return ExitCode::kUsage;
@@ -195,6 +172,20 @@ ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
   observers.Add(**folder);
   observers.Add(terminal);
   if (output.ndjson) observers.Add(lines);
+  command.options.complete = KeepFailures(
+      harness, {.shrink = command.shrink,
+                .how = {.workers = command.options.workers, .budget = command.shrink_budget},
+                .mutant = command.mutant,
+                .build = build.id,
+                .folder_of =
+                    [&](const std::string& scenario, uint64_t seed) {
+                      return fmt::format("{}/{}", (*folder)->path(),
+                                         reports::FailureFolder(scenario, seed));
+                    },
+                .tell =
+                    [&](const std::string& sentence) {
+                      if (!output.quiet) fmt::print(output.err, "     SHRUNK  {}\n", sentence);
+                    }});
   const ScopedInterrupt interrupt;
   const std::function<bool()> interrupted = [] { return interrupts > 0; };
   const CampaignResult result =
@@ -212,80 +203,6 @@ ExitCode Run(RunCommand command, const Harness& harness, const Output& output) {
     if (result.exit_code == ExitCode::kHeld) return ExitCode::kInternalError;
   }
   return result.exit_code;
-}
-
-ExitCode Replay(const ReplayCommand& command, const Harness& harness, const Output& output) {
-  const LoadedScenario loaded = LoadScenarioFile(command.scenario, harness.load);
-  for (const Diagnostic& d : loaded.diagnostics)
-    fmt::print(output.err, "{}\n", FormatDiagnostic(d));
-  if (!loaded.scenario) return ExitCode::kUsage;
-  const Scenario& scenario = *loaded.scenario;
-  const std::vector<InvariantInfo>& known = harness.load.invariants;
-  if (!command.break_on.empty() && !known.empty() &&
-      std::none_of(known.begin(), known.end(),
-                   [&](const InvariantInfo& i) { return i.id == command.break_on; })) {
-    std::vector<std::string_view> ids;
-    for (const InvariantInfo& i : known) ids.push_back(i.id);
-    output.Error(fmt::format("--break-on: unknown invariant \"{}\"{}", command.break_on,
-                             DidYouMean(command.break_on, ids)));
-    return ExitCode::kUsage;
-  }
-
-  const Style style = output.StyleOf(output.out);
-  RunOptions options;
-  options.until = command.until;
-  options.break_on = command.break_on;
-  options.trace = true;
-  options.on_break = [] {
-    if (IsTraced()) raise(SIGTRAP);
-  };
-  std::vector<std::string> brokers;
-  for (int32_t i = 0; i < scenario.cluster.brokers; ++i) {
-    brokers.push_back(fmt::format("broker-{}", i));
-  }
-  reports::ReplayLog log(std::move(brokers), style, command.log);
-  if (!output.json) {
-    fmt::print(output.out, "{}", log.Header());
-    options.on_event = [&](const RunEvent& event) { fmt::print(output.out, "{}", log.Add(event)); };
-  }
-  struct sigaction on_abort = {};
-  struct sigaction old_abort = {};
-  on_abort.sa_handler = OnAbort;
-  sigaction(SIGABRT, &on_abort, &old_abort);
-  CaseResult result;
-  result.result = harness.make_runner()->Run(scenario, command.seed, options);
-  sigaction(SIGABRT, &old_abort, nullptr);
-  result.result.scenario = scenario.name;
-  result.result.seed = command.seed;
-  // Whoever asked to stop early did not ask for a verdict.
-  const bool stopped =
-      command.until.has_value() && result.result.violations.empty() &&
-      (result.result.verdict == Verdict::kHeld || result.result.verdict == Verdict::kInconclusive);
-  JudgeSeed(scenario, result.result);
-
-  if (output.json) {
-    fmt::print(output.out, "{}\n", reports::ResultLine(result));
-    return stopped ? ExitCode::kHeld : ExitOf(result.result);
-  }
-  fmt::print(output.out, "state hash {} after {}\n", FormatHash(result.result.trace_hash),
-             reports::ClockTime(result.result.simulated));
-  std::fflush(output.out);
-  const Style people = output.StyleOf(output.err);
-  if (stopped) {
-    fmt::print(output.err, "STOPPED  at {}, as --until says: nothing was violated so far\n",
-               reports::ClockTime(result.result.simulated));
-    if (!result.result.dump.empty())
-      fmt::print(output.err, "\nLive fibers:\n{}", result.result.dump);
-    return ExitCode::kHeld;
-  }
-  if (result.result.verdict == Verdict::kHeld) {
-    fmt::print(output.err, "{}  {}\n", people.Paint(Color::kGreen, "PASS"),
-               reports::VerdictSentence(Verdict::kHeld));
-  } else {
-    fmt::print(output.err, "\n{}",
-               reports::FailureScreen(SummaryOf(scenario), result, reports::ThisBuild(), people));
-  }
-  return ExitOf(result.result);
 }
 
 }  // namespace highwater::scenarios

@@ -97,8 +97,9 @@ std::pair<std::string_view, std::string_view> SplitSetting(std::string_view text
 bool SameScenario(const Scenario& a, const Scenario& b) {
   return a.name == b.name && a.about == b.about && a.compatibility == b.compatibility &&
          a.cluster == b.cluster && a.topics == b.topics && a.clients == b.clients &&
-         a.run == b.run && a.timeline == b.timeline && a.random == b.random && a.check == b.check &&
-         a.expect == b.expect && a.seeds == b.seeds;
+         a.run == b.run && a.timeline == b.timeline && a.random == b.random &&
+         a.aftershocks_ppm == b.aftershocks_ppm && a.check == b.check && a.expect == b.expect &&
+         a.regression == b.regression && a.seeds == b.seeds && a.materialised == b.materialised;
 }
 
 std::vector<NamedClient> ClientsOf(const Scenario& scenario) {
@@ -118,6 +119,11 @@ std::vector<std::string> EnabledFaults(const Scenario& scenario) {
   std::vector<std::string> kinds;
   for (const TimelineFault& fault : scenario.timeline) kinds.push_back(fault.fault.kind);
   for (const RandomFault& fault : scenario.random) kinds.push_back(fault.fault.kind);
+  if (scenario.materialised) {
+    for (const faults::FaultOrder& order : scenario.materialised->orders) {
+      kinds.push_back(order.kind);
+    }
+  }
   std::sort(kinds.begin(), kinds.end());
   kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
   return kinds;

@@ -12,7 +12,8 @@
 // one zone.
 // 2. Every fault's kind is in the fault table and its parameters hold exactly the table's names,
 // defaults filled in.
-// 3. Settings are strings under Kafka's own names, in the order of the file, each name once.
+// 3. Settings are strings under Kafka's own names, in the order of the file, each name once; one
+// with choices has the first of them for its value, and each choice is valid by itself.
 
 #include <absl/time/time.h>
 
@@ -24,7 +25,7 @@
 #include <variant>
 #include <vector>
 
-#include "faults/aim.h"
+#include "faults/fault_order.h"
 #include "faults/moment.h"
 #include "scenarios/quantity.h"
 
@@ -33,6 +34,8 @@ namespace highwater::scenarios {
 struct Setting {
   std::string name;
   std::string value;
+  // What the seed chooses `value` from (drawn_settings.h); empty: it is what it is.
+  std::vector<std::string> choices = {};
   friend bool operator==(const Setting&, const Setting&) = default;
 };
 using Settings = std::vector<Setting>;
@@ -181,6 +184,38 @@ struct CheckSpec {
   friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
 };
 
+// Where a scenario comes from that was made of a failure (`highwater pin`). What it says is kept
+// for people, and for `highwater pin --check`.
+struct Regression {
+  std::string rule;   // the invariant that was violated: `acked-durable`
+  std::string found;  // the day: `2026-11-22`
+  std::string build;  // on which
+  uint64_t seed = 0;  // of the run that it was made of
+  std::string issue;  // may be empty
+  // The defect of the zoo that was planted. Empty: the product of that day, or a known limit.
+  std::string mutant;
+  std::string shown;  // `37 of 100 seeds`: on that build, with that defect
+  friend bool operator==(const Regression&, const Regression&) = default;
+};
+
+// One crash, just before an effect of a server on its files or the network, counted from 1 at the
+// end of the warm-up: a run for each effect in turn leaves no place in between untried.
+struct EffectCrash {
+  faults::Aim victim;   // resolved at the end of the warm-up
+  uint64_t effect = 0;  // 0: none, effects are only counted (SeedResult::victim_effects)
+  bool power_loss = false;
+  absl::Duration down;  // until it is started again
+  friend bool operator==(const EffectCrash&, const EffectCrash&) = default;
+};
+
+// What a seed would draw, as values (materialise.h).
+struct Materialised {
+  std::vector<faults::FaultOrder> orders;  // in the order of their times
+  std::optional<EffectCrash> effect_crash;
+  std::optional<int64_t> operations;  // each producer sends at most so many records
+  friend bool operator==(const Materialised&, const Materialised&) = default;
+};
+
 struct Scenario {
   std::string name;
   std::string about;
@@ -192,9 +227,13 @@ struct Scenario {
   RunSpec run;
   std::vector<TimelineFault> timeline;
   std::vector<RandomFault> random;
+  int64_t aftershocks_ppm = 0;  // how many of the random faults another one follows closely
   CheckSpec check;
   std::vector<std::string> expect;  // invariants known to be violated here
+  std::optional<Regression> regression;
   SeedRange seeds{1, 100};
+  // Never from a file: where given, it stands for `timeline` and `random`, which are empty.
+  std::optional<Materialised> materialised;
 };
 
 // Equal but for the file's name.

@@ -94,6 +94,15 @@ struct LedgerRow {
   friend bool operator==(const LedgerRow&, const LedgerRow&) = default;
 };
 
+// A fault that found a victim: whom, by name and by role, as targets are written in scenarios.
+struct FiredFault {
+  uint64_t key = 0;                // of its order
+  std::string hit;                 // `broker(1)`
+  std::string other_hit;           // the other side; empty: none
+  std::vector<std::string> roles;  // `controller`, `leader(orders-0)`: what the victim was then
+  friend bool operator==(const FiredFault&, const FiredFault&) = default;
+};
+
 struct MarkCount {
   std::string name;
   uint64_t count = 0;
@@ -158,6 +167,10 @@ struct SeedResult {
                      // crash's last words
   std::string
       history;  // client operations as text, when RunOptions.trace asked for them; may be empty
+  std::vector<FiredFault> fired;  // likewise: in the order of their times
+  // Effects of the victim of Materialised::effect_crash, from the end of the warm-up to that of the
+  // load.
+  uint64_t victim_effects = 0;
   Timeline timeline;  // where RunOptions.timeline_messages asked for it
   friend bool operator==(const SeedResult&, const SeedResult&) = default;
 };

@@ -47,7 +47,7 @@ struct RunOptions {
   // a debugger.
   std::function<void()> on_break;
   std::function<void(const RunEvent&)> on_event;  // the readable event log, as it happens
-  bool trace = false;           // keep what a report of a failure needs: chains, history
+  bool trace = false;  // keep what a report of a failure needs: chains, history
   // Gather a timeline, with at most so many messages: the newest. Nothing: gather none.
   std::optional<uint64_t> timeline_messages;
   HashLog* hash_log = nullptr;  // not owned

@@ -11,7 +11,7 @@
 #include "reports/text.h"
 #include "scenarios/commands.h"
 #include "scenarios/judge.h"
-#include "scenarios/loader.h"
+#include "scenarios/run_source.h"
 
 namespace highwater::scenarios {
 namespace {
@@ -26,14 +26,13 @@ bool WriteWhole(const std::string& path, std::string_view bytes) {
 }  // namespace
 
 ExitCode Trace(const TraceCommand& command, const Harness& harness, const Output& output) {
-  const LoadedScenario loaded = LoadScenarioFile(command.scenario, harness.load);
-  for (const Diagnostic& d : loaded.diagnostics)
-    fmt::print(output.err, "{}\n", FormatDiagnostic(d));
-  if (!loaded.scenario) return ExitCode::kUsage;
+  const std::optional<RunSource> source =
+      ReadRunSource(command.source, command.seed, command.mutant, harness, output);
+  if (!source) return ExitCode::kUsage;
   RunOptions options;
   options.timeline_messages = std::numeric_limits<uint64_t>::max();
-  SeedResult result = harness.make_runner()->Run(*loaded.scenario, command.seed, options);
-  JudgeSeed(*loaded.scenario, result);
+  SeedResult result = source->harness.make_runner()->Run(source->scenario, source->seed, options);
+  JudgeSeed(source->scenario, result);
   const std::string trace = reports::PerfettoTrace(result.timeline);
   if (!WriteWhole(command.file, trace)) {
     output.Error(fmt::format("cannot write {}: {}", command.file, std::strerror(errno)));

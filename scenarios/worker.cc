@@ -25,6 +25,8 @@
 #include "reports/result_json.h"
 #include "scenarios/host_clock.h"
 #include "scenarios/judge.h"
+#include "scenarios/recycling_new.h"
+#include "scenarios/worker_heap.h"
 
 namespace highwater::scenarios {
 namespace {
@@ -72,6 +74,7 @@ struct WireRequest {
   uint64_t scenario;
   uint64_t seed;
   uint64_t run_twice;
+  uint64_t once;
 };
 
 bool IsBrokerCode(std::string_view file) {
@@ -105,10 +108,11 @@ class ReportingCheckHandler final : public core::CheckFailureHandler {
   const CaseRequest& request_;
 };
 
-SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace) {
+SeedResult RunOnce(const Scenario& scenario, uint64_t seed, SeedRunner& runner, bool trace,
+                   bool timeline) {
   RunOptions options;
   options.trace = trace;
-  if (trace) options.timeline_messages = kTimelineMessages;
+  if (timeline) options.timeline_messages = kTimelineMessages;
   core::Mark::ResetCounts();
   const absl::Duration begin = HostNow();
   SeedResult result = runner.Run(scenario, seed, options);
@@ -147,15 +151,17 @@ std::string Difference(const SeedResult& first, const SeedResult& second) {
   for (;;) {
     WireRequest wire;
     if (!ReadAll(fd, reinterpret_cast<char*>(&wire), sizeof(wire))) _exit(0);
-    CaseRequest request{
-        .scenario = wire.scenario, .seed = wire.seed, .run_twice = wire.run_twice != 0};
+    CaseRequest request{.scenario = wire.scenario,
+                        .seed = wire.seed,
+                        .run_twice = wire.run_twice != 0,
+                        .once = wire.once != 0};
     const Scenario& scenario = scenarios[request.scenario];
     ReportingCheckHandler handler(fd, scenario, request);
     core::ScopedCheckFailureHandler scope(handler);
     const auto on_second_run = [fd] { SendMessage(fd, kSecondRun, ""); };
     CaseResult result = RunCase(scenario, request, *runner, on_second_run);
     // The first seed that violates as expected is shown in full, so it needs its trace.
-    if (result.result.verdict == Verdict::kExpected && !result.run_twice &&
+    if (result.result.verdict == Verdict::kExpected && !result.run_twice && !request.once &&
         expected_shown.emplace(request.scenario, result.result.signature).second) {
       request.run_twice = true;
       on_second_run();
@@ -186,6 +192,11 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
     const rlimit limit{*options.memory_limit, *options.memory_limit};
     setrlimit(RLIMIT_AS, &limit);
   }
+  PrepareWorkerHeap(options.memory_limit);
+  // Whoever has malloc fill what it gives, or runs us under valgrind, wants to see every block.
+  const bool watched =
+      getenv("MALLOC_PERTURB_") != nullptr || getenv("GLIBCXX_FORCE_NEW") != nullptr;
+  if (!watched) (void)RecycleSmallBlocks(Recycling::kOn);
 }
 
 }  // namespace
@@ -193,12 +204,15 @@ void EnterWorker(int stderr_fd, const WorkerOptions& options, pid_t parent) {
 CaseResult RunCase(const Scenario& scenario, const CaseRequest& request, SeedRunner& runner,
                    const std::function<void()>& on_second_run) {
   CaseResult result{.scenario = request.scenario};
-  result.result = RunOnce(scenario, request.seed, runner, false);
+  result.result = RunOnce(scenario, request.seed, runner, request.once, false);
+  if (request.once) return result;
   if (!request.run_twice && !IsFailure(result.result.verdict)) return result;
   if (on_second_run) on_second_run();
   // Fresh memory looks different the second time, so that reading it uninitialized does too.
   mallopt(M_PERTURB, 0xa5);
-  SeedResult second = RunOnce(scenario, request.seed, runner, true);
+  const Recycling recycling = RecycleSmallBlocks(Recycling::kOff);
+  SeedResult second = RunOnce(scenario, request.seed, runner, true, true);
+  (void)RecycleSmallBlocks(recycling);
   mallopt(M_PERTURB, 0);
   result.run_twice = true;
   result.differs = Difference(result.result, second);
@@ -243,7 +257,8 @@ Worker::~Worker() {
 void Worker::Send(const CaseRequest& request) {
   if (waiting_.empty()) busy_since_ = HostNow();
   waiting_.push_back(request);
-  const WireRequest wire{request.scenario, request.seed, request.run_twice ? 1u : 0u};
+  const WireRequest wire{request.scenario, request.seed, request.run_twice ? 1u : 0u,
+                         request.once ? 1u : 0u};
   // A dead worker shows at the next Receive.
   (void)WriteAll(fd_, {reinterpret_cast<const char*>(&wire), sizeof(wire)});
 }

@@ -34,6 +34,7 @@ struct CaseRequest {
   size_t scenario = 0;
   uint64_t seed = 0;
   bool run_twice = false;  // failures are run twice anyhow
+  bool once = false;       // not even failures, and with the trace at once
 };
 
 class Worker {
@@ -61,6 +62,8 @@ class Worker {
   [[nodiscard]] const std::deque<CaseRequest>& waiting() const { return waiting_; }
   // When the first of waiting() was begun, by HostNow().
   [[nodiscard]] absl::Duration busy_since() const { return busy_since_; }
+  // For so long nobody has listened to it: that was not its time.
+  void Excuse(absl::Duration time) { busy_since_ += time; }
 
   // Ends it and says how it ended: `signal 11 (Segmentation fault)`, and the end of what it wrote
   // to standard error.

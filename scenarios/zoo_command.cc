@@ -1,56 +1,21 @@
 // `highwater zoo`.
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 
 #include "scenarios/commands.h"
+#include "scenarios/hunt.h"
+#include "scenarios/zoo_table.h"
 
 namespace highwater::scenarios {
 namespace {
 
 constexpr uint64_t kBaseDistance = 1'000'000;
-
-// CPU seconds of all worker processes that have ended.
-double WorkersCpu() {
-  struct rusage usage = {};
-  getrusage(RUSAGE_CHILDREN, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-class FirstFailure final : public CampaignObserver {
- public:
-  void OnStart(const CampaignResult&, const CampaignProgress&) override {}
-  void OnCase(const CampaignResult&, const CaseResult& result, const SignatureGroup*) override {
-    if (found_) return;
-    ++seeds_;
-    if (!IsFailure(result.result.verdict)) return;
-    found_ = true;
-    internal_ = result.result.verdict == Verdict::kInternalError;
-    for (const Violation& violation : result.result.violations) {
-      what_ += fmt::format("{}{}", what_.empty() ? "" : ", ", violation.invariant);
-    }
-    if (what_.empty()) what_ = VerdictName(result.result.verdict);
-  }
-  void OnTick(const CampaignProgress&) override {}
-  void OnEnd(const CampaignResult&) override {}
-
-  [[nodiscard]] bool found() const { return found_; }
-  // The harness itself failed: that is no detection.
-  [[nodiscard]] bool internal() const { return internal_; }
-  [[nodiscard]] uint64_t seeds() const { return seeds_; }  // up to the failing one
-  [[nodiscard]] const std::string& what() const { return what_; }
-
- private:
-  bool found_ = false;
-  bool internal_ = false;
-  uint64_t seeds_ = 0;
-  std::string what_;
-};
+// Of what the healthy product violates: apart from the seeds that hunts begin with.
+constexpr uint64_t kBaselineSeed = 500'000;
 
 std::optional<Strategy> StrategyFromName(std::string_view name) {
   for (const Strategy strategy :
@@ -60,67 +25,68 @@ std::optional<Strategy> StrategyFromName(std::string_view name) {
   return std::nullopt;
 }
 
-// Runs seeds first..last until one fails.
-FirstFailure RunUntilFailure(const std::vector<Scenario>& campaign, const Harness& harness,
-                             SeedRange seeds, int workers) {
-  const CampaignOptions options{.seeds = {.range = seeds, .drawn = {}, .list = {}},
-                                .workers = workers,
-                                .max_failures = 1,
-                                .determinism_ppm = 0};
-  FirstFailure observer;
-  (void)RunCampaign(campaign, harness, options, observer, [] { return false; });
-  return observer;
+ZooRow HuntFromEachBase(const PlantedDefect& defect, const std::vector<Scenario>& campaigns,
+                        const ZooCommand& command, const Harness& healthy, const Baseline& baseline,
+                        const Output& output) {
+  const HuntLimits limits{.trials = command.trials,
+                          .cpu_seconds = absl::ToDoubleSeconds(command.cpu),
+                          .workers = command.workers};
+  ZooRow row{.defect = &defect,
+             .strategy = command.strategy.empty() ? std::string("mixed") : command.strategy,
+             .hunts = {}};
+  for (uint64_t base = command.first_base; base < command.first_base + command.bases; ++base) {
+    const auto source = MakeFreshSeeds(campaigns, 1 + base * kBaseDistance);
+    row.hunts.push_back(Hunt(defect, healthy, baseline, *source, limits));
+    const Detection& found = row.hunts.back();
+    if (found.trial.has_value()) {
+      fmt::print(output.err, "{}: {} seed {}, after {} trials{}\n", defect.id,
+                 found.trial->scenario.name, found.trial->seed, found.trials,
+                 found.passed_over > 0 ? fmt::format("; {} passed over: the healthy product fails "
+                                                     "there, too",
+                                                     found.passed_over)
+                                       : "");
+    }
+  }
+  return row;
 }
 
-struct Detection {
-  std::string what;  // empty: undetected
-  uint64_t seeds = 0;
-  double cpu = 0;
-};
-
-// A seed in which the healthy product fails, too, says nothing of the defect and is passed over.
-Detection HuntFrom(uint64_t first, const PlantedDefect& defect,
-                   const std::vector<Scenario>& campaign, const ZooCommand& command,
-                   const Harness& healthy) {
-  Harness harness = healthy;
-  harness.make_runner = defect.make_runner;
-  const uint64_t last = first + command.seeds - 1;
-  Detection detection;
-  for (uint64_t seed = first; seed <= last;) {
-    const double before = WorkersCpu();
-    const FirstFailure failure = RunUntilFailure(campaign, harness, {seed, last}, command.workers);
-    detection.cpu += WorkersCpu() - before;
-    detection.seeds += failure.seeds();
-    if (!failure.found()) return detection;
-    seed += failure.seeds();
-    if (failure.internal()) continue;
-    if (RunUntilFailure(campaign, healthy, {seed - 1, seed - 1}, 1).found()) continue;
-    detection.what = failure.what();
-    return detection;
-  }
-  return detection;
+bool WasCaught(const ZooRow& row) {
+  return std::any_of(row.hunts.begin(), row.hunts.end(),
+                     [](const Detection& hunt) { return !hunt.what.empty(); });
 }
 
-// A row of the table; false if the defect was caught from no base.
-bool Hunt(const PlantedDefect& defect, const std::vector<Scenario>& campaign,
-          const ZooCommand& command, const Harness& healthy, const Output& output) {
-  std::vector<std::string> caught_by;
-  std::string seeds;
-  std::string cpu;
-  for (uint64_t base = 0; base < command.bases; ++base) {
-    const Detection found = HuntFrom(1 + base * kBaseDistance, defect, campaign, command, healthy);
-    const bool known = std::find(caught_by.begin(), caught_by.end(), found.what) != caught_by.end();
-    if (!found.what.empty() && !known) caught_by.push_back(found.what);
-    const std::string_view separator = base == 0 ? "" : " · ";
-    seeds += fmt::format("{}{}{}", separator, found.what.empty() ? ">" : "", found.seeds);
-    cpu += fmt::format("{}{:.1f}", separator, found.cpu);
+// Writes the rows into the table of `path`.
+bool WriteTable(const std::string& path, const std::vector<ZooRow>& rows,
+                const std::vector<PlantedDefect>& zoo, const Output& output) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream document;
+  if (in) document << in.rdbuf();
+  const auto updated = UpdateZooTable(document.str(), rows, zoo);
+  if (!in || !updated.ok()) {
+    output.Error(fmt::format("--table {}: {}", path,
+                             in ? std::string(updated.status().message()) : "cannot read it"));
+    return false;
   }
-  fmt::print(output.out, "| {} | {} | {} | {} | {} | {} | {} |\n", defect.id, defect.area,
-             defect.source, defect.sentence,
-             caught_by.empty() ? "**undetected**" : fmt::format("{}", fmt::join(caught_by, "; ")),
-             seeds, cpu);
-  std::fflush(output.out);
-  return !caught_by.empty();
+  std::ofstream(path, std::ios::binary) << *updated;
+  return true;
+}
+
+// What does not count as a detection.
+void PrintBaseline(const Baseline& baseline, const Output& output) {
+  for (const auto& [campaign, violated] : baseline.violated) {
+    for (const auto& [what, seeds] : violated) {
+      fmt::print(output.err,
+                 "{}: {} in {} of {} seeds of the healthy product: no detection there\n", campaign,
+                 what, seeds, baseline.trials);
+    }
+  }
+}
+
+void PrintList(const std::vector<const PlantedDefect*>& defects, const Output& output) {
+  for (const PlantedDefect* defect : defects) {
+    fmt::print(output.out, "{:<6} {:<12} {} ({})\n", defect->id, defect->area, defect->sentence,
+               defect->source);
+  }
 }
 
 }  // namespace
@@ -128,40 +94,45 @@ bool Hunt(const PlantedDefect& defect, const std::vector<Scenario>& campaign,
 ExitCode Zoo(const ZooCommand& command, const Harness& harness, const Output& output) {
   std::vector<const PlantedDefect*> chosen;
   for (const PlantedDefect& defect : harness.zoo) {
-    const bool wanted = command.only.empty() || std::find(command.only.begin(), command.only.end(),
-                                                          defect.id) != command.only.end();
-    if (wanted) chosen.push_back(&defect);
+    const auto names = [&](const std::string& word) {
+      return word == defect.id || word == defect.area;
+    };
+    if (command.only.empty() || std::any_of(command.only.begin(), command.only.end(), names)) {
+      chosen.push_back(&defect);
+    }
   }
-  if (chosen.size() < std::max<size_t>(command.only.size(), 1)) {
+  if (chosen.empty()) {
     output.Error("--only: no such defect in the zoo; see highwater zoo --list");
     return ExitCode::kUsage;
   }
   if (command.list) {
-    for (const PlantedDefect* defect : chosen) {
-      fmt::print(output.out, "{:<6} {:<12} {} ({})\n", defect->id, defect->area, defect->sentence,
-                 defect->source);
-    }
+    PrintList(chosen, output);
     return ExitCode::kHeld;
   }
-  std::optional<std::vector<Scenario>> campaign = LoadAll({command.scenario}, harness.load, output);
-  if (!campaign) return ExitCode::kUsage;
-  if (campaign->size() != 1) {
-    output.Error("--scenario: expected one scenario file");
-    return ExitCode::kUsage;
-  }
+  std::optional<std::vector<Scenario>> campaigns = LoadAll(command.scenarios, harness.load, output);
+  if (!campaigns || campaigns->empty()) return ExitCode::kUsage;
   if (const auto strategy = StrategyFromName(command.strategy)) {
-    campaign->front().run.strategy = *strategy;
+    for (Scenario& campaign : *campaigns) campaign.run.strategy = *strategy;
   }
-  fmt::print(output.out,
-             "| id | area | source | defect | caught by | seeds | CPU s |\n"
-             "|---|---|---|---|---|---|---|\n");
+  const Baseline baseline =
+      MeasureBaseline(*campaigns, harness, kBaselineSeed, command.baseline, command.workers);
+  PrintBaseline(baseline, output);
+  fmt::print(output.out, "{}", ZooTableHead());
+  std::vector<ZooRow> rows;
   size_t caught = 0;
   for (const PlantedDefect* defect : chosen) {
-    if (Hunt(*defect, *campaign, command, harness, output)) ++caught;
+    rows.push_back(HuntFromEachBase(*defect, *campaigns, command, harness, baseline, output));
+    if (WasCaught(rows.back())) ++caught;
+    fmt::print(output.out, "{}", FormatZooRow(rows.back()));
+    std::fflush(output.out);
+    // Row by row: a hunt is long, and may be interrupted.
+    if (!command.table.empty() && !WriteTable(command.table, {rows.back()}, harness.zoo, output)) {
+      return ExitCode::kUsage;
+    }
   }
   fmt::print(output.err,
-             "{} of {} defects were caught, with at most {} seeds from each of {} bases\n", caught,
-             chosen.size(), command.seeds, command.bases);
+             "{} of {} defects were caught, with at most {} trials from each of {} bases\n", caught,
+             chosen.size(), command.trials, command.bases);
   return caught == chosen.size() ? ExitCode::kHeld : ExitCode::kTargetMissed;
 }
 

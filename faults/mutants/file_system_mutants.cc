@@ -1,6 +1,7 @@
 #include "faults/mutants/file_system_mutants.h"
 
 #include "core/crc32c.h"
+#include "core/status_macros.h"
 #include "faults/mutants/forwarding_file_system.h"
 
 namespace highwater::faults {
@@ -22,6 +23,64 @@ class LyingSync final : public ForwardingFileSystem {
     return std::make_shared<LyingFile>(*std::move(file));
   }
   absl::Status SyncDirectory(std::string_view) override { return absl::OkStatus(); }
+};
+
+// The sync is made, what it said is not heard.
+class DeafFile final : public ForwardingFile {
+ public:
+  using ForwardingFile::ForwardingFile;
+  absl::Status Sync() override {
+    static_cast<void>(inner().Sync());
+    return absl::OkStatus();
+  }
+};
+
+// Files whose path ends with `suffix` are wrapped.
+template <typename WrappedFile>
+class WrappingFileSystem final : public ForwardingFileSystem {
+ public:
+  WrappingFileSystem(core::FileSystem& inner, std::string_view suffix)
+      : ForwardingFileSystem(inner), suffix_(suffix) {}
+  absl::StatusOr<std::shared_ptr<core::File>> Open(std::string_view path,
+                                                   core::OpenMode mode) override {
+    auto file = inner().Open(path, mode);
+    if (!file.ok() || !path.ends_with(suffix_)) return file;
+    return std::make_shared<WrappedFile>(*std::move(file));
+  }
+
+ private:
+  std::string_view suffix_;
+};
+
+class UnsyncedDirectories final : public ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  absl::Status SyncDirectory(std::string_view) override { return absl::OkStatus(); }
+};
+
+// The new content is written over the old one, where a rename would have put it in its place.
+class RewrittenCheckpoints final : public ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  absl::Status Rename(std::string_view from, std::string_view to) override {
+    if (!from.ends_with(".tmp")) return inner().Rename(from, to);
+    HW_ASSIGN_OR_RETURN(const auto source, inner().Open(from, core::OpenMode::kRead));
+    HW_ASSIGN_OR_RETURN(const uint64_t size, source->Size());
+    HW_ASSIGN_OR_RETURN(const core::ByteChain content, source->ReadAt(0, size));
+    HW_ASSIGN_OR_RETURN(const auto target, inner().Open(to, core::OpenMode::kCreate));
+    HW_RETURN_IF_ERROR(target->Truncate(0));
+    HW_RETURN_IF_ERROR(target->WriteAt(0, content));
+    return inner().Remove(from);
+  }
+};
+
+class LastingSnapshots final : public ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  absl::Status Remove(std::string_view path) override {
+    if (!path.ends_with(".snapshot")) return inner().Remove(path);
+    return inner().Stat(path).status();
+  }
 };
 
 // Where a record batch of format v2 keeps its length and its checksum, and what the checksum
@@ -101,6 +160,21 @@ class StaleLock final : public ForwardingFileSystem {
 
 std::unique_ptr<core::FileSystem> MakeLyingSync(core::FileSystem& inner) {
   return std::make_unique<LyingSync>(inner);
+}
+std::unique_ptr<core::FileSystem> MakeSwallowedSyncErrors(core::FileSystem& inner) {
+  return std::make_unique<WrappingFileSystem<DeafFile>>(inner, "");
+}
+std::unique_ptr<core::FileSystem> MakeUnsyncedSegments(core::FileSystem& inner) {
+  return std::make_unique<WrappingFileSystem<LyingFile>>(inner, ".log");
+}
+std::unique_ptr<core::FileSystem> MakeUnsyncedDirectories(core::FileSystem& inner) {
+  return std::make_unique<UnsyncedDirectories>(inner);
+}
+std::unique_ptr<core::FileSystem> MakeRewrittenCheckpoints(core::FileSystem& inner) {
+  return std::make_unique<RewrittenCheckpoints>(inner);
+}
+std::unique_ptr<core::FileSystem> MakeLastingSnapshots(core::FileSystem& inner) {
+  return std::make_unique<LastingSnapshots>(inner);
 }
 std::unique_ptr<core::FileSystem> MakeAlteredRecords(core::FileSystem& inner) {
   return std::make_unique<AlteredRecords>(inner);

@@ -15,6 +15,22 @@ namespace highwater::faults {
 // acked-durable under flush.messages=1.
 [[nodiscard]] std::unique_ptr<core::FileSystem> MakeLyingSync(core::FileSystem& inner);
 
+// A sync that failed is taken for one that did not (fsyncgate, KAFKA-10778).
+[[nodiscard]] std::unique_ptr<core::FileSystem> MakeSwallowedSyncErrors(core::FileSystem& inner);
+
+// Segments are never synced, their checkpoints are: the recovery point is ahead of what is on the
+// disk (KAFKA-10101).
+[[nodiscard]] std::unique_ptr<core::FileSystem> MakeUnsyncedSegments(core::FileSystem& inner);
+
+// Directories are never synced [K6].
+[[nodiscard]] std::unique_ptr<core::FileSystem> MakeUnsyncedDirectories(core::FileSystem& inner);
+
+// A checkpoint is cut and written anew instead of being replaced as a whole (KAFKA-16541 class).
+[[nodiscard]] std::unique_ptr<core::FileSystem> MakeRewrittenCheckpoints(core::FileSystem& inner);
+
+// Producer snapshots outlive the records that they speak of (KAFKA-12964).
+[[nodiscard]] std::unique_ptr<core::FileSystem> MakeLastingSnapshots(core::FileSystem& inner);
+
 // Every batch written to a log loses one bit of its last record's value, with a checksum that fits.
 // Breaks phantom.
 [[nodiscard]] std::unique_ptr<core::FileSystem> MakeAlteredRecords(core::FileSystem& inner);

@@ -85,6 +85,31 @@ bool IsOn(uint64_t seed, size_t index, size_t count) {
   return KeyedRandom(Mix(key, index + 1)).Chance(1, 2);
 }
 
+// An aftershock follows within 1 ms to 4 s, every power of two as likely as every other: long
+// enough for a session to end and a leader to be elected, or too short for anything.
+absl::Duration DrawAftershockDelay(uint64_t key) {
+  KeyedRandom random(key);
+  const int64_t base = int64_t{1'000'000} << random.Below(12);
+  return absl::Nanoseconds(base + random.Between(0, base));
+}
+
+// What follows the random fault of `key` at `at`: another one of the swarm, which may be followed
+// itself.
+void AddAftershocks(const Scenario& scenario, const std::vector<const RandomFault*>& swarm,
+                    absl::Duration at, uint64_t key, std::vector<faults::FaultOrder>& orders) {
+  constexpr uint64_t kMost = 4;
+  const absl::Duration end = scenario.run.warmup + scenario.run.duration;
+  const auto share = static_cast<uint64_t>(scenario.aftershocks_ppm);
+  for (uint64_t turn = 0; turn < kMost; ++turn) {
+    const uint64_t turn_key = Mix(MixName("aftershock", key), turn);
+    if (!KeyedRandom(turn_key).Chance(share, 1'000'000)) return;
+    at += DrawAftershockDelay(Mix(turn_key, 1));
+    if (at >= end) return;
+    const uint64_t which = KeyedRandom(Mix(turn_key, 2)).Below(swarm.size());
+    orders.push_back(OrderOf(scenario, swarm[which]->fault, at, Mix(turn_key, 3)));
+  }
+}
+
 }  // namespace
 
 std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint64_t seed) {
@@ -97,9 +122,12 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
   }
   const int64_t duration = absl::ToInt64Nanoseconds(scenario.run.duration);
   const bool whole_timeline = scenario.random.size() == 1;
+  std::vector<const RandomFault*> swarm;
   for (size_t i = 0; i < scenario.random.size(); ++i) {
-    const RandomFault& fault = scenario.random[i];
-    if (!IsOn(seed, i, scenario.random.size())) continue;
+    if (IsOn(seed, i, scenario.random.size())) swarm.push_back(&scenario.random[i]);
+  }
+  for (const RandomFault* drawn : swarm) {
+    const RandomFault& fault = *drawn;
     const uint64_t key = MixName(fault.fault.place, root);
     // Half, the written, or twice the written distance.
     const int64_t mean =
@@ -113,6 +141,7 @@ std::vector<faults::FaultOrder> MaterialiseFaults(const Scenario& scenario, uint
       const bool quiet = KeyedRandom(Mix(MixName("quiet", root), window)).Chance(1, 4);
       if (quiet && !whole_timeline) continue;
       orders.push_back(OrderOf(scenario, fault.fault, begin + absl::Nanoseconds(at), turn_key));
+      AddAftershocks(scenario, swarm, orders.back().at, turn_key, orders);
     }
   }
   std::stable_sort(

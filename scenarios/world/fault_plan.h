@@ -4,8 +4,11 @@
 // length, strength and count drawn.
 //
 // Swarm: of several random kinds a seed uses a drawn part (at least one), at half, the written, or
-// twice the written rate; and a quarter of the windows of time are quiet. Draws are keyed by the
-// fault's place in the scenario and its turn, so that leaving one out changes no other.
+// twice the written rate; and a quarter of the windows of time are quiet. Where the scenario asks
+// for aftershocks, other faults of the swarm follow closely: what defects need is often a second
+// fault while the cluster still works off the first (a new leader that crashes before it was
+// followed). Draws are keyed by the fault's place in the scenario and its turn, so that leaving one
+// out changes no other.
 
 #include <vector>
 

@@ -6,7 +6,7 @@
 //   interval / surges.FactorOf(name)                 // 1: as the scenario says
 //   surges.Sent(name);                               // counts as observed while it surges
 //
-// Surges of one client that overlap multiply.
+// Of surges of one client that overlap the greatest counts: multiplied they would fill any queue.
 
 #include <algorithm>
 #include <map>
@@ -37,8 +37,8 @@ class LoadSurges final : public faults::Load {
     const auto found = surges_.find(producer);
     int64_t factor = 1;
     if (found == surges_.end()) return factor;
-    for (const Entry& entry : found->second) factor *= entry.factor;
-    return std::min(factor, kMost);
+    for (const Entry& entry : found->second) factor = std::max(factor, entry.factor);
+    return factor;
   }
 
   void Sent(std::string_view producer) {
@@ -48,7 +48,6 @@ class LoadSurges final : public faults::Load {
   }
 
  private:
-  static constexpr int64_t kMost = 1'000'000;
   struct Entry {
     int64_t factor;
     sim::FaultId id;

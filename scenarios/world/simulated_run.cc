@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/mark.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/fault_plan.h"
 #include "scenarios/world/rest_reader.h"
 #include "scenarios/world/zone_left_out.h"
@@ -126,7 +127,8 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
     hash_recorder_ = std::make_unique<HashRecorder>(world_, *options.hash_log);
     world_.hash().SetSink(hash_recorder_.get());
   }
-  std::vector<faults::FaultOrder> orders = MaterialiseFaults(scenario, seed);
+  std::vector<faults::FaultOrder> orders =
+      scenario.materialised ? scenario.materialised->orders : MaterialiseFaults(scenario, seed);
   watches_segments_ =
       std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
         return order.when && order.when->event == faults::Moment::Event::kSegmentRolled;
@@ -134,6 +136,9 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   watches_moments_ = std::any_of(orders.begin(), orders.end(), [](const faults::FaultOrder& order) {
     return order.when.has_value();
   });
+  if (const std::string drawn = DescribeDrawnSettings(scenario); !drawn.empty()) {
+    recorder_.TellNews(fmt::format("the seed chose {}", drawn));
+  }
   AddZooKeepers();
   if (scenario.cluster.vip.has_value()) AddVip();
   while (brokers_ < scenario.cluster.brokers) AddBroker();
@@ -145,6 +150,10 @@ SimulatedRun::SimulatedRun(const Scenario& scenario, uint64_t seed, const RunOpt
   workload_.retire_broker = [this](broker::BrokerId id) { return RetireBroker(id); };
   AddClients();
   injector_.OnChange([this] { ConsiderReach(); });
+  if (options.trace) {
+    injector_.OnFire([this](const faults::FaultOrder& order, const auto& victims,
+                            const auto& others) { NoteFired(order, victims, others); });
+  }
   for (const std::string& topic : CreatedLater(scenario)) recorder_.TopicGone(topic);
   OrderFaults(std::move(orders));
 }
@@ -197,6 +206,8 @@ void SimulatedRun::Supervise(sim::Host& host, std::function<void(sim::ProcessEnd
     const bool by_itself = end == sim::ProcessEnd::kHalted ||
                            (end == sim::ProcessEnd::kExited && !host.stop_requested());
     told(end, by_itself);
+    const bool killed = end == sim::ProcessEnd::kCrashed || end == sim::ProcessEnd::kPowerLost;
+    if (&host == crash_victim_ && killed) OnEffectCrash(host);
     if (!by_itself || healing_) return;
     world_.At(world_.Elapsed() + kSupervisorDelay, [this, &host] {
       if (!host.running() && !healing_) host.Start();
@@ -450,7 +461,13 @@ void SimulatedRun::StartReader() {
 }
 
 SeedResult SimulatedRun::Run() {
-  if (RunTo(workload_.load_end)) {
+  bool goes_on = true;
+  if (scenario_.materialised && scenario_.materialised->effect_crash) {
+    goes_on = RunTo(scenario_.run.warmup);
+    if (goes_on) ArmEffectCrash();
+  }
+  if (goes_on && RunTo(workload_.load_end)) {
+    if (crash_victim_ != nullptr) victim_effects_ = crash_victim_->effects() - effects_at_warmup_;
     BeginHeal();
     // A little past the end, so that a reader which meets its deadline can say so.
     const bool judged = RunTo(end_ + absl::Seconds(1)) && at_rest_.has_value();
@@ -483,6 +500,8 @@ SeedResult SimulatedRun::Run() {
     result.dump = world_.DescribeFibers();
   }
   if (options_.trace) result.history = recorder_.HistoryText();
+  result.fired = std::move(fired_);
+  result.victim_effects = victim_effects_;
   if (timeline_ != nullptr) result.timeline = std::move(*timeline_).Take(recorder_.history());
   return result;
 }

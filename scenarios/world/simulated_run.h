@@ -67,6 +67,11 @@ class SimulatedRun {
   void LeaveOut(const faults::Cast::Member& member);
   void OnFault(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
                std::string text);
+  // Plans the crash of Materialised::effect_crash.
+  void ArmEffectCrash();
+  void OnEffectCrash(sim::Host& host);
+  void NoteFired(const faults::FaultOrder& order, const std::vector<sim::Host*>& victims,
+                 const std::vector<sim::Host*>& others);
   // Which brokers can be reached now.
   void ConsiderReach();
   [[nodiscard]] std::vector<ZoneTraffic> Traffic();
@@ -103,6 +108,10 @@ class SimulatedRun {
   sim::RunEnd run_end_ = sim::RunEnd::kTime;
   bool left_early_ = false;  // by --until or --break-on
   bool healing_ = false;
+  std::vector<FiredFault> fired_;
+  sim::Host* crash_victim_ = nullptr;
+  uint64_t effects_at_warmup_ = 0;
+  uint64_t victim_effects_ = 0;
   std::optional<std::vector<invariants::PartitionAtRest>> at_rest_;
 };
 

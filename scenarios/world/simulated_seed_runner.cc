@@ -3,6 +3,7 @@
 #include "broker/client/client_config.h"
 #include "broker/server/broker_config.h"
 #include "invariants/invariant.h"
+#include "scenarios/drawn_settings.h"
 #include "scenarios/world/simulated_run.h"
 
 namespace highwater::scenarios {
@@ -45,7 +46,8 @@ std::vector<std::string> SettingNames(SettingScope scope) {
 
 SeedResult SimulatedSeedRunner::Run(const Scenario& scenario, uint64_t seed,
                                     const RunOptions& options) {
-  return SimulatedRun(scenario, seed, options, hooks_).Run();
+  const Scenario drawn = WithDrawnSettings(scenario, seed);
+  return SimulatedRun(drawn, seed, options, hooks_).Run();
 }
 
 Harness MakeSimulatedHarness() {

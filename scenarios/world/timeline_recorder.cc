@@ -120,6 +120,13 @@ void TimelineRecorder::Fault(std::string_view text, const std::vector<sim::Host*
   event.name = NameIndex(text);
   for (const sim::Host* victim : victims) event.brokers.push_back(IndexOf(*victim));
   Add(std::move(event));
+  // A fault is told once it has worked: what it brought about at once stands behind it.
+  for (size_t i = events_.size() - 1; i > 0; --i) {
+    TimelineEvent& before = events_[i - 1].event;
+    const bool effect = before.kind == Kind::kDown || before.kind == Kind::kUnavailable;
+    if (!effect || before.at != events_[i].event.at) break;
+    std::swap(before, events_[i].event);
+  }
 }
 
 void TimelineRecorder::Healed() {

@@ -77,6 +77,11 @@ std::set<std::string> CreatedLater(const Scenario& scenario) {
   for (const TimelineFault& fault : scenario.timeline) {
     if (fault.fault.kind == "create_topic") topics.insert(fault.fault.target.name);
   }
+  if (scenario.materialised) {
+    for (const faults::FaultOrder& order : scenario.materialised->orders) {
+      if (order.kind == "create_topic") topics.insert(order.aim.name);
+    }
+  }
   return topics;
 }
 
@@ -110,7 +115,11 @@ void RunProducer(core::Environment& env, WorkloadContext& context, const NamedCl
   const absl::Duration interval = spec.rate.period / spec.rate.count;
   core::MonotonicTime next = env.clock.Now();
   uint64_t count = 0;
-  while (context.now() < context.load_end) {
+  const auto most = static_cast<uint64_t>(
+      context.scenario.materialised
+          ? context.scenario.materialised->operations.value_or(std::numeric_limits<int64_t>::max())
+          : std::numeric_limits<int64_t>::max());
+  while (context.now() < context.load_end && count < most) {
     // Arrivals are spread: each interval is drawn between none and twice the mean.
     const int64_t mean = absl::ToInt64Nanoseconds(interval) / context.surges.FactorOf(named.name);
     next = next + absl::Nanoseconds(env.random.Between(0, 2 * mean));

@@ -3,10 +3,10 @@
 #include <absl/strings/numbers.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/mix.h"
 #include "core/random.h"
+#include "scenarios/fault_table.h"
 #include "scenarios/world/applications.h"
 #include "sim/host.h"
 
@@ -19,16 +19,6 @@ constexpr uint64_t kOneIn = 3;  // of the seeds that may
 // Of the time to heal, so many sessions must fit in: one to notice who is away, the others to
 // elect, to read, and to be slow.
 constexpr int64_t kSessions = 4;
-
-// Faults after which the replicas of a partition need not lie in three zones, or more brokers than
-// one zone's may stay away.
-constexpr std::array<std::string_view, 6> kMovers = {"add_broker",    "cancel_reassignment",
-                                                     "migrate_zone",  "reassign_partition",
-                                                     "remove_broker", "swap_disks"};
-
-bool Moves(const FaultSpec& fault) {
-  return std::find(kMovers.begin(), kMovers.end(), fault.kind) != kMovers.end();
-}
 
 int32_t MinInsync(const Scenario& scenario, const TopicSpec& topic) {
   const std::string* text = FindSetting(topic.settings, kMinIsr);
@@ -67,11 +57,8 @@ bool CanLeaveAZoneOut(const Scenario& scenario) {
   }
   const broker::BrokerConfig config = BrokerConfigOf(scenario, 0, "");
   if (scenario.run.heal < kSessions * config.zookeeper_session_timeout) return false;
-  const bool moves = std::any_of(scenario.timeline.begin(), scenario.timeline.end(),
-                                 [](const TimelineFault& entry) { return Moves(entry.fault); }) ||
-                     std::any_of(scenario.random.begin(), scenario.random.end(),
-                                 [](const RandomFault& entry) { return Moves(entry.fault); });
-  return !moves;
+  const std::vector<std::string> kinds = EnabledFaults(scenario);
+  return std::none_of(kinds.begin(), kinds.end(), MovesReplicas);
 }
 
 std::optional<std::string> ZoneLeftOut(const Scenario& scenario, uint64_t seed,

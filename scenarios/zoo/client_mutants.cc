@@ -22,6 +22,11 @@ constexpr Mutant kMutants[] = {
     {"N1", "producer", "KAFKA-5494 class",
      "batches are pipelined before the broker knows the producer (as in 3.2.3)",
      [](RunHooks& hooks) { hooks.producer_rules = client::ProducerRules::Kafka323(); }},
+    {"N5", "producer", "N5, KIP-360",
+     "a broker that misses a batch's predecessor proves that the batch is nowhere (as in 3.2.3)",
+     [](RunHooks& hooks) {
+       hooks.producer_rules.DenialIsProof = client::ProducerRules::Kafka323().DenialIsProof;
+     }},
     {"M172", "client", "KIP-320, KAFKA-9261", "metadata of an older leader epoch are taken",
      [](RunHooks& hooks) {
        hooks.consumer_rules.MayTakeMetadata = [](LeaderEpoch, LeaderEpoch) { return true; };
@@ -51,8 +56,8 @@ absl::Span<const Mutant> ClientMutants() { return kMutants; }
 
 std::vector<PlantedDefect> PlantedDefects() {
   std::vector<PlantedDefect> defects;
-  for (const auto mutants :
-       {ReplicationMutants(), ControllerMutants(), StorageMutants(), ClientMutants()}) {
+  for (const auto mutants : {ReplicationMutants(), ControllerMutants(), StorageMutants(),
+                             ClientMutants(), ZooKeeperMutants()}) {
     for (const Mutant& mutant : mutants) {
       defects.push_back({.id = std::string(mutant.id),
                          .area = std::string(mutant.area),

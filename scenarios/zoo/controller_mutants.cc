@@ -1,5 +1,7 @@
 // Defects of the controller: elections, epochs, what it answers.
 
+#include <algorithm>
+
 #include "broker/controller/controller_rules.h"
 #include "scenarios/zoo/mutants.h"
 
@@ -15,6 +17,21 @@ using controller::Elected;
 using controller::ElectionFacts;
 
 ControllerRules& RulesOf(RunHooks& hooks) { return hooks.broker_options.controller_rules; }
+
+// The first of `wanted` if it is live, in sync or not; else what `safe` says.
+Elected ElectRegardless(const ElectionFacts& facts, const std::vector<BrokerId>& wanted,
+                        Elected (*safe)(const ElectionFacts&)) {
+  const bool live = !wanted.empty() && std::find(facts.live.begin(), facts.live.end(),
+                                                 wanted.front()) != facts.live.end();
+  if (!live) return safe(facts);
+  Elected elected{.state = facts.state, .recipients = facts.live};
+  elected.state.leader = wanted.front();
+  std::vector<BrokerId>& isr = elected.state.isr;
+  if (std::find(isr.begin(), isr.end(), wanted.front()) == isr.end()) {
+    isr.push_back(wanted.front());
+  }
+  return elected;
+}
 
 constexpr Mutant kMutants[] = {
     {"M32", "controller", "KAFKA-2729, KAFKA-3042, W2",
@@ -73,6 +90,40 @@ constexpr Mutant kMutants[] = {
                                           const std::vector<BrokerId>& isr, int32_t) {
          return controller::EligibleAfter(before, isr, 1000);
        };
+     }},
+    {"W1c", "controller", "KIP-966", "a broker that came back unclean stays in the ISR",
+     [](RunHooks& hooks) {
+       RulesOf(hooks).after_unclean_start = [](const controller::LeaderAndIsr& state, BrokerId,
+                                               int32_t) { return state; };
+     }},
+    {"C35", "controller", "C35", "the preferred leader is elected whether it is in sync or not",
+     [](RunHooks& hooks) {
+       RulesOf(hooks).elect_preferred = [](const ElectionFacts& facts) {
+         return ElectRegardless(facts, facts.replicas, controller::ElectPreferred);
+       };
+     }},
+    {"M73", "controller", "KAFKA-9089, KIP-455, C34",
+     "a reassignment elects a new replica whether it is in sync or not",
+     [](RunHooks& hooks) {
+       RulesOf(hooks).elect_reassigned = [](const ElectionFacts& facts) {
+         return ElectRegardless(facts, facts.target, controller::ElectReassigned);
+       };
+     }},
+    {"C93", "controller", "C93",
+     "a replica that is not assigned any more stays in the ISR for a while",
+     [](RunHooks& hooks) { RulesOf(hooks).limited_to = ControllerRules::Kafka323().limited_to; }},
+    {"C94", "controller", "C94",
+     "to call a reassignment off drops replicas that may be the only ones in sync",
+     [](RunHooks& hooks) {
+       RulesOf(hooks).may_drop_others = ControllerRules::Kafka323().may_drop_others;
+     }},
+    {"W15", "controller", "KAFKA-13972, W15",
+     "replicas of a cancelled reassignment are stopped under the epoch that they have",
+     [](RunHooks& hooks) {
+       RulesOf(hooks).stop_epoch = ControllerRules::Kafka323().stop_epoch;
+       RulesOf(hooks).moves_epoch_before_cancel =
+           ControllerRules::Kafka323().moves_epoch_before_cancel;
+       hooks.broker_options.rules.MustObeyStop = broker::ReplicationRules::Kafka323().MustObeyStop;
      }},
     {"C36", "controller", "KAFKA-13916 class", "at a controlled shutdown nobody else is elected",
      [](RunHooks& hooks) {

@@ -10,7 +10,8 @@
 //     SimulatedRun(scenario, seed, options, hooks).Run();   // now and then violates something
 //   }
 //
-// Ids are those of the list of known defects (M…), or of the weak points of Kafka 3.2.3 (W…).
+// Ids are those of the list of known defects (M…; ZK… for its second part), of the weak points of
+// Kafka 3.2.3 (W…), or of the rule that is broken.
 
 #include <absl/types/span.h>
 
@@ -34,6 +35,7 @@ struct Mutant {
 [[nodiscard]] absl::Span<const Mutant> ControllerMutants();
 [[nodiscard]] absl::Span<const Mutant> StorageMutants();
 [[nodiscard]] absl::Span<const Mutant> ClientMutants();
+[[nodiscard]] absl::Span<const Mutant> ZooKeeperMutants();
 
 // All of them, ready to be run.
 [[nodiscard]] std::vector<PlantedDefect> PlantedDefects();

@@ -80,6 +80,19 @@ constexpr Mutant kMutants[] = {
                 leader.now - *replica.last_caught_up <= leader.lag_max / 10;
        };
      }},
+    {"M16", "replication", "KAFKA-9491, KAFKA-3978",
+     "a follower's high watermark may lie behind the end of its log",
+     [](RunHooks& hooks) {
+       hooks.broker_options.rules.FollowerHighWatermark = [](Offset leader_high_watermark,
+                                                             const FollowerLog& log) {
+         return std::max(leader_high_watermark, log.log_start_offset);
+       };
+     }},
+    {"M63", "replication", "KAFKA-13972, R8, W9",
+     "a StopReplica request of the leader epoch that a broker has is not obeyed",
+     [](RunHooks& hooks) {
+       hooks.broker_options.rules.MustObeyStop = broker::ReplicationRules::Kafka323().MustObeyStop;
+     }},
     {"M36", "replication", "KIP-966, KAFKA-15583, H3",
      "the high watermark moves while fewer than min.insync.replicas are in sync",
      [](RunHooks& hooks) {

@@ -41,6 +41,38 @@ constexpr Mutant kMutants[] = {
          return faults::MakeLyingSync(inner);
        };
      }},
+    {"M83b", "storage", "KAFKA-10778, fsyncgate",
+     "a sync that failed is taken for one that did not",
+     [](RunHooks& hooks) {
+       hooks.decorate_files = [](core::FileSystem& inner, uint64_t) {
+         return faults::MakeSwallowedSyncErrors(inner);
+       };
+     }},
+    {"M82", "storage", "KAFKA-10101", "the recovery point moves although the segment is not synced",
+     [](RunHooks& hooks) {
+       hooks.decorate_files = [](core::FileSystem& inner, uint64_t) {
+         return faults::MakeUnsyncedSegments(inner);
+       };
+     }},
+    {"M91", "storage", "KAFKA-16541 class, K6", "checkpoints are rewritten in place",
+     [](RunHooks& hooks) {
+       hooks.decorate_files = [](core::FileSystem& inner, uint64_t) {
+         return faults::MakeRewrittenCheckpoints(inner);
+       };
+     }},
+    {"M91b", "storage", "K6", "directories are never synced: a new file's name may be lost",
+     [](RunHooks& hooks) {
+       hooks.decorate_files = [](core::FileSystem& inner, uint64_t) {
+         return faults::MakeUnsyncedDirectories(inner);
+       };
+     }},
+    {"M89", "storage", "KAFKA-12964, KAFKA-12520",
+     "a producer snapshot is never removed, whatever becomes of the records behind it",
+     [](RunHooks& hooks) {
+       hooks.decorate_files = [](core::FileSystem& inner, uint64_t) {
+         return faults::MakeLastingSnapshots(inner);
+       };
+     }},
     {"M55", "storage", "KAFKA-7165 class", "a broker that crashed can never take its lock again",
      [](RunHooks& hooks) { hooks.decorate_files = faults::MakeStaleLock; }},
     {"M100", "producer", "KAFKA-5494", "a duplicate is looked for in the last batch alone",
@@ -51,6 +83,24 @@ constexpr Mutant kMutants[] = {
          const bool same = entry.epoch == append.epoch && !entry.batches.empty() &&
                            entry.last_sequence() == append.last_sequence;
          return same ? &entry.batches.back() : nullptr;
+       };
+     }},
+    {"M100b", "producer", "KIP-98", "no duplicate is ever recognised",
+     [](RunHooks& hooks) {
+       hooks.broker_options.producers.FindDuplicate =
+           [](const ProducerStateEntry&, const ProducerAppend&) -> const ProducerBatchMetadata* {
+         return nullptr;
+       };
+       hooks.broker_options.producers.CheckSequence = [](const ProducerStateEntry&,
+                                                         const ProducerAppend&) {
+         return broker::protocol::ErrorCode::NONE;
+       };
+     }},
+    {"I3", "producer", "I3", "a producer's older epoch is accepted",
+     [](RunHooks& hooks) {
+       hooks.broker_options.producers.CheckEpoch = [](const ProducerStateEntry&,
+                                                      const ProducerAppend&) {
+         return broker::protocol::ErrorCode::NONE;
        };
      }},
     {"M101", "producer", "KAFKA-12153, I13, I16",

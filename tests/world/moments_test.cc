@@ -52,10 +52,13 @@ Scenario ScenarioOf(Event event) {
   Scenario scenario = ClusterScenario();
   scenario.check.guarantee = Guarantee::kWithin;
   scenario.cluster.settings.push_back({"log.segment.bytes", "10000"});
-  FaultSpec freeze = FaultOf("freeze", {.role = Role::kHere}, absl::Milliseconds(100));
-  freeze.when = faults::Moment{.event = event, .topic = ""};
-  freeze.place = "faults.timeline[0]";
-  scenario.timeline = {{absl::Milliseconds(500), freeze}};
+  // A broker that has lost its only log directory halts: nothing is left to freeze.
+  FaultSpec felt = event == Event::kLogDirectoryFailed
+                       ? FaultOf("partition_network", {.role = Role::kHere}, absl::Seconds(3))
+                       : FaultOf("freeze", {.role = Role::kHere}, absl::Milliseconds(100));
+  felt.when = faults::Moment{.event = event, .topic = ""};
+  felt.place = "faults.timeline[0]";
+  scenario.timeline = {{absl::Milliseconds(500), felt}};
   if (const std::optional<FaultSpec> cause = CauseOf(event)) {
     scenario.timeline.push_back({absl::Seconds(1), *cause});
   }
@@ -65,12 +68,12 @@ Scenario ScenarioOf(Event event) {
 class MomentTest : public ::testing::TestWithParam<faults::MomentKind> {};
 
 TEST_P(MomentTest, FiresWhatWaitsForIt) {
-  const auto fired =
-      FindSeed(ScenarioOf(GetParam().event), 1, 10, {}, [](const SeedResult& result) {
-        return std::any_of(result.ledger.begin(), result.ledger.end(), [](const LedgerRow& row) {
-          return row.kind == "freeze" && row.observed > 0;
-        });
-      });
+  const Scenario scenario = ScenarioOf(GetParam().event);
+  const std::string& kind = scenario.timeline[0].fault.kind;
+  const auto fired = FindSeed(scenario, 1, 10, {}, [&](const SeedResult& result) {
+    return std::any_of(result.ledger.begin(), result.ledger.end(),
+                       [&](const LedgerRow& row) { return row.kind == kind && row.observed > 0; });
+  });
   EXPECT_TRUE(fired.has_value());
 }
 
