@@ -155,7 +155,8 @@ rc::Seq<Trial> Smaller(const Trial& trial) {
 rc::Gen<Trial> ArbitraryRun() {
   const rc::Gen<Trial> drawn = rc::gen::exec(DrawRun);
   return rc::Gen<Trial>([drawn](const rc::Random& random, int size) {
-    return rc::shrinkable::shrinkRecur(drawn(random, size).value(), Smaller);
+    return rc::shrinkable::shrinkRecur(drawn(random, size).value(),
+                                       [](const Trial& trial) { return Smaller(trial); });
   });
 }
 
