@@ -15,7 +15,8 @@ using faults::FaultOrder;
 // Less than this is not worth a run.
 constexpr absl::Duration kLeastGain = absl::Milliseconds(250);
 constexpr absl::Duration kShortestLoad = absl::Milliseconds(500);
-// A healthy cluster needs so long until what is judged at rest holds: less would be another failure.
+// A healthy cluster needs so long until what is judged at rest holds: less would be another
+// failure.
 constexpr absl::Duration kShortestHeal = absl::Seconds(10);
 constexpr absl::Duration kShortestWarmup = absl::Seconds(1);
 
