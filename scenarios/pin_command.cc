@@ -58,8 +58,7 @@ class Nobody final : public CampaignObserver {
   void OnEnd(const CampaignResult&) override {}
 };
 
-// Whether it passes as a test on every commit.
-// Why it does not pass as a test; nullopt: it does.
+// Why it does not pass as a test on every commit; nullopt: it does.
 std::optional<std::string> WhyNot(const Scenario& pin, const Harness& harness, int workers) {
   CampaignOptions options;
   options.workers = workers;
